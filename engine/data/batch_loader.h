@@ -1,0 +1,119 @@
+#pragma once
+
+#include "engine/data/dataset.h"
+#include "engine/data/preprocess.h"
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+namespace gradloom::data {
+
+/// A step's input. A compiled step has one batch size, so the tensors are always full: where fewer samples
+/// are left, the rest repeats others with weight 0, so that it counts neither in the loss nor in metrics.
+struct Batch
+{
+    Tensor samples; ///< F32 B×(sample shape), preprocessed
+    Tensor labels;  ///< I32 [B]
+    Tensor weights; ///< F32 [B]: 1 for the first `count` samples, 0 for the filling
+    int64_t count = 0;
+    int64_t epoch = 0; ///< set by BatchLoader
+    int64_t index = 0; ///< number of the batch in its epoch, set by BatchLoader
+
+    Batch() = default;
+    Batch(const Shape& sampleShape, int64_t batchSize);
+    int64_t size() const { return weights.elements(); }
+};
+
+/// Assembles the samples `indices` of a dataset (1 to batch size of them), then fills up with `filling`,
+/// repeated as often as needed (empty: with `indices`). Synchronous, does not allocate.
+void fillBatch(const Dataset& dataset, std::span<const int64_t> indices, std::span<const int64_t> filling,
+    const Preprocess& preprocess, Batch& batch);
+
+/// For evaluation: the samples of `part` from position `first` on, in the part's order; filled up from its
+/// start. Loop: for (first = 0; first < part.count(); first += batch.size()).
+void fillBatch(const DataPart& part, int64_t first, const Preprocess& preprocess, Batch& batch);
+
+/// Which batch comes next. Saved with a checkpoint, it continues a run with the same batches.
+struct LoaderPosition
+{
+    int64_t epoch = 0;
+    int64_t batch = 0;
+    bool operator==(const LoaderPosition&) const = default;
+};
+
+struct LoaderOptions
+{
+    int64_t batchSize = 64;
+    uint64_t seed = 0;
+    bool shuffle = true;
+    LoaderPosition start;
+    int queueLength = 4; ///< batches assembled ahead, at least 2
+    int threads = 1;     ///< more only help when preprocessing is expensive
+};
+
+/// Assembles shuffled batches ahead of the training step, epoch after epoch without end. Order and content
+/// depend on (part, preprocess, seed, batch size) alone, whatever the threads do. The buffers are made once
+/// and reused. One consumer thread; the threads end promptly in the destructor or after stop().
+class BatchLoader
+{
+public:
+    /// An Error for an empty part, an impossible batch size or position, or memory that does not suffice.
+    static Result<std::unique_ptr<BatchLoader>> create(
+        DataPart part, Preprocess preprocess, LoaderOptions options);
+    ~BatchLoader();
+    BatchLoader(const BatchLoader&) = delete;
+    BatchLoader& operator=(const BatchLoader&) = delete;
+
+    /// Waits for the next batch. It belongs to the caller until the next call of next(); an Error only after
+    /// stop() or when a loader thread failed.
+    Result<const Batch*> next();
+
+    /// The batch that next() delivers next. Consumer thread.
+    LoaderPosition position() const;
+    int64_t batchesPerEpoch() const { return m_batchesPerEpoch; }
+
+    /// Seconds that next() spent waiting, since the start; divided by the run time it says whether loading is
+    /// the bottleneck. Consumer thread.
+    double waitedSeconds() const { return m_waitedSeconds; }
+
+    /// Wakes a waiting next() and ends the threads. Any thread, more than once.
+    void stop();
+
+private:
+    /// A batch buffer; `ready` is the number of the batch it holds, -1 while it is being filled.
+    struct Slot
+    {
+        Batch batch;
+        int64_t ready = -1;
+    };
+
+    BatchLoader(DataPart part, Preprocess preprocess, LoaderOptions options);
+    void start();
+    void work(std::stop_token token, std::vector<int64_t>& order);
+    void assemble(int64_t number, std::vector<int64_t>& order, int64_t& orderEpoch, Slot& slot);
+
+    DataPart m_part;
+    Preprocess m_preprocess;
+    LoaderOptions m_options;
+    int64_t m_batchesPerEpoch = 0;
+
+    std::mutex m_mutex;
+    std::condition_variable_any m_slotFree;
+    std::condition_variable_any m_slotReady;
+    std::vector<Slot> m_slots; ///< batch number n lives in slot n mod size
+    int64_t m_claimed = 0;     ///< number of the next batch a thread takes on; counts over all epochs
+    int64_t m_taken = 0;       ///< number of the next batch for the consumer
+    int64_t m_released = 0;    ///< batches below this number may be overwritten
+    bool m_stopped = false;
+    std::string m_failure;
+    double m_waitedSeconds = 0;
+
+    std::vector<std::vector<int64_t>> m_orders; ///< one shuffled order per thread
+    std::vector<std::jthread> m_threads;        ///< last member: ends before what it uses
+};
+
+} // namespace gradloom::data
