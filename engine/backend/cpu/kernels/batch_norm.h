@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+
+namespace gradloom::cpu {
+
+// Batch normalisation over the rows of [rows, c] (for images rows = n * h * w). Ioffe and Szegedy, "Batch
+// Normalization" (2015).
+//
+// Forward: batchNormStats for all units, batchNormFinish once, batchNormApply for all units.
+// Backward: batchNormGradSums for all units, batchNormGradFinish once, batchNormGradApply for all units.
+// Units are blocks of rows whose number depends on the shape only; each leaves a partial result.
+
+struct BatchNormShape
+{
+    std::int64_t rows = 0, c = 0;
+};
+
+std::int64_t batchNormUnits(const BatchNormShape& shape);
+/// Floats of `partials`, shared by all calls, for both directions.
+std::int64_t batchNormPartials(const BatchNormShape& shape);
+
+/// Mean and sum of squared deviations of each unit. Two passes over a block that stays in cache, joined by
+/// the update of Chan, Golub and LeVeque (1983): sound for a large mean with a small variance.
+void batchNormStats(
+    const BatchNormShape& shape, const float* x, float* partials, std::int64_t begin, std::int64_t end);
+/// mean[c] and the biased variance[c] of the batch.
+void batchNormFinish(const BatchNormShape& shape, const float* partials, float* mean, float* variance);
+
+struct BatchNormApplyArgs
+{
+    const float* x = nullptr;        ///< [rows, c]
+    const float* mean = nullptr;     ///< [c] of the batch, or the running mean in inference
+    const float* variance = nullptr; ///< [c]
+    const float* gamma = nullptr;    ///< [c], null for 1
+    const float* beta = nullptr;     ///< [c], null for 0
+    float epsilon = 1e-3F;
+    bool relu = false;        ///< y = max(y, 0)
+    float* y = nullptr;       ///< [rows, c]; may be x in inference
+    float* scratch = nullptr; ///< 2 * c floats of this call's own
+};
+void batchNormApply(
+    const BatchNormShape& shape, const BatchNormApplyArgs& args, std::int64_t begin, std::int64_t end);
+
+struct BatchNormGradArgs
+{
+    const float* x = nullptr;        ///< [rows, c]
+    const float* dy = nullptr;       ///< [rows, c]
+    const float* y = nullptr;        ///< [rows, c] output, needed only with relu: masks dy where y <= 0
+    const float* mean = nullptr;     ///< [c] of the batch
+    const float* variance = nullptr; ///< [c] of the batch
+    const float* gamma = nullptr;    ///< [c], null for 1
+    float epsilon = 1e-3F;
+    bool relu = false;
+    float* partials = nullptr; ///< batchNormPartials floats
+    float* dgamma = nullptr;   ///< [c], written by batchNormGradFinish
+    float* dbeta = nullptr;    ///< [c]
+    float* dx = nullptr;       ///< [rows, c]; may be dy
+    float* scratch = nullptr;  ///< 3 * c floats of this call's own
+};
+void batchNormGradSums(
+    const BatchNormShape& shape, const BatchNormGradArgs& args, std::int64_t begin, std::int64_t end);
+void batchNormGradFinish(const BatchNormShape& shape, const BatchNormGradArgs& args);
+/// dx = gamma / sqrt(variance + epsilon) * (dy - dbeta / rows - xhat * dgamma / rows).
+void batchNormGradApply(
+    const BatchNormShape& shape, const BatchNormGradArgs& args, std::int64_t begin, std::int64_t end);
+
+} // namespace gradloom::cpu
