@@ -1,0 +1,47 @@
+#pragma once
+
+#include "engine/graph/analysis.h"
+#include "engine/ir/builder.h"
+
+#include <map>
+
+namespace gradloom::compile {
+
+struct LowerOptions
+{
+    int64_t batch = 1;
+    bool training = false; ///< dropout drops, batch normalisation uses the batch's statistics
+    TensorType labels{Shape(), DType::I32}; ///< type of one sample's label in the data set
+    /// Nodes whose results must stay readable: nothing is fused across them. Named outputs "node:<id>".
+    std::vector<std::string> watch;
+};
+
+/// A drawing as primitives, forward only. Inputs of the program are named "input" (the Input node's samples),
+/// "labels", "weights" (one number a sample, 0 for filler) and "random" (see LowerContext::randomCounter).
+struct Lowered
+{
+    ir::Builder builder;
+    std::map<std::string, std::vector<ir::ValueId>> nodes; ///< results of each node by port
+    ir::ValueId input = ir::noValue;
+    ir::ValueId labels = ir::noValue;
+    ir::ValueId random = ir::noValue;
+    ir::ValueId scores = ir::noValue;        ///< before softmax or sigmoid, of the first loss
+    ir::ValueId probabilities = ir::noValue; ///< what a prediction shows
+    ir::ValueId target = ir::noValue;
+    ir::ValueId penalty = ir::noValue; ///< shape {1}: terms of the loss that stem from weights
+    struct Loss
+    {
+        std::string node;
+        ir::ValueId perSample; ///< shape {N}
+        double weight;
+    };
+    std::vector<Loss> losses;
+    std::vector<std::pair<std::string, ir::ValueId>> metrics; ///< name and value per sample, shape {N}
+};
+
+/// Lowers a valid drawing (an invalid one gives its first problem as the error).
+/// Trainable weights get their places in the flat buffer in the order of the nodes, whatever the options, so that all
+/// programs of a drawing share one model memory.
+Result<Lowered> lower(const graph::Graph& graph, const LowerOptions& options);
+
+} // namespace gradloom::compile

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "engine/ir/program.h"
+
+#include <string>
+
+namespace gradloom::compile {
+
+/// Where a value's bytes are: in which segment and at which byte offset.
+struct Location
+{
+    ir::Segment segment = ir::Segment::Arena;
+    int64_t offset = 0; ///< bytes, a multiple of 64 in the arena unless the value is part of another one
+};
+
+/// An immutable compiled step: the optimised program in the order in which it runs and the place of every value.
+/// Independent of the device; backends choose kernels when they load it.
+struct Plan
+{
+    ir::Program program;
+    std::vector<Location> locations; ///< by value
+    int64_t arenaBytes = 0;
+    /// Updates that still have to be copied at the end of the step; the others were written in place.
+    std::vector<ir::Update> copies;
+
+    /// A table for people: each operation with shapes, place, bytes, FLOPs.
+    std::string toString() const;
+};
+
+/// Optimises (dead code, pooling and mask order, pointwise fusion) and places every value: liveness, in-place
+/// pointwise operations, reshapes and packed gradients without copies, best fit by size for the rest.
+Plan plan(ir::Program program);
+
+// The passes, in the order in which `plan` runs them; public for tests.
+
+/// Gives gemm, convolution and batch normalisation the activation that follows them where nothing else reads what is
+/// between. Before differentiation, so that the adjoints see the fused form.
+void fuseActivations(ir::Program& program);
+/// Removes operations nobody reads.
+void removeDeadCode(ir::Program& program);
+/// Moves the gradient mask of a ReLU behind the max pooling that follows it: the mask is then applied to the pooled
+/// gradient, which is smaller, and the unpooled activation need not be kept.
+void sinkMasksBelowPooling(ir::Program& program);
+/// Merges chains of unary and binary operations into "pointwise" operations.
+void fusePointwise(ir::Program& program);
+
+} // namespace gradloom::compile

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "engine/base/param.h"
+
+#include <string>
+#include <vector>
+
+namespace gradloom::graph {
+
+struct Position
+{
+    double x = 0;
+    double y = 0;
+    bool operator==(const Position&) const = default;
+};
+
+/// A layer in the drawing. `params` holds the options that differ from the layer's defaults or were set by hand;
+/// `layers::layerTypes().find(type)` declares them.
+struct Node
+{
+    std::string id;   ///< unique in the graph: "conv2d_1"; also the name of its weights
+    std::string type; ///< id of a LayerType
+    Params params;
+    Position position;
+    bool operator==(const Node&) const = default;
+};
+
+/// From an output port of one node to an input port of another. Ports are counted from zero.
+struct Edge
+{
+    std::string from;
+    int fromPort = 0;
+    std::string to;
+    int toPort = 0;
+    bool operator==(const Edge&) const = default;
+};
+
+/// A frame around nodes: structure for people.
+struct Group
+{
+    std::string id;
+    std::string title;
+    std::vector<std::string> nodes;
+    bool operator==(const Group&) const = default;
+};
+
+/// The drawing as a value: nodes, edges, groups by id. It may be wrong (cycles, missing inputs) while it is being
+/// edited; `analyse` says what is wrong. Node order is the order of creation and is kept in files.
+struct Graph
+{
+    std::vector<Node> nodes;
+    std::vector<Edge> edges;
+    std::vector<Group> groups;
+    bool operator==(const Graph&) const = default;
+
+    const Node* find(const std::string& id) const;
+    Node* find(const std::string& id);
+    /// The edge into an input port, or nullptr.
+    const Edge* edgeInto(const std::string& node, int port) const;
+    /// A fresh id made from a layer type: "conv2d_3".
+    std::string freshId(const std::string& type) const;
+};
+
+/// Indices of nodes such that every edge goes forward; nodes on or behind a cycle are missing from it.
+/// Among independent nodes the order of creation is kept, so the result is deterministic.
+std::vector<size_t> topologicalOrder(const Graph& graph);
+
+} // namespace gradloom::graph

@@ -1,0 +1,169 @@
+#pragma once
+
+#include "engine/base/registry.h"
+#include "engine/ir/builder.h"
+
+#include <functional>
+#include <optional>
+#include <span>
+
+namespace gradloom::layers {
+
+/// What can be done about a fault, in terms of the node it was found at. The graph turns it into an edit.
+struct Repair
+{
+    enum class Kind {
+        InsertBefore, ///< put a new `layer` with `params` on the connection into input port `port`
+        SetParameter  ///< set option `key` to `value`
+    };
+    Kind kind = Kind::SetParameter;
+    std::string title; ///< what the button says: "Insert Flatten", "Use padding same"
+    std::string layer;
+    Params params;
+    int port = 0;
+    std::string key;
+    ParamValue value;
+};
+
+/// Why a layer cannot work with its inputs: one sentence, and what would mend it.
+struct Fault
+{
+    std::string message;
+    std::vector<Repair> repairs;
+};
+
+/// Types of one sample at a layer's output ports (no batch dimension), or the fault.
+struct Inferred
+{
+    std::vector<TensorType> outputs;
+    std::optional<Fault> fault;
+
+    Inferred(TensorType output) : outputs{std::move(output)} {}
+    Inferred(Shape output) : outputs{TensorType{output, DType::F32}} {}
+    Inferred(std::vector<TensorType> all) : outputs(std::move(all)) {}
+    Inferred(Fault problem) : fault(std::move(problem)) {}
+};
+
+struct Port
+{
+    std::string name;     ///< "in", "out", "prediction", "target"
+    std::string help;
+    bool optional = false; ///< an input that may stay unconnected
+};
+
+/// What a layer writes to while it is lowered to primitives. Values carry the batch as first dimension.
+class LowerContext
+{
+public:
+    LowerContext(ir::Builder& builder, std::string node, bool training)
+        : b(builder), node(std::move(node)), training(training)
+    {
+    }
+
+    ir::Builder& b;
+    std::string node;
+    bool training;
+    Params params;                     ///< complete
+    std::vector<ir::ValueId> inputs;   ///< one per port, noValue where unconnected
+    std::vector<TensorType> outputTypes; ///< what infer said, per sample
+
+    const Shape& shape(int port) const { return b.shape(inputs[static_cast<size_t>(port)]); }
+    ir::ValueId in(int port = 0) const { return inputs[static_cast<size_t>(port)]; }
+    int64_t batch() const { return batchSize; }
+
+    /// A weight "<node>.<name>". Not trained where the layer has the option `frozen` set.
+    ir::ValueId weight(const std::string& name, Shape shape, ir::Initializer initializer);
+    /// A tensor kept from step to step, not trained.
+    ir::ValueId state(const std::string& name, Shape shape, ir::Initializer initializer);
+    /// Four 32-bit numbers (seed low, seed high, step low, step high) that random primitives take; the caller of the
+    /// program sets them before every step.
+    ir::ValueId randomCounter();
+    /// A number no other random primitive of this program has.
+    int64_t randomStream() { return nextStream++; }
+
+    /// A term of the loss that stems from the weights (shape {1}).
+    void addPenalty(ir::ValueId scalar) { penalties.push_back(scalar); }
+    /// A loss per sample (shape {N}); `weight` is its share in the total.
+    void addLoss(ir::ValueId perSample, double weight) { losses.push_back({perSample, weight}); }
+    /// Scores before softmax or sigmoid that the loss judges, and what is wanted: what prediction and metrics read.
+    void setPrediction(ir::ValueId scores, ir::ValueId probabilities, ir::ValueId target);
+    /// A number per sample (shape {N}) whose mean is shown under this name, for example "accuracy".
+    void addMetric(std::string name, ir::ValueId perSample) { metrics.emplace_back(std::move(name), perSample); }
+    /// Applies the activation named by an `activation` option: none, relu, leaky_relu, elu, gelu, silu, sigmoid,
+    /// tanh, softmax.
+    ir::ValueId activate(ir::ValueId x, const std::string& activation);
+
+    struct Loss
+    {
+        ir::ValueId perSample;
+        double weight;
+    };
+    int64_t batchSize = 1;
+    int64_t nextStream = 0;
+    std::vector<ir::ValueId> penalties;
+    std::vector<Loss> losses;
+    std::vector<std::pair<std::string, ir::ValueId>> metrics;
+    ir::ValueId scores = ir::noValue;
+    ir::ValueId probabilities = ir::noValue;
+    ir::ValueId target = ir::noValue;
+};
+
+/// A configuration on which the tests check the layer: options and the types of the inputs (per sample).
+struct Sample
+{
+    Params params;
+    std::vector<TensorType> inputs;
+};
+
+/// What the exports write for a layer.
+struct CodeEmitters
+{
+    std::function<std::string(const Params&, std::span<const TensorType> inputs)> pytorch;
+    std::function<std::string(const Params&, std::span<const TensorType> inputs)> keras;
+};
+
+/// What a layer is for in a drawing.
+enum class Role {
+    Data,  ///< Input, Labels, Noise: values come from the data set
+    Layer, ///< computes
+    Loss   ///< ends a path with something to minimise
+};
+
+/// A layer as data. One file in engine/layers/types returns one of these, and that is all there is to a layer:
+/// palette, inspector, validation, files, documentation, exports and tests read this value.
+struct LayerType
+{
+    std::string id; ///< in files: "conv2d"; never changes
+    int version = 1;
+    std::string title;    ///< "Conv2D"
+    std::string category; ///< one of layerCategories()
+    Role role = Role::Layer;
+    std::string help;    ///< one line
+    std::string formula; ///< readable Unicode text
+    std::vector<ParamSpec> parameters;
+    std::vector<Port> inputs{{"in", "", false}};
+    std::vector<Port> outputs{{"out", "", false}};
+    bool variadic = false; ///< takes any number of inputs, two at least (Add, Concat)
+
+    /// Types of the outputs for one sample. `params` are complete; every connected input's type is known; an
+    /// unconnected optional input has rank 0.
+    std::function<Inferred(const Params& params, std::span<const TensorType> inputs)> infer;
+    /// Emits primitives; returns one value per output port. Called only where infer found no fault.
+    std::function<std::vector<ir::ValueId>(LowerContext& context)> lower;
+    /// What stands in the node on the canvas: "32 · 3×3 · ReLU".
+    std::function<std::string(const Params& params)> summary;
+    CodeEmitters code;
+    std::vector<Sample> samples;
+};
+
+/// Categories in the order of the palette, with the name of their colour in the themes.
+struct Category
+{
+    std::string id;    ///< "convolution"; also the colour's key in resources/themes
+    std::string title; ///< "Convolution"
+};
+const std::vector<Category>& layerCategories();
+
+const Registry<LayerType>& layerTypes();
+
+} // namespace gradloom::layers
