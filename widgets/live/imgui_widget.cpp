@@ -1,0 +1,287 @@
+#include "widgets/live/imgui_widget.h"
+
+#include "widgets/live/imgui_input.h"
+
+#include <QApplication>
+#include <QKeyEvent>
+#include <QMouseEvent>
+#include <QOffscreenSurface>
+#include <QOpenGLContext>
+#include <QWheelEvent>
+
+#include <algorithm>
+#include <imgui.h>
+
+namespace gradloom::widgets {
+
+namespace {
+
+constexpr int fastestFrame = 16; ///< milliseconds
+/// Painting may take one part in this many of the time: training needs the cores more than the curves do.
+constexpr double costShare = 12;
+
+ImVec4 toVec(const QColor& color)
+{
+    return {color.redF(), color.greenF(), color.blueF(), color.alphaF()};
+}
+
+void applyStyle(const LiveColors& colors, float ratio)
+{
+    ImGuiStyle style;
+    style.WindowRounding = style.FrameRounding = style.PopupRounding = 6;
+    style.WindowBorderSize = 0;
+    style.WindowPadding = {0, 0};
+    style.ScaleAllSizes(ratio);
+    style.Colors[ImGuiCol_Text] = toVec(colors.text);
+    style.Colors[ImGuiCol_TextDisabled] = toVec(colors.muted);
+    style.Colors[ImGuiCol_WindowBg] = toVec(colors.panel);
+    style.Colors[ImGuiCol_PopupBg] = toVec(colors.card);
+    style.Colors[ImGuiCol_Border] = toVec(colors.border);
+    style.Colors[ImGuiCol_FrameBg] = toVec(colors.track);
+    style.Colors[ImGuiCol_SliderGrab] = toVec(colors.accent);
+    style.Colors[ImGuiCol_CheckMark] = toVec(colors.accent);
+    style.Colors[ImGuiCol_Button] = toVec(colors.track);
+    style.Colors[ImGuiCol_Header] = toVec(colors.track);
+    ImGui::GetStyle() = style;
+}
+
+QString probe()
+{
+    QOpenGLContext context;
+    if (!context.create())
+        return ImguiWidget::tr("Live pictures need OpenGL 3, and this display offers none. Training goes on without them.");
+    const auto version = context.format().version();
+    if (version < qMakePair(3, 0))
+        return ImguiWidget::tr("Live pictures need OpenGL 3, and this display offers %1.%2. "
+                               "Training goes on without them.")
+            .arg(version.first)
+            .arg(version.second);
+    return {};
+}
+
+} // namespace
+
+bool ImguiWidget::available(QString* problem)
+{
+    static const QString answer = probe();
+    if (problem)
+        *problem = answer;
+    return answer.isEmpty();
+}
+
+ImguiWidget::ImguiWidget(Painter painter, QWidget* parent) : QOpenGLWidget(parent), m_painter(std::move(painter))
+{
+    // CreateContext makes the new context current only where there was none.
+    m_context = ImGui::CreateContext();
+    ImGui::SetCurrentContext(m_context);
+    ImGuiIO& io = ImGui::GetIO();
+    io.IniFilename = nullptr;
+    io.LogFilename = nullptr;
+    io.BackendPlatformName = "gradloom";
+    io.BackendRendererName = "gradloom";
+    io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
+    setUpInput();
+    setMouseTracking(true);
+    setFocusPolicy(Qt::ClickFocus);
+    m_clock.start();
+    m_pacing.setSingleShot(true);
+    m_pacing.setTimerType(Qt::PreciseTimer);
+    connect(&m_pacing, &QTimer::timeout, this, [this] { update(); });
+    // The frame's cost includes laying the picture into the window, the larger part where that is done in software.
+    connect(this, &QOpenGLWidget::frameSwapped, this, [this] {
+        if (m_sinceFrame.isValid())
+            m_frameCost = 0.7 * m_frameCost + 0.3 * static_cast<double>(m_sinceFrame.nsecsElapsed()) * 1e-6;
+    });
+}
+
+ImguiWidget::~ImguiWidget()
+{
+    releaseGl();
+    ImGui::DestroyContext(m_context);
+}
+
+void ImguiWidget::requestFrame()
+{
+    if (!isVisible() || m_pacing.isActive())
+        return;
+    const int interval = std::max(fastestFrame, static_cast<int>(std::min(m_frameCost * costShare, 500.0)));
+    const qint64 passed = m_sinceFrame.isValid() ? m_sinceFrame.elapsed() : interval;
+    m_pacing.start(static_cast<int>(std::max<qint64>(0, interval - passed)));
+}
+
+void ImguiWidget::releaseGl()
+{
+    if (!m_renderer.ready() || !context())
+        return;
+    makeCurrent();
+    if (m_cleanUp)
+        m_cleanUp(m_renderer);
+    m_renderer.release(m_fontTexture);
+    m_renderer.shutDown();
+    m_fontRatio = 0;
+    doneCurrent();
+}
+
+void ImguiWidget::initializeGL()
+{
+    // Moving the widget into another window makes a new context; what belonged to the old one must go with it.
+    connect(context(), &QOpenGLContext::aboutToBeDestroyed, this, &ImguiWidget::releaseGl, Qt::UniqueConnection);
+    m_renderer.initialise(m_problem);
+}
+
+void ImguiWidget::buildFonts()
+{
+    if (m_fontRatio == devicePixelRatioF())
+        return;
+    m_fontRatio = devicePixelRatioF();
+    ImFontAtlas& atlas = *ImGui::GetIO().Fonts;
+    atlas.Clear();
+    m_fonts = addFonts(atlas, QApplication::font(), m_fontRatio);
+    unsigned char* pixels = nullptr;
+    int width = 0, height = 0;
+    atlas.GetTexDataAsRGBA32(&pixels, &width, &height);
+    m_renderer.upload(m_fontTexture, QImage(pixels, width, height, width * 4, QImage::Format_RGBA8888), true);
+    atlas.SetTexID((ImTextureID)(intptr_t)m_fontTexture.id);
+    atlas.ClearTexData();
+}
+
+void ImguiWidget::beginFrame(const LiveColors& colors)
+{
+    const float ratio = static_cast<float>(devicePixelRatioF());
+    ImGuiIO& io = ImGui::GetIO();
+    // ImGui works in device pixels: its smoothing of edges is one unit wide and should be one pixel wide.
+    io.DisplaySize = {static_cast<float>(width()) * ratio, static_cast<float>(height()) * ratio};
+    io.DeltaTime = std::max(1e-4f, static_cast<float>(m_clock.nsecsElapsed()) * 1e-9f);
+    m_clock.restart();
+    applyStyle(colors, ratio);
+    sendPointer(io, static_cast<float>(m_pointer.position.x()) * ratio,
+        static_cast<float>(m_pointer.position.y()) * ratio, m_pointer.inside, m_pointer.down || m_pointer.pressed,
+        static_cast<float>(m_pointer.wheel));
+    ImGui::NewFrame();
+}
+
+void ImguiWidget::paintGL()
+{
+    m_sinceFrame.start();
+    const LiveColors colors = liveColors();
+    const QSize framebuffer = (QSizeF(size()) * devicePixelRatioF()).toSize();
+    m_renderer.clear(colors.panel, framebuffer);
+    if (!m_renderer.ready())
+        return;
+    ImGui::SetCurrentContext(m_context);
+    buildFonts();
+    beginFrame(colors);
+    LiveFrame frame{Draw(*ImGui::GetBackgroundDrawList(), m_fonts, devicePixelRatioF()), m_renderer, m_pointer, colors,
+        QSizeF(size())};
+    m_painter(frame);
+    ImGui::Render();
+    m_renderer.render(*ImGui::GetDrawData(), framebuffer);
+    const bool again = m_pointer.pressed && !m_pointer.down; // ImGui has yet to see the release
+    m_pointer.pressed = m_pointer.released = m_pointer.doubleClicked = false;
+    m_pointer.wheel = 0;
+    m_pointer.drag = {};
+    ++m_frames;
+    if (again)
+        requestFrame();
+}
+
+bool ImguiWidget::event(QEvent* event)
+{
+    switch (event->type()) {
+    case QEvent::PaletteChange:
+    case QEvent::StyleChange:
+        update();
+        break;
+    case QEvent::FontChange:
+    case QEvent::ApplicationFontChange:
+        m_fontRatio = 0;
+        update();
+        break;
+    default:
+        break;
+    }
+    return QOpenGLWidget::event(event);
+}
+
+void ImguiWidget::movePointer(QMouseEvent* event)
+{
+    const QPointF position = event->position();
+    if (m_pointer.down)
+        m_pointer.drag += position - m_pointer.position;
+    m_pointer.position = position;
+    m_pointer.inside = true;
+    m_pointer.modifiers = event->modifiers();
+    event->accept();
+    update();
+}
+
+void ImguiWidget::mousePressEvent(QMouseEvent* event)
+{
+    movePointer(event);
+    if (event->button() == Qt::LeftButton)
+        m_pointer.pressed = m_pointer.down = true;
+}
+
+void ImguiWidget::mouseReleaseEvent(QMouseEvent* event)
+{
+    movePointer(event);
+    if (event->button() == Qt::LeftButton) {
+        m_pointer.released = true;
+        m_pointer.down = false;
+    }
+}
+
+void ImguiWidget::mouseDoubleClickEvent(QMouseEvent* event)
+{
+    movePointer(event);
+    if (event->button() == Qt::LeftButton)
+        m_pointer.doubleClicked = m_pointer.pressed = m_pointer.down = true;
+}
+
+void ImguiWidget::mouseMoveEvent(QMouseEvent* event)
+{
+    movePointer(event);
+}
+
+void ImguiWidget::wheelEvent(QWheelEvent* event)
+{
+    m_pointer.position = event->position();
+    m_pointer.inside = true;
+    m_pointer.modifiers = event->modifiers();
+    // Shift turns the wheel sideways on most systems.
+    const QPoint delta = event->angleDelta();
+    m_pointer.wheel += (delta.y() != 0 ? delta.y() : delta.x()) / 120.0;
+    event->accept();
+    update();
+}
+
+void ImguiWidget::keyPressEvent(QKeyEvent* event)
+{
+    ImGui::SetCurrentContext(m_context);
+    sendKey(ImGui::GetIO(), *event, true);
+    update();
+    QOpenGLWidget::keyPressEvent(event); // shortcuts of the window go on working
+}
+
+void ImguiWidget::keyReleaseEvent(QKeyEvent* event)
+{
+    ImGui::SetCurrentContext(m_context);
+    sendKey(ImGui::GetIO(), *event, false);
+    update();
+    QOpenGLWidget::keyReleaseEvent(event);
+}
+
+void ImguiWidget::enterEvent(QEnterEvent* event)
+{
+    m_pointer.position = event->position();
+    m_pointer.inside = true;
+    update();
+}
+
+void ImguiWidget::leaveEvent(QEvent*)
+{
+    m_pointer.inside = false;
+    update();
+}
+
+} // namespace gradloom::widgets

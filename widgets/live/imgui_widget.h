@@ -1,0 +1,100 @@
+#pragma once
+
+#include "widgets/live/draw.h"
+#include "widgets/live/gl_renderer.h"
+
+#include <QElapsedTimer>
+#include <QOpenGLWidget>
+#include <QTimer>
+
+#include <functional>
+#include <memory>
+
+struct ImGuiContext;
+
+namespace gradloom::widgets {
+
+/// The mouse since the last frame, in logical pixels. Kept by the widget itself, so that a press and release between
+/// two frames are both seen.
+struct Pointer
+{
+    QPointF position;
+    bool inside = false;
+    bool down = false;     ///< left button
+    bool pressed = false;  ///< went down since the last frame
+    bool released = false;
+    bool doubleClicked = false;
+    double wheel = 0; ///< notches, upwards positive
+    QPointF drag;     ///< movement with the button down since the last frame
+    Qt::KeyboardModifiers modifiers;
+};
+
+/// What a view draws with.
+struct LiveFrame
+{
+    Draw draw;
+    GlRenderer& renderer;
+    Pointer pointer;
+    LiveColors colors;
+    QSizeF size;
+};
+
+/// A widget whose content is drawn with Dear ImGui. Each has its own ImGui context, so several may be open at once.
+/// It paints when it is asked to and never by itself: no work is done for an idle or hidden view.
+class ImguiWidget : public QOpenGLWidget
+{
+    Q_OBJECT
+
+public:
+    using Painter = std::function<void(LiveFrame&)>;
+
+    ImguiWidget(Painter painter, QWidget* parent);
+    ~ImguiWidget() override;
+
+    /// Whether this machine gives an OpenGL (ES) 3.0 context; asked once.
+    static bool available(QString* problem = nullptr);
+
+    /// Repaints soon: at most 60 times a second, and seldom enough that painting takes no more than a small share
+    /// of one core where pictures are computed in software.
+    void requestFrame();
+    /// Called while the context is current, before it goes: for textures of the view.
+    void setCleanUp(std::function<void(GlRenderer&)> cleanUp) { m_cleanUp = std::move(cleanUp); }
+    int framesPainted() const { return m_frames; }
+
+protected:
+    void initializeGL() override;
+    void paintGL() override;
+    bool event(QEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
+    void mouseDoubleClickEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void wheelEvent(QWheelEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+    void keyReleaseEvent(QKeyEvent* event) override;
+    void enterEvent(QEnterEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+
+private:
+    void releaseGl();
+    void buildFonts();
+    void beginFrame(const LiveColors& colors);
+    void movePointer(QMouseEvent* event);
+
+    Painter m_painter;
+    std::function<void(GlRenderer&)> m_cleanUp;
+    ImGuiContext* m_context = nullptr;
+    GlRenderer m_renderer;
+    GlTexture m_fontTexture;
+    ImguiFonts m_fonts;
+    double m_fontRatio = 0;
+    Pointer m_pointer;
+    QElapsedTimer m_clock;
+    QElapsedTimer m_sinceFrame;
+    QTimer m_pacing;
+    double m_frameCost = 0; ///< milliseconds, from the start of painting until the window shows it
+    int m_frames = 0;
+    QString m_problem;
+};
+
+} // namespace gradloom::widgets
