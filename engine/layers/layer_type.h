@@ -55,57 +55,58 @@ struct Port
 class LowerContext
 {
 public:
-    LowerContext(ir::Builder& builder, std::string node, bool training)
-        : b(builder), node(std::move(node)), training(training)
+    LowerContext(ir::Builder& builder, std::string nodeId, bool forTraining)
+        : b(builder), node(std::move(nodeId)), training(forTraining)
     {
     }
 
     ir::Builder& b;
     std::string node;
     bool training;
-    Params params;                     ///< complete
-    std::vector<ir::ValueId> inputs;   ///< one per port, noValue where unconnected
-    std::vector<TensorType> outputTypes; ///< what infer said, per sample
+    int64_t batch = 1;
+    Params params;                              ///< complete
+    std::vector<ir::ValueId> inputs;            ///< one per port, noValue where unconnected
+    std::vector<TensorType> outputTypes;        ///< what infer said, per sample
+    TensorType labels{Shape(), DType::I32};     ///< the data set's labels, per sample
 
-    const Shape& shape(int port) const { return b.shape(inputs[static_cast<size_t>(port)]); }
     ir::ValueId in(int port = 0) const { return inputs[static_cast<size_t>(port)]; }
-    int64_t batch() const { return batchSize; }
-
-    /// A weight "<node>.<name>". Not trained where the layer has the option `frozen` set.
+    /// A tensor the data set provides: "input" or "labels", of this type per sample.
+    ir::ValueId batchInput(const std::string& name, const TensorType& perSample);
+    /// What a loss compares with: its second port, or the data set's labels where nothing is connected.
+    ir::ValueId target();
+    /// Whether the option `frozen` is set.
+    bool frozen() const;
+    /// A weight "<node>.<name>", not trained where the node is frozen.
     ir::ValueId weight(const std::string& name, Shape shape, ir::Initializer initializer);
-    /// A tensor kept from step to step, not trained.
+    /// A weight with the option `initializer` and the penalty l2·Σw² of the option `l2`.
+    ir::ValueId kernel(Shape shape, int64_t fanIn, int64_t fanOut);
+    /// A tensor "<node>.<name>" kept from step to step, not trained.
     ir::ValueId state(const std::string& name, Shape shape, ir::Initializer initializer);
-    /// Four 32-bit numbers (seed low, seed high, step low, step high) that random primitives take; the caller of the
-    /// program sets them before every step.
+    /// Four integers (seed low, seed high, step, 0) that random primitives take; the caller of the program sets them
+    /// before every step.
     ir::ValueId randomCounter();
-    /// A number no other random primitive of this program has.
-    int64_t randomStream() { return nextStream++; }
-
-    /// A term of the loss that stems from the weights (shape {1}).
-    void addPenalty(ir::ValueId scalar) { penalties.push_back(scalar); }
-    /// A loss per sample (shape {N}); `weight` is its share in the total.
-    void addLoss(ir::ValueId perSample, double weight) { losses.push_back({perSample, weight}); }
-    /// Scores before softmax or sigmoid that the loss judges, and what is wanted: what prediction and metrics read.
-    void setPrediction(ir::ValueId scores, ir::ValueId probabilities, ir::ValueId target);
-    /// A number per sample (shape {N}) whose mean is shown under this name, for example "accuracy".
-    void addMetric(std::string name, ir::ValueId perSample) { metrics.emplace_back(std::move(name), perSample); }
-    /// Applies the activation named by an `activation` option: none, relu, leaky_relu, elu, gelu, silu, sigmoid,
-    /// tanh, softmax.
+    /// A number that stays this node's own when other nodes come and go.
+    int64_t randomStream() const;
+    /// Applies the activation named by an `activation` option.
     ir::ValueId activate(ir::ValueId x, const std::string& activation);
+    /// The operand of the operation `type` ("softmax") that made `x`, or `x` itself.
+    ir::ValueId before(const std::string& type, ir::ValueId x) const;
+
+    /// A loss for each sample (shape {N}); `share` is its weight in the total.
+    void addLoss(ir::ValueId perSample, double share) { losses.push_back({perSample, share}); }
+    /// A number for each sample (shape {N}) whose mean is shown under this name, for example "accuracy".
+    void addMetric(std::string name, ir::ValueId perSample) { metrics.emplace_back(std::move(name), perSample); }
 
     struct Loss
     {
         ir::ValueId perSample;
-        double weight;
+        double share;
     };
-    int64_t batchSize = 1;
-    int64_t nextStream = 0;
-    std::vector<ir::ValueId> penalties;
+    std::vector<ir::ValueId> penalties; ///< terms of the loss that stem from weights, shape {1} each
     std::vector<Loss> losses;
     std::vector<std::pair<std::string, ir::ValueId>> metrics;
-    ir::ValueId scores = ir::noValue;
-    ir::ValueId probabilities = ir::noValue;
-    ir::ValueId target = ir::noValue;
+    ir::ValueId scores = ir::noValue;        ///< a loss: what it judges, before softmax or sigmoid (N×C)
+    ir::ValueId probabilities = ir::noValue; ///< a loss: what a prediction shows (N×C)
 };
 
 /// A configuration on which the tests check the layer: options and the types of the inputs (per sample).
@@ -113,13 +114,6 @@ struct Sample
 {
     Params params;
     std::vector<TensorType> inputs;
-};
-
-/// What the exports write for a layer.
-struct CodeEmitters
-{
-    std::function<std::string(const Params&, std::span<const TensorType> inputs)> pytorch;
-    std::function<std::string(const Params&, std::span<const TensorType> inputs)> keras;
 };
 
 /// What a layer is for in a drawing.
@@ -130,7 +124,7 @@ enum class Role {
 };
 
 /// A layer as data. One file in engine/layers/types returns one of these, and that is all there is to a layer:
-/// palette, inspector, validation, files, documentation, exports and tests read this value.
+/// palette, inspector, validation, files, documentation and tests read this value.
 struct LayerType
 {
     std::string id; ///< in files: "conv2d"; never changes
@@ -152,7 +146,6 @@ struct LayerType
     std::function<std::vector<ir::ValueId>(LowerContext& context)> lower;
     /// What stands in the node on the canvas: "32 · 3×3 · ReLU".
     std::function<std::string(const Params& params)> summary;
-    CodeEmitters code;
     std::vector<Sample> samples;
 };
 

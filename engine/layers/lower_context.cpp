@@ -1,0 +1,84 @@
+#include "engine/layers/layer_type.h"
+
+#include <cmath>
+
+namespace gradloom::layers {
+
+using ir::ValueId;
+
+ValueId LowerContext::batchInput(const std::string& name, const TensorType& perSample)
+{
+    const ValueId known = b.program().find(name);
+    return known != ir::noValue ? known : b.input(name, {perSample.shape.prepended(batch), perSample.dtype});
+}
+
+ValueId LowerContext::target()
+{
+    return inputs.size() > 1 && inputs[1] != ir::noValue ? inputs[1] : batchInput("labels", labels);
+}
+
+bool LowerContext::frozen() const
+{
+    return params.has("frozen") && params.flag("frozen");
+}
+
+ValueId LowerContext::weight(const std::string& name, Shape shape, ir::Initializer initializer)
+{
+    return b.parameter(node + "." + name, shape, std::move(initializer), !frozen());
+}
+
+ValueId LowerContext::kernel(Shape shape, int64_t fanIn, int64_t fanOut)
+{
+    const ValueId w = weight("weight", shape, {params.text("initializer"), fanIn, fanOut});
+    if (const double l2 = params.real("l2"); l2 > 0 && !frozen())
+        penalties.push_back(b.scale(b.reduceAll("sum", b.unary("square", w)), l2));
+    return w;
+}
+
+ValueId LowerContext::state(const std::string& name, Shape shape, ir::Initializer initializer)
+{
+    return b.state(node + "." + name, shape, std::move(initializer));
+}
+
+ValueId LowerContext::randomCounter()
+{
+    const ValueId known = b.program().find("random");
+    return known != ir::noValue ? known : b.input("random", {Shape{4}, DType::I32});
+}
+
+int64_t LowerContext::randomStream() const
+{
+    // FNV-1a of the node's name.
+    uint32_t hash = 2166136261u;
+    for (unsigned char c : node)
+        hash = (hash ^ c) * 16777619u;
+    return hash;
+}
+
+ValueId LowerContext::activate(ValueId x, const std::string& activation)
+{
+    if (activation == "none")
+        return x;
+    if (activation == "softmax")
+        return b.op("softmax", {x});
+    if (activation == "silu")
+        return b.mul(x, b.unary("sigmoid", x));
+    if (activation == "gelu") // 0.5·x·(1 + erf(x/√2)), Hendrycks and Gimpel 2016
+        return b.mul(b.scale(x, 0.5), b.offset(b.unary("erf", b.scale(x, std::sqrt(0.5))), 1));
+    if (activation == "leaky_relu")
+        return b.unary("leaky_relu", x, 0.01);
+    if (activation == "elu")
+        return b.unary("elu", x, 1.0);
+    return b.unary(activation, x);
+}
+
+ValueId LowerContext::before(const std::string& type, ValueId x) const
+{
+    for (const ir::Op& op : b.program().ops)
+        if (op.outputs[0] == x)
+            return op.type->id == type || (op.type->id == "unary" && op.attributes.text("fn") == type) ? op.inputs[0]
+                                                                                                      : x;
+    return x;
+}
+
+} // namespace gradloom::layers

@@ -1,0 +1,13 @@
+#include "engine/layers/layer_options.h"
+
+namespace gradloom::layers {
+
+LayerType avg_pool2d()
+{
+    LayerType type = poolingLayer("avg_pool2d", "AvgPool2D");
+    type.help = "Averages each window: smaller, smoother maps.";
+    type.formula = "y(i,j,c) = mean x(s·i+p, s·j+q, c)";
+    return type;
+}
+
+} // namespace gradloom::layers
