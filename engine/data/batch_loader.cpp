@@ -1,0 +1,185 @@
+#include "engine/data/batch_loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <system_error>
+
+namespace gradloom::data {
+
+Batch::Batch(const Shape& sampleShape, int64_t batchSize)
+    : samples(sampleShape.prepended(batchSize)), labels(Shape{batchSize}, DType::I32),
+      weights(Shape{batchSize})
+{
+}
+
+void fillBatch(const Dataset& dataset, std::span<const int64_t> indices, std::span<const int64_t> filling,
+    const Preprocess& preprocess, Batch& batch)
+{
+    const auto size = static_cast<size_t>(batch.size());
+    if (indices.empty() || indices.size() > size)
+        throw std::logic_error("fillBatch: the number of samples does not fit the batch");
+    if (filling.empty())
+        filling = indices;
+    const auto elements = static_cast<size_t>(dataset.sampleElements());
+    const auto labels = batch.labels.as<int32_t>();
+    for (size_t i = 0; i < size; ++i) {
+        const bool valid = i < indices.size();
+        const int64_t index = valid ? indices[i] : filling[(i - indices.size()) % filling.size()];
+        applyPreprocess(preprocess, dataset, index, batch.samples.floats().subspan(i * elements, elements));
+        labels[i] = dataset.label(index);
+        batch.weights.floats()[i] = valid ? 1.0f : 0.0f;
+    }
+    batch.count = static_cast<int64_t>(indices.size());
+}
+
+void fillBatch(const DataPart& part, int64_t first, const Preprocess& preprocess, Batch& batch)
+{
+    const std::span<const int64_t> all(part.indices);
+    const auto count = std::min(batch.size(), part.count() - first);
+    fillBatch(*part.dataset, all.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), all,
+        preprocess, batch);
+}
+
+Result<std::unique_ptr<BatchLoader>> BatchLoader::create(
+    DataPart part, Preprocess preprocess, LoaderOptions options)
+{
+    if (part.empty())
+        return invalidArgument("There are no samples to make batches of.");
+    // More than all samples would be filling only, and the memory for it could be anything.
+    const int64_t largest = std::max<int64_t>(65536, part.count());
+    if (options.batchSize < 1 || options.batchSize > largest)
+        return invalidArgument("The batch size must be between 1 and " + std::to_string(largest) +
+                               " but is " + std::to_string(options.batchSize) + ".");
+    const int64_t batches = (part.count() + options.batchSize - 1) / options.batchSize;
+    const auto [epoch, batch] = options.start;
+    if (epoch < 0 || epoch > INT32_MAX || batch < 0 || batch >= batches)
+        return invalidArgument("The run cannot continue at epoch " + std::to_string(epoch) + ", batch " +
+                               std::to_string(batch) + ": an epoch of this data has " +
+                               std::to_string(batches) + " batches.");
+    options.queueLength = std::clamp(options.queueLength, 2, 64);
+    options.threads = std::clamp(options.threads, 1, 16);
+    try {
+        std::unique_ptr<BatchLoader> loader(new BatchLoader(std::move(part), std::move(preprocess), options));
+        loader->start();
+        return loader;
+    } catch (const std::bad_alloc&) {
+        return Error{ErrorCode::OutOfMemory,
+            "Batches of " + std::to_string(options.batchSize) +
+                " samples do not fit into memory; use smaller ones.",
+            {}};
+    } catch (const std::system_error& error) {
+        return Error{ErrorCode::Internal,
+            std::string("The loader thread cannot be started: ") + error.what() + ".", {}};
+    }
+}
+
+BatchLoader::BatchLoader(DataPart part, Preprocess preprocess, LoaderOptions options)
+    : m_part(std::move(part)), m_preprocess(std::move(preprocess)), m_options(options),
+      m_batchesPerEpoch((m_part.count() + options.batchSize - 1) / options.batchSize)
+{
+    m_claimed = m_taken = m_released = options.start.epoch * m_batchesPerEpoch + options.start.batch;
+    m_slots.resize(static_cast<size_t>(options.queueLength));
+    for (auto& slot : m_slots)
+        slot.batch = Batch(m_part.dataset->sampleShape(), options.batchSize);
+    // Each thread has its own order, because near the end of an epoch they work on different ones.
+    m_orders.assign(static_cast<size_t>(options.threads), m_part.indices);
+}
+
+BatchLoader::~BatchLoader()
+{
+    stop();
+}
+
+void BatchLoader::start()
+{
+    for (auto& order : m_orders)
+        m_threads.emplace_back([this, &order](std::stop_token token) {
+            try {
+                work(token, order);
+            } catch (const std::exception& exception) {
+                std::scoped_lock lock(m_mutex);
+                m_failure = exception.what();
+                m_slotReady.notify_all();
+            }
+        });
+}
+
+void BatchLoader::work(std::stop_token token, std::vector<int64_t>& order)
+{
+    int64_t orderEpoch = -1;
+    while (!token.stop_requested()) {
+        int64_t number = 0;
+        Slot* slot = nullptr;
+        {
+            std::unique_lock lock(m_mutex);
+            const auto slots = static_cast<int64_t>(m_slots.size());
+            if (!m_slotFree.wait(lock, token, [&] { return m_claimed < m_released + slots; }))
+                return;
+            number = m_claimed++;
+            slot = &m_slots[static_cast<size_t>(number % slots)];
+            slot->ready = -1;
+        }
+        assemble(number, order, orderEpoch, *slot);
+        std::scoped_lock lock(m_mutex);
+        slot->ready = number;
+        m_slotReady.notify_all();
+    }
+}
+
+void BatchLoader::assemble(int64_t number, std::vector<int64_t>& order, int64_t& orderEpoch, Slot& slot)
+{
+    const int64_t epoch = number / m_batchesPerEpoch;
+    const int64_t index = number % m_batchesPerEpoch;
+    if (epoch != orderEpoch && m_options.shuffle) {
+        shuffledOrder(order, m_options.seed, epoch);
+        for (auto& position : order)
+            position = m_part.indices[static_cast<size_t>(position)];
+        orderEpoch = epoch;
+    }
+    const std::span<const int64_t> all(order);
+    const int64_t first = index * m_options.batchSize;
+    const int64_t count = std::min(m_options.batchSize, m_part.count() - first);
+    fillBatch(*m_part.dataset, all.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), all,
+        m_preprocess, slot.batch);
+    slot.batch.epoch = epoch;
+    slot.batch.index = index;
+}
+
+Result<const Batch*> BatchLoader::next()
+{
+    std::unique_lock lock(m_mutex);
+    m_released = m_taken;
+    m_slotFree.notify_all();
+    Slot& slot = m_slots[static_cast<size_t>(m_taken % static_cast<int64_t>(m_slots.size()))];
+    const auto done = [&] { return slot.ready == m_taken || m_stopped || !m_failure.empty(); };
+    if (!done()) {
+        const auto begin = std::chrono::steady_clock::now();
+        m_slotReady.wait(lock, done);
+        m_waitedSeconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    }
+    if (!m_failure.empty())
+        return Error{ErrorCode::Internal, "Assembling a batch failed: " + m_failure + ".", {}};
+    if (m_stopped)
+        return Error{ErrorCode::Internal, "The batch loader was stopped.", {}};
+    ++m_taken;
+    return &slot.batch;
+}
+
+LoaderPosition BatchLoader::position() const
+{
+    return {m_taken / m_batchesPerEpoch, m_taken % m_batchesPerEpoch};
+}
+
+void BatchLoader::stop()
+{
+    {
+        std::scoped_lock lock(m_mutex);
+        m_stopped = true;
+        m_slotReady.notify_all();
+    }
+    for (auto& thread : m_threads)
+        thread.request_stop();
+}
+
+} // namespace gradloom::data
