@@ -16,8 +16,8 @@ struct LowerOptions
     std::vector<std::string> watch;
 };
 
-/// A drawing as primitives, forward only. Inputs of the program are named "input" (the Input node's samples),
-/// "labels", "weights" (one number a sample, 0 for filler) and "random" (see LowerContext::randomCounter).
+/// A drawing as primitives, forward only. Inputs of the program are named "input" (the Input node's samples), "labels"
+/// and "random" (see LowerContext::randomCounter); each is there only where something reads it.
 struct Lowered
 {
     ir::Builder builder;
@@ -27,7 +27,6 @@ struct Lowered
     ir::ValueId random = ir::noValue;
     ir::ValueId scores = ir::noValue;        ///< before softmax or sigmoid, of the first loss
     ir::ValueId probabilities = ir::noValue; ///< what a prediction shows
-    ir::ValueId target = ir::noValue;
     ir::ValueId penalty = ir::noValue; ///< shape {1}: terms of the loss that stem from weights
     struct Loss
     {
@@ -40,8 +39,8 @@ struct Lowered
 };
 
 /// Lowers a valid drawing (an invalid one gives its first problem as the error).
-/// Trainable weights get their places in the flat buffer in the order of the nodes, whatever the options, so that all
-/// programs of a drawing share one model memory.
+/// Weights get their places in the flat buffers in topological order, whatever the options, so that all programs of a
+/// drawing share one model memory.
 Result<Lowered> lower(const graph::Graph& graph, const LowerOptions& options);
 
 } // namespace gradloom::compile

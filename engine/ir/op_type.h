@@ -30,6 +30,10 @@ struct OpType
     std::function<int64_t(std::span<const TensorType> inputs, std::span<const TensorType> outputs, const Params&)> flops;
     /// The first result is the first operand's memory under another shape.
     bool alias = false;
+    /// Every result element depends on the same element of each operand only, so results may overwrite operands.
+    bool elementwise = false;
+    /// The operand whose memory the first result may overwrite, -1 for none; see also `elementwise`.
+    int inPlace = -1;
 };
 
 const Registry<OpType>& opTypes();

@@ -8,6 +8,7 @@ OpType batch_norm_backward()
     type.id = "batch_norm_backward";
     type.help = "Adjoint of batch_norm: from x, gamma, the batch's mean and variance, dy and (where an activation was fused) y, "
                 "the gradients dx, dgamma, dbeta.";
+    type.inPlace = 4;
     type.infer = [](std::span<const TensorType> in, const Params&) -> Result<Types> {
         if (!(in[0].shape == in[4].shape))
             return shapeError("x and its gradient differ in shape");

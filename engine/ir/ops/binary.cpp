@@ -48,6 +48,7 @@ OpType binary()
     type.id = "binary";
     type.help = "fn(a, b) for every element. One operand may be a single number or a suffix of the other's shape, "
                 "which then repeats.";
+    type.elementwise = true;
     type.infer = [](std::span<const TensorType> in, const Params& attributes) -> Result<Types> {
         const auto* function = findPointwiseFunction(attributes.text("fn"));
         if (!function || function->operands != 2)

@@ -9,6 +9,7 @@ OpType dropout()
     type.help = "x·mask/(1−rate), the mask zero with probability `rate`. The mask is a function of the counter (four 32-bit "
                 "numbers: seed low, seed high, step, 0), `stream` and the element, so the adjoint is the same operation on dy. "
                 "Srivastava et al. 2014.";
+    type.inPlace = 0;
     type.infer = [](std::span<const TensorType> in, const Params& attributes) -> Result<Types> {
         if (in[1].dtype != DType::I32 || in[1].shape.elements() != 4)
             return shapeError("the counter must be four integers");

@@ -7,6 +7,7 @@ OpType softmax()
     OpType type;
     type.id = "softmax";
     type.help = "exp(x − max) / Σ exp(x − max) along the last dimension.";
+    type.inPlace = 0;
     type.infer = [](std::span<const TensorType> in, const Params&) -> Result<Types> {
         if (in[0].shape.rank() < 1)
             return shapeError("softmax needs at least one dimension");

@@ -7,6 +7,7 @@ OpType softmax_backward()
     OpType type;
     type.id = "softmax_backward";
     type.help = "Adjoint of softmax from its result y: dx = y·(dy − Σ y·dy) along the last dimension.";
+    type.inPlace = 1;
     type.infer = [](std::span<const TensorType> in, const Params&) -> Result<Types> {
         if (!(in[0].shape == in[1].shape))
             return shapeError("result and gradient differ in shape");

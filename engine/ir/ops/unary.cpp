@@ -79,6 +79,7 @@ OpType unary()
     OpType type;
     type.id = "unary";
     type.help = "y = fn(x) for every element; fn is one of the functions of one number, alpha its constant.";
+    type.elementwise = true;
     type.infer = [](std::span<const TensorType> in, const Params& attributes) -> Result<Types> {
         const auto* function = findPointwiseFunction(attributes.text("fn"));
         if (!function || function->operands != 1)

@@ -1,0 +1,237 @@
+#include "engine/backend/cpu/cpu_backend.h"
+
+#include "engine/backend/cpu/cpu_op.h"
+#include "engine/backend/cpu/kernels/simd.h"
+#include "engine/base/registry.h"
+#include "engine/base/thread_pool.h"
+#include "engine/ir/op_type.h"
+
+#include <chrono>
+#include <cstring>
+#include <mutex>
+#include <new>
+
+namespace gradloom::cpu {
+
+std::vector<CpuOp> allCpuOps();
+
+namespace {
+
+using ir::Segment;
+using ir::ValueId;
+
+const Registry<CpuOp>& cpuOps()
+{
+    static const Registry<CpuOp> registry(allCpuOps());
+    return registry;
+}
+
+class CpuMemory : public backend::Memory
+{
+public:
+    explicit CpuMemory(int64_t bytes) : m_buffer(bytes) {}
+    int64_t bytes() const override { return m_buffer.bytes(); }
+    void upload(std::span<const std::byte> source, int64_t offset) override
+    {
+        if (!source.empty())
+            std::memcpy(m_buffer.data() + offset, source.data(), source.size());
+    }
+    void download(std::span<std::byte> destination, int64_t offset) const override
+    {
+        if (!destination.empty())
+            std::memcpy(destination.data(), m_buffer.data() + offset, destination.size());
+    }
+    std::byte* data() { return m_buffer.data(); }
+
+private:
+    Buffer m_buffer;
+};
+
+std::byte* hostAddress(const std::shared_ptr<backend::Memory>& memory)
+{
+    return memory ? static_cast<CpuMemory&>(*memory).data() : nullptr;
+}
+
+/// Threads shared by all executables of a device; one of them runs at a time.
+struct Workers
+{
+    explicit Workers(int threads) : pool(threads, flushDenormals) {}
+    ThreadPool pool;
+    std::mutex turn;
+};
+
+class CpuExecutable : public backend::Executable
+{
+public:
+    CpuExecutable(
+        std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model, std::shared_ptr<Workers> workers)
+        : m_plan(std::move(plan)), m_model(model), m_workers(std::move(workers)), m_arena(m_plan->arenaBytes)
+    {
+        int64_t common = 0;
+        int64_t perThread = 0;
+        for (const ir::Op& op : m_plan->program.ops) {
+            Preparation preparation(*m_plan, op, m_workers->pool.threads(), [this](ValueId id) { return address(id); },
+                m_scratch);
+            if (!op.type->alias)
+                cpuOps().find(op.type->id)->prepare(preparation);
+            common = std::max(common, preparation.commonFloats);
+            perThread = std::max(perThread, preparation.threadFloats);
+            m_steps.push_back(std::move(preparation.phases));
+        }
+        allocateScratch(common, perThread);
+    }
+
+    void write(ValueId value, std::span<const std::byte> bytes) override
+    {
+        checkSize(value, bytes.size());
+        std::memcpy(address(value), bytes.data(), bytes.size());
+    }
+
+    void read(ValueId value, std::span<std::byte> bytes) const override
+    {
+        checkSize(value, bytes.size());
+        std::memcpy(bytes.data(), address(value), bytes.size());
+    }
+
+    void run() override
+    {
+        const std::lock_guard lock(m_workers->turn);
+        flushDenormals();
+        for (const auto& phases : m_steps)
+            runPhases(phases);
+        copyUpdates();
+    }
+
+    std::vector<double> timeOps() override
+    {
+        using Clock = std::chrono::steady_clock;
+        const std::lock_guard lock(m_workers->turn);
+        flushDenormals();
+        std::vector<double> seconds;
+        for (const auto& phases : m_steps) {
+            const auto begin = Clock::now();
+            runPhases(phases);
+            seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+        }
+        copyUpdates();
+        return seconds;
+    }
+
+private:
+    std::byte* address(ValueId id) const
+    {
+        const compile::Location place = m_plan->locations[static_cast<size_t>(id)];
+        std::byte* base = nullptr;
+        switch (place.segment) {
+        case Segment::Arena:
+            base = const_cast<std::byte*>(m_arena.data());
+            break;
+        case Segment::Parameters:
+            base = hostAddress(m_model.parameters);
+            break;
+        case Segment::State:
+            base = hostAddress(m_model.state);
+            break;
+        case Segment::Slots:
+            base = hostAddress(m_model.slots);
+            break;
+        }
+        return base + place.offset;
+    }
+
+    void checkSize(ValueId value, size_t bytes) const
+    {
+        if (static_cast<int64_t>(bytes) != m_plan->program.typeOf(value).bytes())
+            throw std::logic_error("a tensor of another size was given for \"" + m_plan->program[value].name + "\"");
+    }
+
+    void allocateScratch(int64_t commonFloats, int64_t threadFloats)
+    {
+        constexpr int64_t line = 64;
+        const int64_t commonBytes = (commonFloats * 4 + line - 1) / line * line;
+        // A line between the threads' parts keeps them from sharing one.
+        m_scratch.perThreadBytes = (threadFloats * 4 + line - 1) / line * line + line;
+        m_scratchMemory = Buffer(commonBytes + m_scratch.perThreadBytes * m_workers->pool.threads());
+        m_scratch.common = m_scratchMemory.data();
+        m_scratch.perThread = m_scratchMemory.data() + commonBytes;
+    }
+
+    void runPhases(const std::vector<Phase>& phases)
+    {
+        for (const Phase& phase : phases) {
+            if (phase.parallel)
+                m_workers->pool.run(phase.units, phase.run);
+            else if (phase.units > 0)
+                phase.run(0, phase.units, 0);
+        }
+    }
+
+    void copyUpdates()
+    {
+        for (const ir::Update& update : m_plan->copies)
+            std::memcpy(address(update.target), address(update.source),
+                static_cast<size_t>(m_plan->program.typeOf(update.target).bytes()));
+    }
+
+    std::shared_ptr<const compile::Plan> m_plan;
+    backend::ModelMemory m_model;
+    std::shared_ptr<Workers> m_workers;
+    Buffer m_arena;
+    Buffer m_scratchMemory;
+    Scratch m_scratch;
+    std::vector<std::vector<Phase>> m_steps;
+};
+
+class CpuBackend : public backend::Backend
+{
+public:
+    explicit CpuBackend(const backend::DeviceOptions& options) : m_workers(std::make_shared<Workers>(options.threads)) {}
+
+    backend::DeviceInfo info() const override
+    {
+        const int threads = m_workers->pool.threads();
+        return {"cpu", "CPU · " + std::to_string(threads) + (threads == 1 ? " thread" : " threads"), true, {}};
+    }
+
+    Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override
+    {
+        try {
+            return std::shared_ptr<backend::Memory>(std::make_shared<CpuMemory>(bytes));
+        } catch (const std::bad_alloc&) {
+            return outOfMemory(bytes);
+        }
+    }
+
+    Result<std::unique_ptr<backend::Executable>> load(
+        std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model) override
+    {
+        for (const ir::Op& op : plan->program.ops)
+            if (!op.type->alias && !cpuOps().find(op.type->id))
+                return unsupported("the CPU cannot run the operation \"" + op.type->id + "\".", op.node);
+        try {
+            return std::unique_ptr<backend::Executable>(std::make_unique<CpuExecutable>(plan, model, m_workers));
+        } catch (const std::bad_alloc&) {
+            return outOfMemory(plan->arenaBytes);
+        }
+    }
+
+private:
+    static Error outOfMemory(int64_t bytes)
+    {
+        return {ErrorCode::OutOfMemory,
+            "the network needs " + std::to_string(bytes >> 20) +
+                " MB, more than this machine has free. Use a smaller batch or a smaller network.",
+            {}};
+    }
+
+    std::shared_ptr<Workers> m_workers;
+};
+
+} // namespace
+
+std::unique_ptr<backend::Backend> openCpu(const backend::DeviceOptions& options)
+{
+    return std::make_unique<CpuBackend>(options);
+}
+
+} // namespace gradloom::cpu

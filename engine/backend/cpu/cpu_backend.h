@@ -1,0 +1,10 @@
+#pragma once
+
+#include "engine/backend/backend.h"
+
+namespace gradloom::cpu {
+
+/// The CPU: own kernels, one thread pool.
+std::unique_ptr<backend::Backend> openCpu(const backend::DeviceOptions& options);
+
+} // namespace gradloom::cpu

@@ -1,0 +1,53 @@
+#include "engine/backend/cpu/kernel_options.h"
+
+namespace gradloom::cpu {
+
+Epilogue epilogueOf(const Preparation& p, const float* bias)
+{
+    Epilogue epilogue;
+    epilogue.bias = bias;
+    if (p.op.attributes.textOr("activation", "none") == "relu")
+        epilogue.activation = Activation::Relu;
+    return epilogue;
+}
+
+ConvShape convShapeOf(const ir::Op& op, const Shape& x, int64_t kernelHeight, int64_t kernelWidth, int64_t filters)
+{
+    const auto& stride = op.attributes.list("stride");
+    const auto& padding = op.attributes.list("padding");
+    const auto& dilation = op.attributes.list("dilation");
+    ConvShape s;
+    s.n = x[0];
+    s.h = x[1];
+    s.w = x[2];
+    s.c = x[3];
+    s.k = filters;
+    s.kh = kernelHeight;
+    s.kw = kernelWidth;
+    s.strideH = stride[0];
+    s.strideW = stride[1];
+    s.dilationH = dilation[0];
+    s.dilationW = dilation[1];
+    s.padTop = padding[0];
+    s.padLeft = padding[1];
+    s.padBottom = padding[2];
+    s.padRight = padding[3];
+    s.groups = op.attributes.integerOr("groups", 1);
+    return s;
+}
+
+PoolShape poolShapeOf(const ir::Op& op, const Shape& x)
+{
+    const auto& kernel = op.attributes.list("kernel");
+    const auto& stride = op.attributes.list("stride");
+    const auto& padding = op.attributes.list("padding");
+    return {x[0], x[1], x[2], x[3], kernel[0], kernel[1], stride[0], stride[1], padding[0], padding[1], padding[2],
+        padding[3]};
+}
+
+double convWork(const ConvShape& s)
+{
+    return 2.0 * static_cast<double>(s.n * s.oh() * s.ow()) * static_cast<double>(s.weightSize());
+}
+
+} // namespace gradloom::cpu

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "engine/backend/cpu/cpu_op.h"
+#include "engine/backend/cpu/kernels/conv.h"
+#include "engine/backend/cpu/kernels/pool.h"
+
+/// From the options of primitives to the shapes of kernels.
+namespace gradloom::cpu {
+
+/// Bias (null where absent) and the fused activation.
+Epilogue epilogueOf(const Preparation& preparation, const float* bias);
+
+/// The convolution with input `x` (N×H×W×C), `kernel` kh×kw and `filters` results a pixel.
+ConvShape convShapeOf(const ir::Op& op, const Shape& x, int64_t kernelHeight, int64_t kernelWidth, int64_t filters);
+
+/// The pooling over `x` (N×H×W×C).
+PoolShape poolShapeOf(const ir::Op& op, const Shape& x);
+
+/// Floating point operations of one pass of the convolution.
+double convWork(const ConvShape& shape);
+
+} // namespace gradloom::cpu

@@ -1,0 +1,42 @@
+#include "engine/backend/cpu/cpu_op.h"
+#include "engine/backend/cpu/kernel_options.h"
+#include "engine/backend/cpu/kernels/depthwise.h"
+
+namespace gradloom::cpu {
+
+namespace {
+
+void prepareDepthwise(Preparation& p, const ConvShape& shape)
+{
+    const DepthwiseArgs args{p.in(0), p.in(1), epilogueOf(p, p.in(2)), p.out()};
+    p.phase(depthwiseUnits(shape), convWork(shape),
+        [=](int64_t begin, int64_t end, int) { depthwiseForward(shape, args, begin, end); });
+}
+
+} // namespace
+
+CpuOp conv2d()
+{
+    return {"conv2d", [](Preparation& p) {
+                const Shape& w = p.inShape(1);
+                const ConvShape shape = convShapeOf(p.op, p.inShape(0), w[0], w[1], w[3]);
+                if (isDepthwise(shape) && shape.groups > 1)
+                    return prepareDepthwise(p, shape);
+                const int64_t packed = p.common(convPackedSize(shape));
+                p.perThread(convForwardScratch(shape));
+                const auto scratch = p.scratch;
+                const float* weights = p.in(1);
+                p.phase(convPackUnits(shape), static_cast<double>(w.elements()), [=](int64_t begin, int64_t end, int) {
+                    convPack(shape, weights, reinterpret_cast<float*>(scratch->common) + packed, begin, end);
+                });
+                const ConvForwardArgs args{p.in(0), nullptr, epilogueOf(p, p.in(2)), p.out(), nullptr};
+                p.phase(convForwardUnits(shape), convWork(shape), [=](int64_t begin, int64_t end, int thread) {
+                    ConvForwardArgs ready = args;
+                    ready.packed = reinterpret_cast<const float*>(scratch->common) + packed;
+                    ready.scratch = scratch->of(thread);
+                    convForward(shape, ready, begin, end);
+                });
+            }};
+}
+
+} // namespace gradloom::cpu

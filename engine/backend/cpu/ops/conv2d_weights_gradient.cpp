@@ -1,0 +1,43 @@
+#include "engine/backend/cpu/cpu_op.h"
+#include "engine/backend/cpu/kernel_options.h"
+#include "engine/backend/cpu/kernels/depthwise.h"
+
+namespace gradloom::cpu {
+
+CpuOp conv2d_weights_gradient()
+{
+    return {"conv2d_weights_gradient", [](Preparation& p) {
+                const Shape& w = p.outShape(0);
+                const ConvShape shape = convShapeOf(p.op, p.inShape(0), w[0], w[1], w[3]);
+                if (isDepthwise(shape) && shape.groups > 1) {
+                    const DepthwiseWeightArgs args{p.in(0), p.in(1), p.out(0), p.out(1), false};
+                    p.phase(depthwiseWeightUnits(shape), convWork(shape), [=](int64_t begin, int64_t end, int) {
+                        depthwiseBackwardWeights(shape, args, begin, end);
+                    });
+                    return;
+                }
+                const ConvWeightSplit split = convWeightSplit(shape, p.threads);
+                const int64_t partials = p.common(convWeightPartials(shape, split));
+                p.perThread(convWeightScratch(shape));
+                ConvWeightArgs args;
+                args.x = p.in(0);
+                args.dy = p.in(1);
+                args.dw = p.out(0);
+                args.db = p.out(1);
+                const auto ready = [args, partials, scratch = p.scratch](int thread) {
+                    ConvWeightArgs r = args;
+                    r.partials = reinterpret_cast<float*>(scratch->common) + partials;
+                    r.scratch = scratch->of(thread);
+                    return r;
+                };
+                p.phase(split.units(), convWork(shape), [=](int64_t begin, int64_t end, int thread) {
+                    convBackwardWeights(shape, split, ready(thread), begin, end);
+                });
+                const double reduceWork = static_cast<double>(shape.weightSize() * split.parts);
+                p.phase(convReduceUnits(shape, split), reduceWork, [=](int64_t begin, int64_t end, int thread) {
+                    convReduceWeights(shape, split, ready(thread), begin, end);
+                });
+            }};
+}
+
+} // namespace gradloom::cpu

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "engine/backend/cpu/cpu_op.h"
+
+namespace gradloom::cpu {
+
+/// Makes a pointwise operation ready: `code` over the operands of the operation, one pass over memory.
+void preparePointwise(Preparation& preparation, const ir::PointwiseCode& code);
+
+} // namespace gradloom::cpu

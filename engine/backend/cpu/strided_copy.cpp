@@ -1,0 +1,53 @@
+#include "engine/backend/cpu/strided_copy.h"
+
+#include <cstring>
+
+namespace gradloom::cpu {
+
+namespace {
+
+void copyDimension(const StridedCopy& c, int axis, const uint32_t* source, uint32_t* target)
+{
+    const auto a = static_cast<size_t>(axis);
+    const int64_t extent = c.extents[axis];
+    if (axis + 1 < c.extents.rank()) {
+        for (int64_t i = 0; i < extent; ++i)
+            copyDimension(c, axis + 1, source + i * c.sourceStride[a], target + i * c.targetStride[a]);
+        return;
+    }
+    if (c.sourceStride[a] == 1 && c.targetStride[a] == 1) {
+        std::memcpy(target, source, static_cast<size_t>(extent) * sizeof(uint32_t));
+        return;
+    }
+    for (int64_t i = 0; i < extent; ++i)
+        target[i * c.targetStride[a]] = source[i * c.sourceStride[a]];
+}
+
+} // namespace
+
+std::array<int64_t, Shape::maxRank> denseStrides(const Shape& shape)
+{
+    std::array<int64_t, Shape::maxRank> strides{};
+    int64_t stride = 1;
+    for (int axis = shape.rank(); axis-- > 0;) {
+        strides[static_cast<size_t>(axis)] = stride;
+        stride *= shape[axis];
+    }
+    return strides;
+}
+
+void addStridedCopy(Preparation& p, const StridedCopy& copy)
+{
+    if (copy.extents.rank() == 0) {
+        p.phase(1, 1, [copy](int64_t, int64_t, int) { *copy.target = *copy.source; });
+        return;
+    }
+    const double work = static_cast<double>(copy.extents.elements());
+    p.phase(copy.extents[0], work, [copy](int64_t begin, int64_t end, int) {
+        StridedCopy part = copy;
+        part.extents.setExtent(0, end - begin);
+        copyDimension(part, 0, copy.source + begin * copy.sourceStride[0], copy.target + begin * copy.targetStride[0]);
+    });
+}
+
+} // namespace gradloom::cpu

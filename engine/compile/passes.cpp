@@ -1,0 +1,112 @@
+#include "engine/compile/plan.h"
+#include "engine/ir/op_type.h"
+
+#include <algorithm>
+
+namespace gradloom::compile {
+
+using ir::noValue;
+using ir::Op;
+using ir::Program;
+using ir::ValueId;
+
+namespace {
+
+size_t at(ValueId id)
+{
+    return static_cast<size_t>(id);
+}
+
+bool isFunction(const Op& op, const char* type, const char* fn)
+{
+    return op.type->id == type && op.attributes.text("fn") == fn;
+}
+
+bool canActivate(const Op& op)
+{
+    const std::string& id = op.type->id;
+    return id == "gemm" || id == "conv2d" || id == "conv2d_transpose" || id == "batch_norm";
+}
+
+void eraseOps(Program& program, const std::vector<bool>& dead)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < program.ops.size(); ++i) {
+        if (dead[i])
+            continue;
+        if (kept != i)
+            program.ops[kept] = std::move(program.ops[i]);
+        ++kept;
+    }
+    program.ops.resize(kept);
+}
+
+} // namespace
+
+void fuseActivations(Program& program)
+{
+    const auto producer = ir::producers(program);
+    const auto uses = ir::useCounts(program);
+    std::vector<bool> dead(program.ops.size(), false);
+    for (size_t i = 0; i < program.ops.size(); ++i) {
+        const Op& op = program.ops[i];
+        if (!isFunction(op, "unary", "relu"))
+            continue;
+        const ValueId before = op.inputs[0];
+        if (producer[at(before)] < 0 || uses[at(before)] != 1)
+            continue;
+        Op& source = program.ops[at(producer[at(before)])];
+        if (!canActivate(source) || source.outputs[0] != before || source.attributes.textOr("activation", "none") != "none")
+            continue;
+        source.attributes.set("activation", std::string("relu"));
+        source.outputs[0] = op.outputs[0];
+        dead[i] = true;
+    }
+    eraseOps(program, dead);
+}
+
+void removeDeadCode(Program& program)
+{
+    std::vector<bool> needed(program.values.size(), false);
+    for (const auto& update : program.updates)
+        needed[at(update.source)] = true;
+    for (const auto& [name, id] : program.outputs)
+        needed[at(id)] = true;
+    std::vector<bool> dead(program.ops.size(), false);
+    for (size_t i = program.ops.size(); i-- > 0;) {
+        const Op& op = program.ops[i];
+        dead[i] = std::none_of(op.outputs.begin(), op.outputs.end(), [&](ValueId id) { return needed[at(id)]; });
+        if (!dead[i])
+            for (ValueId id : op.inputs)
+                if (id != noValue)
+                    needed[at(id)] = true;
+    }
+    eraseOps(program, dead);
+}
+
+void sinkMasksBelowPooling(Program& program)
+{
+    const auto producer = ir::producers(program);
+    const auto uses = ir::useCounts(program);
+    std::vector<bool> dead(program.ops.size(), false);
+    for (size_t i = 0; i < program.ops.size(); ++i) {
+        const Op& mask = program.ops[i];
+        if (!isFunction(mask, "binary", "relu_gradient"))
+            continue;
+        const ValueId spread = mask.inputs[0];
+        const int32_t from = producer[at(spread)];
+        if (from < 0 || uses[at(spread)] != 1 || program.ops[at(from)].type->id != "max_pool2d_backward")
+            continue;
+        Op& backward = program.ops[at(from)];
+        const Op& forward = program.ops[at(producer[at(backward.inputs[1])])];
+        // The winner passes the mask exactly when the pooled value is above zero.
+        if (forward.inputs[0] != mask.inputs[1] || backward.inputs[2] != noValue)
+            continue;
+        backward.inputs[2] = forward.outputs[0];
+        backward.outputs[0] = mask.outputs[0];
+        dead[i] = true;
+    }
+    eraseOps(program, dead);
+}
+
+} // namespace gradloom::compile

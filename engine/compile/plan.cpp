@@ -1,0 +1,313 @@
+#include "engine/compile/plan.h"
+
+#include "engine/ir/op_type.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+
+namespace gradloom::compile {
+
+using ir::noValue;
+using ir::Op;
+using ir::Program;
+using ir::Segment;
+using ir::ValueId;
+
+namespace {
+
+constexpr int64_t alignment = 64;
+
+size_t at(ValueId id)
+{
+    return static_cast<size_t>(id);
+}
+
+/// Gives every value its place. Values that share memory (reshapes, results in place, packed parts, updates) are
+/// members of one block; blocks get offsets by best fit on their lifetimes.
+class Planner
+{
+public:
+    explicit Planner(Plan& plan) : m_plan(plan), m_program(plan.program)
+    {
+        makeBlocks();
+        findLifetimes();
+        packConcats();
+        placeUpdates();
+        reuseOperands();
+        assignOffsets();
+    }
+
+private:
+    struct Block
+    {
+        int64_t bytes = 0;
+        int64_t first = 0; ///< operation that writes it, -1 for inputs
+        int64_t last = 0;  ///< last operation that reads it
+        bool pinned = false; ///< inputs and named outputs: nothing else may use this memory
+        bool fixed = false;  ///< outside the arena
+        Location place;
+        ValueId merged = noValue; ///< block this one is part of
+        int64_t mergedOffset = 0;
+    };
+
+    Block& block(ValueId id) { return m_blocks[at(m_root[at(id)])]; }
+
+    /// Follows merges: the final block and the offset in it.
+    std::pair<ValueId, int64_t> resolve(ValueId id) const
+    {
+        ValueId root = m_root[at(id)];
+        int64_t offset = 0;
+        while (m_blocks[at(root)].merged != noValue) {
+            offset += m_blocks[at(root)].mergedOffset;
+            root = m_blocks[at(root)].merged;
+        }
+        return {root, offset};
+    }
+
+    void makeBlocks()
+    {
+        m_root.resize(m_program.values.size());
+        std::iota(m_root.begin(), m_root.end(), 0);
+        for (const Op& op : m_program.ops)
+            if (op.type->alias)
+                m_root[at(op.outputs[0])] = m_root[at(op.inputs[0])];
+        m_blocks.resize(m_program.values.size());
+        for (size_t i = 0; i < m_blocks.size(); ++i) {
+            const ir::Value& value = m_program.values[i];
+            Block& b = m_blocks[i];
+            b.bytes = value.type.bytes();
+            b.first = -1;
+            b.last = -1;
+            b.pinned = value.input;
+            b.fixed = value.segment != Segment::Arena;
+            b.place = {value.segment, value.offset * sizeOf(value.type.dtype)};
+        }
+    }
+
+    void findLifetimes()
+    {
+        const auto end = static_cast<int64_t>(m_program.ops.size());
+        for (int64_t i = 0; i < end; ++i) {
+            const Op& op = m_program.ops[static_cast<size_t>(i)];
+            for (ValueId id : op.inputs)
+                if (id != noValue)
+                    block(id).last = i;
+            for (ValueId id : op.outputs) {
+                if (!op.type->alias)
+                    block(id).first = i;
+                block(id).last = std::max(block(id).last, i);
+            }
+        }
+        for (Block& b : m_blocks)
+            if (b.pinned) {
+                b.first = -1;
+                b.last = end;
+            }
+        for (const auto& [name, id] : m_program.outputs) {
+            block(id).pinned = true;
+            block(id).last = end;
+        }
+        for (const auto& update : m_program.updates)
+            block(update.source).last = end;
+    }
+
+    /// Joins block `part` to `whole` at an offset.
+    void merge(ValueId part, ValueId whole, int64_t offset)
+    {
+        Block& a = m_blocks[at(part)];
+        Block& b = m_blocks[at(whole)];
+        a.merged = whole;
+        a.mergedOffset = offset;
+        b.first = std::min(a.first, b.first);
+        b.last = std::max(a.last, b.last);
+        b.pinned = b.pinned || a.pinned;
+    }
+
+    bool isPlainArena(ValueId root) const
+    {
+        const Block& b = m_blocks[at(root)];
+        return !b.fixed && b.merged == noValue && !m_program[root].input;
+    }
+
+    /// Parts of a concatenation along the first axis are written where the whole will be.
+    void packConcats()
+    {
+        for (const Op& op : m_program.ops) {
+            if (op.type->id != "concat" || op.attributes.integer("axis") != 0)
+                continue;
+            int64_t offset = 0;
+            for (ValueId id : op.inputs) {
+                const ValueId root = m_root[at(id)];
+                const int64_t bytes = m_program.typeOf(id).bytes();
+                if (isPlainArena(root) && m_blocks[at(root)].bytes == bytes && root != op.outputs[0])
+                    merge(root, m_root[at(op.outputs[0])], offset);
+                offset += bytes;
+            }
+        }
+    }
+
+    bool overlaps(const ir::Value& a, const ir::Value& b) const
+    {
+        return a.segment == b.segment && a.offset < b.offset + b.type.shape.elements() &&
+            b.offset < a.offset + a.type.shape.elements();
+    }
+
+    /// Whether `source` may be written straight to `target`: nothing reads the old contents after that.
+    bool canWriteThrough(const ir::Update& update, size_t producer) const
+    {
+        const ir::Value& target = m_program[update.target];
+        for (size_t i = producer; i < m_program.ops.size(); ++i) {
+            const Op& op = m_program.ops[i];
+            for (ValueId id : op.inputs) {
+                if (id == noValue || m_program[m_root[at(id)]].segment == Segment::Arena)
+                    continue;
+                if (!overlaps(m_program[m_root[at(id)]], target))
+                    continue;
+                const bool sameElement = i == producer && op.type->elementwise && id == update.target &&
+                    m_program.typeOf(id).shape.elements() == m_program.typeOf(update.source).shape.elements();
+                if (!sameElement)
+                    return false;
+            }
+        }
+        return true;
+    }
+
+    void placeUpdates()
+    {
+        const auto producer = ir::producers(m_program);
+        for (const auto& update : m_program.updates) {
+            const ValueId root = m_root[at(update.source)];
+            const int32_t from = producer[at(root)];
+            const bool possible = from >= 0 && isPlainArena(root) && !m_blocks[at(root)].pinned &&
+                m_blocks[at(root)].bytes == m_program.typeOf(update.target).bytes() &&
+                canWriteThrough(update, static_cast<size_t>(from));
+            if (!possible) {
+                m_plan.copies.push_back(update);
+                continue;
+            }
+            m_blocks[at(root)].fixed = true;
+            m_blocks[at(root)].place = m_blocks[at(update.target)].place;
+        }
+    }
+
+    bool mayOverwrite(const Op& op, size_t operand, int64_t index, int64_t bytes)
+    {
+        const ValueId id = op.inputs[operand];
+        if (id == noValue || m_program.typeOf(id).bytes() != bytes)
+            return false;
+        // The block must end here, also through every alias of it, and hold nothing else.
+        const auto [root, offset] = resolve(id);
+        return isPlainArena(root) && !m_blocks[at(root)].pinned && offset == 0 && m_blocks[at(root)].bytes == bytes &&
+            m_blocks[at(root)].last == index && m_root[at(id)] == root;
+    }
+
+    /// Results that may overwrite an operand which is not read afterwards do so.
+    void reuseOperands()
+    {
+        for (size_t i = 0; i < m_program.ops.size(); ++i) {
+            const Op& op = m_program.ops[i];
+            if (!op.type->elementwise && op.type->inPlace < 0)
+                continue;
+            std::vector<bool> taken(op.inputs.size(), false);
+            const size_t results = op.type->elementwise ? op.outputs.size() : 1;
+            for (size_t r = 0; r < results; ++r) {
+                const ValueId result = m_root[at(op.outputs[r])];
+                if (!isPlainArena(result))
+                    continue;
+                for (size_t k = 0; k < op.inputs.size(); ++k) {
+                    if (taken[k] || (!op.type->elementwise && static_cast<int>(k) != op.type->inPlace) ||
+                        !mayOverwrite(op, k, static_cast<int64_t>(i), m_blocks[at(result)].bytes))
+                        continue;
+                    // The same operand may stand in several places; all of them are taken.
+                    for (size_t other = 0; other < op.inputs.size(); ++other)
+                        taken[other] = taken[other] ||
+                            (op.inputs[other] != noValue && m_root[at(op.inputs[other])] == m_root[at(op.inputs[k])]);
+                    merge(result, m_root[at(op.inputs[k])], 0);
+                    break;
+                }
+            }
+        }
+    }
+
+    void assignOffsets()
+    {
+        std::vector<ValueId> order;
+        for (size_t i = 0; i < m_blocks.size(); ++i) {
+            const Block& b = m_blocks[i];
+            if (b.merged == noValue && !b.fixed && m_root[i] == static_cast<ValueId>(i) && (b.last >= 0 || b.pinned))
+                order.push_back(static_cast<ValueId>(i));
+        }
+        std::stable_sort(order.begin(), order.end(),
+            [&](ValueId a, ValueId b) { return m_blocks[at(a)].bytes > m_blocks[at(b)].bytes; });
+        std::vector<ValueId> placed; // by offset
+        for (ValueId id : order) {
+            Block& b = m_blocks[at(id)];
+            int64_t offset = 0;
+            for (ValueId other : placed) {
+                const Block& o = m_blocks[at(other)];
+                if (o.last < b.first || b.last < o.first)
+                    continue;
+                if (o.place.offset >= offset + b.bytes)
+                    break;
+                offset = std::max(offset, (o.place.offset + o.bytes + alignment - 1) / alignment * alignment);
+            }
+            b.place = {Segment::Arena, offset};
+            m_plan.arenaBytes = std::max(m_plan.arenaBytes, offset + b.bytes);
+            placed.insert(std::upper_bound(placed.begin(), placed.end(), id,
+                              [&](ValueId x, ValueId y) {
+                                  return m_blocks[at(x)].place.offset < m_blocks[at(y)].place.offset;
+                              }),
+                id);
+        }
+        m_plan.locations.resize(m_program.values.size());
+        for (size_t i = 0; i < m_program.values.size(); ++i) {
+            const auto [root, offset] = resolve(static_cast<ValueId>(i));
+            m_plan.locations[i] = m_blocks[at(root)].place;
+            m_plan.locations[i].offset += offset;
+        }
+    }
+
+    Plan& m_plan;
+    const Program& m_program;
+    std::vector<ValueId> m_root; ///< value that owns the memory: itself, or what a reshape looks at
+    std::vector<Block> m_blocks;
+};
+
+} // namespace
+
+Plan plan(ir::Program program)
+{
+    removeDeadCode(program);
+    sinkMasksBelowPooling(program);
+    fusePointwise(program);
+    removeDeadCode(program);
+    Plan result;
+    result.program = std::move(program);
+    Planner{result};
+    return result;
+}
+
+std::string Plan::toString() const
+{
+    static constexpr const char* segments[] = {"arena", "parameters", "state", "slots"};
+    std::string text;
+    char line[256];
+    int64_t total = 0;
+    for (const Op& op : program.ops) {
+        const auto result = op.outputs.empty() ? noValue : op.outputs[0];
+        const Location place = locations[at(result)];
+        const int64_t flops = ir::flopsOf(program, op);
+        total += flops;
+        std::snprintf(line, sizeof line, "%-32s %-18s %12lld B  %s+%-10lld %12lld FLOP  %s\n", op.type->id.c_str(),
+            program.typeOf(result).shape.toString().c_str(), static_cast<long long>(program.typeOf(result).bytes()),
+            segments[static_cast<int>(place.segment)], static_cast<long long>(place.offset),
+            static_cast<long long>(flops), op.node.c_str());
+        text += line;
+    }
+    std::snprintf(line, sizeof line, "%zu operations, %lld FLOP, arena %lld bytes, %zu updates copied\n",
+        program.ops.size(), static_cast<long long>(total), static_cast<long long>(arenaBytes), copies.size());
+    return text + line;
+}
+
+} // namespace gradloom::compile
