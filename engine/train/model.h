@@ -2,8 +2,10 @@
 
 #include "engine/backend/backend.h"
 #include "engine/project/project.h"
+#include "engine/train/loaded_program.h"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -31,7 +33,12 @@ public:
     Weights weights() const;
     /// Takes weights by name. Missing names and other shapes are errors that name the weight; nothing changes then.
     Status setWeights(const Weights& weights);
+    /// The same from a .safetensors file; the message of an Error names it.
     Status loadWeights(const std::filesystem::path& path);
+
+    /// A program of this drawing on this device and these weights: made by `build` at the first call with `key` and
+    /// kept, so that what is asked again (the next picture, the next click) answers at once.
+    Result<LoadedProgram*> program(const std::string& key, const std::function<Result<ir::Program>()>& build);
 
 private:
     struct Impl;

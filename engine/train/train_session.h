@@ -12,12 +12,17 @@
 
 namespace gradloom::train {
 
+struct RunData;
+
 /// How a run is started; the project says the rest.
 struct SessionOptions
 {
     std::string device = "cpu";
     int threads = 0;                        ///< 0: all cores
+    std::filesystem::path projectFolder;    ///< relative data folders in the project count from here
     std::optional<std::filesystem::path> dataDir; ///< replaces the project's data folder
+    /// The project's data where it is loaded already (same source, seed and share held out); none: the session loads it.
+    std::shared_ptr<const RunData> data;
     std::optional<std::filesystem::path> outDir;  ///< where run.json, history.csv and weights go; none: nothing is written
     std::optional<std::filesystem::path> resumeDir; ///< a folder written by an earlier run, to go on from
     std::optional<int64_t> maxSteps;
@@ -105,6 +110,7 @@ public:
     void step();
     /// Ends after the current step; the last checkpoint is written.
     void stop();
+    /// The learning rate from the next step on; a schedule goes on from there.
     void setLearningRate(double value);
 
     State state() const;

@@ -1,0 +1,43 @@
+#include "engine/explain/method_type.h"
+
+#include "engine/graph/analysis.h"
+
+namespace gradloom::explain {
+
+std::vector<MethodType> allMethodTypes();
+
+const Registry<MethodType>& methodTypes()
+{
+    static const Registry<MethodType> registry(allMethodTypes());
+    return registry;
+}
+
+std::vector<std::string> convolutionalNodes(const graph::Graph& graph, const TensorType& labels)
+{
+    const graph::Analysis analysis = graph::analyse(graph, labels);
+    std::vector<std::string> nodes;
+    for (const size_t index : graph::topologicalOrder(graph)) {
+        const graph::Node& node = graph.nodes[index];
+        const auto* type = layers::layerTypes().find(node.type);
+        const auto info = analysis.nodes.find(node.id);
+        if (!type || type->role != layers::Role::Layer || info == analysis.nodes.end() || info->second.outputs.empty())
+            continue;
+        const TensorType& output = info->second.outputs[0];
+        if (output.dtype == DType::F32 && output.shape.rank() == 3 && output.shape[0] * output.shape[1] > 1)
+            nodes.push_back(node.id);
+    }
+    return nodes;
+}
+
+std::string defaultLayer(const graph::Graph& graph, const TensorType& labels)
+{
+    const auto nodes = convolutionalNodes(graph, labels);
+    for (size_t i = nodes.size(); i-- > 0;) {
+        const auto* type = layers::layerTypes().find(graph.find(nodes[i])->type);
+        if (type && type->category == "convolution")
+            return nodes[i];
+    }
+    return nodes.empty() ? std::string() : nodes.back();
+}
+
+} // namespace gradloom::explain

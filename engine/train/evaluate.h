@@ -1,0 +1,57 @@
+#pragma once
+
+#include "engine/data/batch_loader.h"
+#include "engine/train/model.h"
+
+#include <functional>
+
+namespace gradloom::train {
+
+/// How well one class is recognised.
+struct ClassScore
+{
+    double precision = 0; ///< share of the predictions of this class that are right; 0 where there are none
+    double recall = 0;    ///< share of the samples of this class that are found; 0 where there are none
+    double f1 = 0;        ///< harmonic mean of both
+    int64_t support = 0;  ///< samples of this class
+};
+
+/// Numbers over a part of the data. Without classes (regression, autoencoders) accuracy is NaN and the tables empty.
+struct Evaluation
+{
+    int64_t samples = 0;
+    double loss = 0; ///< mean over the samples, with the terms that stem from weights
+    double accuracy = 0;
+    std::vector<ClassScore> perClass;
+    std::vector<std::vector<int64_t>> confusion; ///< [true class][predicted class]
+    double macroPrecision = 0;
+    double macroRecall = 0;
+    double macroF1 = 0;
+    double seconds = 0;
+};
+
+/// Confusion matrix and everything that follows from it. Source of the definitions: Sokolova and Lapalme 2009.
+Evaluation scoreClasses(std::span<const int32_t> truth, std::span<const int32_t> predicted, int64_t classes);
+
+/// The class that a row of probabilities stands for: the largest one, of equal ones the first; with a single number the
+/// second class where it is above one half.
+int32_t predictedClass(std::span<const float> probabilities);
+
+struct EvaluateOptions
+{
+    int64_t batch = 128;
+    /// Asked before every batch; the evaluation ends with an Error once it says true.
+    std::function<bool()> cancelled;
+    /// Called after every batch with the samples done so far.
+    std::function<void(int64_t done, int64_t total)> progress;
+};
+
+/// Judges the model on a part of the data.
+Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data::Preprocess& preprocess,
+    int64_t classes, const EvaluateOptions& options = {});
+
+/// What the network says to samples as it sees them (F32, N×sample shape, preprocessed): N×(prediction's shape),
+/// probabilities where it is a classifier.
+Result<Tensor> predict(Model& model, const Tensor& samples);
+
+} // namespace gradloom::train

@@ -1,0 +1,15 @@
+#include "engine/train/schedule_type.h"
+
+namespace gradloom::train {
+
+ScheduleType constant()
+{
+    ScheduleType type;
+    type.id = "constant";
+    type.title = "Constant";
+    type.help = "The learning rate stays as it is.";
+    type.factor = [](const Params&, int64_t, int64_t) { return 1.0; };
+    return type;
+}
+
+} // namespace gradloom::train

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "engine/graph/graph.h"
+#include "engine/ir/program.h"
+#include "engine/train/optimizer_type.h"
+
+#include <string>
+#include <vector>
+
+namespace gradloom::train {
+
+/// What all programs of a drawing are made from.
+struct ProgramOptions
+{
+    int64_t batch = 1;
+    TensorType labels{Shape(), DType::I32}; ///< type of one sample's label
+    bool training = false;                  ///< dropout drops, batch normalisation uses the batch's statistics
+    std::vector<std::string> watch;         ///< nodes whose results become outputs "node:<id>"
+};
+
+/// One training step of the recipe "supervised": forward, losses, gradients of all trainable weights as one vector,
+/// optimizer's update.
+///
+/// Inputs: "input", "labels", "weights" ({N}: 1 for a sample, 0 for filler), "random" (4 integers: seed low, seed high,
+/// step low, step high), "learning_rate" ({1}) and "step" ({1}, from 1); those that nothing reads may be missing.
+/// Outputs: "loss" ({1}), "metric:<name>" ({1}, weighted mean over the batch) and, with `keepGradients`, "gradients"
+/// ({P}, in the order of the flat parameter buffer).
+struct TrainingRecipe
+{
+    const OptimizerType* optimizer = nullptr;
+    Params optimizerParams; ///< complete
+    bool keepGradients = false;
+};
+Result<ir::Program> trainingProgram(
+    const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe);
+
+/// Forward pass for judging. Outputs, where the drawing has them: "probabilities", "scores", "losses" ({N}, the weighted
+/// sum of all losses of each sample), "metric:<name>" ({N}), "penalty" ({1}) and what is watched.
+Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptions& options);
+
+/// The weighted sum of a drawing's losses per sample, {N}; noValue where there are none. Adds to the builder.
+ir::ValueId lossesPerSample(ir::Builder& builder, const std::vector<std::pair<ir::ValueId, double>>& losses);
+
+} // namespace gradloom::train

@@ -1,0 +1,82 @@
+#include "engine/train/training_run.h"
+
+#include <cmath>
+
+namespace gradloom::train {
+
+namespace {
+
+const char* nameOfValue(double value)
+{
+    return std::isnan(value) ? "not a number (NaN)" : "infinite";
+}
+
+} // namespace
+
+Error TrainingRun::numericalError(const std::string& what, const std::string& node) const
+{
+    std::string message = what;
+    const graph::Node* found = m_project.graph.find(node);
+    if (found && found->type == "input")
+        message += "the data set holds a value that is no finite number. Mend the data.";
+    else if (found)
+        message += "\"" + node + "\" is the first node whose result is no finite number. Choose a smaller learning rate (now " +
+            formatParam(learningRate(m_position.step)) + ") or normalise the data.";
+    else
+        message += "choose a smaller learning rate (now " + formatParam(learningRate(m_position.step)) + ").";
+    if (m_files)
+        message += " The last checkpoint in " + m_options.outDir->string() + " is kept.";
+    return {ErrorCode::Numerical, std::move(message), node};
+}
+
+Error TrainingRun::stepFailed(float loss, int64_t step)
+{
+    const std::string what = std::string("The loss became ") + nameOfValue(loss) + " at step " + std::to_string(step + 1) +
+        " (epoch " + std::to_string(step / m_stepsPerEpoch + 1) + "): ";
+    auto node = nodeToBlame(step);
+    return numericalError(what, node ? *node : std::string());
+}
+
+/// The step that showed the fault has spoilt the weights. So the model goes back to where it was captured and repeats
+/// the steps up to the one before; they are deterministic.
+Result<std::string> TrainingRun::nodeToBlame(int64_t step)
+{
+    data::LoaderOptions options;
+    options.batchSize = m_project.training.batch;
+    options.seed = m_project.training.seed;
+    options.start = loaderPosition(m_rewind->step(), m_stepsPerEpoch);
+    auto loader = data::BatchLoader::create(m_data->split.training, m_data->preprocess, options);
+    if (!loader)
+        return loader.error();
+    m_rewind->restore();
+    for (int64_t repeated = m_rewind->step();; ++repeated) {
+        auto batch = (*loader)->next();
+        if (!batch)
+            return batch.error();
+        if (repeated == step) {
+            const auto random = randomCounter(step);
+            return firstNonFinite(
+                *m_model, {(*batch)->samples, (*batch)->labels, (*batch)->weights, random, true});
+        }
+        feed(**batch, repeated);
+        m_program->run();
+    }
+}
+
+Error TrainingRun::validationFailed(double loss)
+{
+    const std::string what = std::string("The validation loss became ") + nameOfValue(loss) + " after step " +
+        std::to_string(m_position.step) + ": ";
+    const data::DataPart& part = m_data->split.validation;
+    data::Batch batch(part.dataset->sampleShape(), m_project.training.batch);
+    for (int64_t first = 0; first < part.count(); first += batch.size()) {
+        data::fillBatch(part, first, m_data->preprocess, batch);
+        const auto random = randomCounter(0);
+        auto node = firstNonFinite(*m_model, {batch.samples, batch.labels, batch.weights, random, false});
+        if (node && !node->empty())
+            return numericalError(what, *node);
+    }
+    return numericalError(what, "");
+}
+
+} // namespace gradloom::train

@@ -1,0 +1,104 @@
+#pragma once
+
+#include "engine/data/batch_loader.h"
+#include "engine/train/blame.h"
+#include "engine/train/checkpoint.h"
+#include "engine/train/optimizer_type.h"
+#include "engine/train/publisher.h"
+#include "engine/train/run_data.h"
+#include "engine/train/run_files.h"
+#include "engine/train/schedule_type.h"
+#include "engine/train/session_channel.h"
+
+#include <chrono>
+
+namespace gradloom::train {
+
+/// The work of a session's engine thread, from loading the data to the last file. Errors come as the result; only what
+/// the standard library throws (no memory) leaves as an exception.
+class TrainingRun
+{
+public:
+    TrainingRun(SessionChannel& channel, const project::Project& project, const SessionOptions& options)
+        : m_channel(channel), m_project(project), m_options(options)
+    {
+    }
+    SessionResult execute();
+
+private:
+    // training_setup.cpp: what happens once, before the first step.
+    Status prepare();
+    Status chooseMethods();
+    Status loadData();
+    Status compile();
+    Status goOnFromCheckpoint();
+    Status openFiles();
+    Status checkIdentity(const RunIdentity& earlier) const;
+
+    // training_run.cpp: the loop.
+    Status loop();
+    bool obeyCommands();
+    void obey(const SessionCommand& command);
+    void pauseHere();
+    Status step();
+    void feed(const data::Batch& batch, int64_t step);
+    void account(const data::Batch& batch, float loss, float accuracy, double rate);
+    void publish(bool now);
+    /// At the end of an epoch, and of a run that ends within one (`whole` false): validation, best weights, checkpoint.
+    Status finishEpoch(bool whole);
+    Status validate(EpochMetrics& epoch);
+    void keepBest(EpochMetrics& epoch);
+    void checkpoint(bool always);
+    double learningRate(int64_t step) const;
+    std::array<int32_t, 4> randomCounter(int64_t step) const;
+    double lap();
+    SessionResult conclude(const Status& status);
+
+    // training_failure.cpp: who is to blame for a loss that is no number.
+    Error stepFailed(float loss, int64_t step);
+    Error validationFailed(double loss);
+    Result<std::string> nodeToBlame(int64_t step);
+    Error numericalError(const std::string& what, const std::string& node) const;
+
+    std::string runRecord(const char* state, const Error* error) const;
+
+    SessionChannel& m_channel;
+    const project::Project& m_project;
+    const SessionOptions& m_options;
+
+    const OptimizerType* m_optimizer = nullptr;
+    Params m_optimizerParams;
+    const ScheduleType* m_schedule = nullptr;
+    Params m_scheduleParams;
+    std::shared_ptr<const RunData> m_data;
+    std::shared_ptr<backend::Backend> m_device;
+    std::unique_ptr<Model> m_model;
+    backend::ModelMemory m_memory; ///< the model's, with the optimizer's state
+    std::unique_ptr<LoadedProgram> m_program;
+    std::unique_ptr<Publisher> m_publisher;
+    std::unique_ptr<Rewind> m_rewind;
+    std::unique_ptr<data::BatchLoader> m_loader;
+    std::unique_ptr<RunFiles> m_files;
+
+    RunIdentity m_identity;
+    RunPosition m_position;
+    int64_t m_stepsPerEpoch = 0;
+    int64_t m_plannedSteps = 0; ///< of all epochs; the schedule runs over these
+    int64_t m_lastStep = 0;     ///< where this run ends
+    int64_t m_checkpointStep = -1;
+    int64_t m_publishedStep = -1;
+    bool m_hasAccuracy = false;
+    bool m_hasRun = false; ///< at least one step was done here, so there are gradients to show
+
+    bool m_paused = false;
+    bool m_stopped = false;
+    int m_singleSteps = 0;
+    std::chrono::steady_clock::time_point m_lap = std::chrono::steady_clock::now();
+    double m_windowSeconds = 0; ///< since samples per second were published last
+    int64_t m_windowSamples = 0;
+};
+
+/// Batch that a step works on.
+data::LoaderPosition loaderPosition(int64_t step, int64_t stepsPerEpoch);
+
+} // namespace gradloom::train

@@ -1,0 +1,252 @@
+#include "engine/base/file.h"
+#include "engine/graph/analysis.h"
+#include "engine/train/step_program.h"
+#include "engine/train/training_run.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace gradloom::train {
+
+namespace {
+
+template <typename T>
+Result<const T*> findMethod(const Registry<T>& registry, const std::string& id, const char* kind)
+{
+    if (const T* found = registry.find(id))
+        return found;
+    std::string known;
+    for (const T& type : registry.all())
+        known += (known.empty() ? "" : ", ") + type.id;
+    return notFound(std::string("There is no ") + kind + " \"" + id + "\"; known are: " + known + ".");
+}
+
+/// The probe picture as the network sees it.
+Tensor probeSample(const RunData& data, int index)
+{
+    const data::Dataset& test = *data.loaded.test;
+    Tensor sample(test.sampleShape());
+    data::applyPreprocess(
+        data.preprocess, test, std::clamp<int64_t>(index, 0, test.count() - 1), sample.floats());
+    return sample;
+}
+
+/// Brings a file of the earlier run along into another folder.
+Status copyFile(const std::filesystem::path& from, const std::filesystem::path& to)
+{
+    std::error_code code;
+    if (!std::filesystem::exists(from, code))
+        return {};
+    constexpr int64_t limit = int64_t{16} << 30;
+    auto bytes = readFile(from, limit);
+    return bytes ? writeFileAtomically(to, *bytes) : Status(bytes.error());
+}
+
+bool sameFolder(const std::filesystem::path& a, const std::filesystem::path& b)
+{
+    std::error_code code;
+    return std::filesystem::equivalent(a, b, code);
+}
+
+} // namespace
+
+data::LoaderPosition loaderPosition(int64_t step, int64_t stepsPerEpoch)
+{
+    return {step / stepsPerEpoch, step % stepsPerEpoch};
+}
+
+Status TrainingRun::prepare()
+{
+    for (const auto& action : {&TrainingRun::chooseMethods, &TrainingRun::loadData, &TrainingRun::compile,
+             &TrainingRun::goOnFromCheckpoint, &TrainingRun::openFiles}) {
+        if (Status status = (this->*action)(); !status)
+            return status;
+        if (m_channel.stopRequested) {
+            m_stopped = true;
+            return {};
+        }
+    }
+    data::LoaderOptions options;
+    options.batchSize = m_project.training.batch;
+    options.seed = m_project.training.seed;
+    options.start = loaderPosition(m_position.step, m_stepsPerEpoch);
+    auto loader = data::BatchLoader::create(m_data->split.training, m_data->preprocess, options);
+    if (!loader)
+        return loader.error();
+    m_loader = std::move(*loader);
+    m_rewind = std::make_unique<Rewind>(m_memory);
+    m_rewind->capture(m_position.step);
+    if (m_options.publish) {
+        auto publisher = Publisher::create(*m_model, probeSample(*m_data, m_options.probeIndex));
+        if (!publisher)
+            return publisher.error();
+        m_publisher = std::move(*publisher);
+    }
+    m_paused = m_options.startPaused;
+    return {};
+}
+
+Status TrainingRun::chooseMethods()
+{
+    const auto& training = m_project.training;
+    auto optimizer = findMethod(optimizerTypes(), training.optimizer.type, "optimizer");
+    if (!optimizer)
+        return optimizer.error();
+    auto schedule = findMethod(scheduleTypes(), training.schedule.type, "learning-rate schedule");
+    if (!schedule)
+        return schedule.error();
+    m_optimizer = *optimizer;
+    m_schedule = *schedule;
+    auto optimizerParams = completeParams(m_optimizer->parameters, training.optimizer.params, "optimizer " + m_optimizer->id);
+    if (!optimizerParams)
+        return optimizerParams.error();
+    auto scheduleParams = completeParams(m_schedule->parameters, training.schedule.params, "schedule " + m_schedule->id);
+    if (!scheduleParams)
+        return scheduleParams.error();
+    m_optimizerParams = std::move(*optimizerParams);
+    m_scheduleParams = std::move(*scheduleParams);
+    m_position.baseLearningRate = m_optimizerParams.real("learning_rate");
+    if (training.batch < 1 || training.epochs < 1)
+        return invalidArgument("Batch size and number of epochs must be at least 1.");
+    return {};
+}
+
+Status TrainingRun::loadData()
+{
+    // A faulty drawing should be heard of before a data set is read for it.
+    if (Status status = graph::analyse(m_project.graph).status(); !status)
+        return status;
+    m_data = m_options.data;
+    if (!m_data) {
+        data::SourceContext context;
+        context.projectFolder = m_options.projectFolder;
+        context.dataFolder = m_options.dataDir.value_or(std::filesystem::path());
+        auto data = loadRunData(m_project, context);
+        if (!data)
+            return data.error();
+        m_data = std::make_shared<const RunData>(std::move(*data));
+    }
+    if (Status status = checkFit(m_project.graph, m_data->loaded.sampleShape(), m_data->classes()); !status)
+        return status;
+    const auto& training = m_project.training;
+    const int64_t samples = m_data->split.training.count();
+    m_stepsPerEpoch = (samples + training.batch - 1) / training.batch;
+    if (training.epochs > std::numeric_limits<int32_t>::max())
+        return invalidArgument("The number of epochs is out of range.");
+    m_plannedSteps = m_stepsPerEpoch * training.epochs;
+    m_lastStep = std::min(m_plannedSteps, m_options.maxSteps.value_or(m_plannedSteps));
+    m_identity = {training.seed, training.batch, samples, m_optimizer->id};
+    m_channel.stepsPerEpoch = m_stepsPerEpoch;
+    m_channel.totalSteps = m_lastStep;
+    return {};
+}
+
+Status TrainingRun::compile()
+{
+    auto device = backend::open(m_options.device, {m_options.threads});
+    if (!device)
+        return device.error();
+    m_device = std::move(*device);
+    auto model = Model::create(m_project.graph, m_data->labels(), m_device, m_project.training.seed);
+    if (!model)
+        return model.error();
+    m_model = std::move(*model);
+
+    ProgramOptions options;
+    options.batch = m_project.training.batch;
+    options.labels = m_data->labels();
+    options.training = true;
+    auto program = trainingProgram(m_project.graph, options, {m_optimizer, m_optimizerParams, m_options.publish});
+    if (!program)
+        return program.error();
+    m_memory = m_model->memory();
+    const int64_t slotBytes = program->slotElements * static_cast<int64_t>(sizeof(float));
+    if (slotBytes > 0) {
+        auto slots = m_device->allocate(slotBytes);
+        if (!slots)
+            return slots.error();
+        m_memory.slots = std::move(*slots);
+        const Buffer zeros(slotBytes);
+        m_memory.slots->upload({zeros.data(), static_cast<size_t>(slotBytes)}, 0);
+    }
+    auto loaded = LoadedProgram::load(*m_device, m_memory, std::move(*program));
+    if (!loaded)
+        return loaded.error();
+    m_program = std::move(*loaded);
+    m_hasAccuracy = m_program->hasOutput("metric:accuracy");
+    return {};
+}
+
+Status TrainingRun::checkIdentity(const RunIdentity& earlier) const
+{
+    const auto differs = [&](const char* what, const std::string& then, const std::string& now) {
+        return invalidArgument("The run in " + m_options.resumeDir->string() + " had " + what + " " + then +
+            " but the project has " + now + "; set it back to go on with that run.");
+    };
+    if (earlier.seed != m_identity.seed)
+        return differs("the seed", std::to_string(earlier.seed), std::to_string(m_identity.seed));
+    if (earlier.batch != m_identity.batch)
+        return differs("the batch size", std::to_string(earlier.batch), std::to_string(m_identity.batch));
+    if (earlier.optimizer != m_identity.optimizer)
+        return differs("the optimizer", earlier.optimizer, m_identity.optimizer);
+    if (earlier.trainingSamples != m_identity.trainingSamples)
+        return differs("a number of training samples of", std::to_string(earlier.trainingSamples),
+            std::to_string(m_identity.trainingSamples));
+    return {};
+}
+
+Status TrainingRun::goOnFromCheckpoint()
+{
+    if (!m_options.resumeDir)
+        return {};
+    const std::filesystem::path path = *m_options.resumeDir / stateFile;
+    std::error_code code;
+    if (!std::filesystem::exists(path, code))
+        return notFound("There is no run to go on with in " + m_options.resumeDir->string() + ": " + stateFile +
+            " is missing.");
+    auto checkpoint = loadCheckpoint(path);
+    if (!checkpoint)
+        return checkpoint.error();
+    if (Status status = checkIdentity(checkpoint->identity); !status)
+        return status;
+    Status status = m_model->setWeights(checkpoint->weights);
+    if (status && m_memory.slots)
+        status = uploadSlots(m_program->program(), checkpoint->slots, *m_memory.slots);
+    if (!status) {
+        Error error = status.error();
+        error.message = path.string() + " does not fit the project: " + error.message;
+        return error;
+    }
+    m_position = std::move(checkpoint->position);
+    m_checkpointStep = m_position.step;
+    for (const EpochMetrics& epoch : m_position.epochs)
+        m_channel.addEpoch(epoch);
+    return {};
+}
+
+Status TrainingRun::openFiles()
+{
+    if (!m_options.outDir)
+        return {};
+    std::string history;
+    if (m_options.resumeDir) {
+        auto earlier = historyUpTo(*m_options.resumeDir / historyFile, m_position.step);
+        if (!earlier)
+            return earlier.error();
+        history = std::move(*earlier);
+    }
+    auto files = RunFiles::open(*m_options.outDir, std::move(history), preparationOf(*m_data).metadata());
+    if (!files)
+        return files.error();
+    m_files = std::move(*files);
+    if (m_options.resumeDir && !sameFolder(*m_options.resumeDir, *m_options.outDir)) {
+        m_checkpointStep = -1; // so that the new folder gets one even if no step is left to do
+        Status status = copyFile(*m_options.resumeDir / bestWeightsFile, *m_options.outDir / bestWeightsFile);
+        if (!status)
+            return status;
+    }
+    m_files->putRun(runRecord("running", nullptr));
+    return {};
+}
+
+} // namespace gradloom::train
