@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 /// An input that crashes, hangs or takes too much memory is kept as <program>.crash in the current folder.
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
 
 namespace {
 
@@ -33,16 +35,33 @@ constexpr unsigned maxSecondsPerInput = 20;
 std::string current; ///< the input being run, for the crash handler
 std::string crashFile;
 
-/// Only calls that are allowed in a signal handler; abort() gives the shell and ctest their sign of failure.
+/// Writes the input with calls that are allowed in a signal handler.
+void writeInput()
+{
+    const int file = ::open(crashFile.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (file >= 0 && ::write(file, current.data(), current.size()) >= 0)
+        ::close(file);
+}
+
+/// Raising the signal again gives the shell and ctest their sign of failure.
 void keepInput(int signal)
 {
-    FILE* file = std::fopen(crashFile.c_str(), "wb");
-    if (file) {
-        std::fwrite(current.data(), 1, current.size(), file);
-        std::fclose(file);
-    }
+    writeInput();
     std::signal(signal, SIG_DFL);
     std::raise(signal);
+}
+
+void catchCrashes()
+{
+    for (int signal : {SIGABRT, SIGALRM})
+        std::signal(signal, keepInput);
+    // A sanitizer prints better reports of the others and tells us before it ends the program.
+    if (__sanitizer_set_death_callback) {
+        __sanitizer_set_death_callback(writeInput);
+        return;
+    }
+    for (int signal : {SIGSEGV, SIGFPE, SIGILL, SIGBUS})
+        std::signal(signal, keepInput);
 }
 
 using Generator = std::mt19937;
@@ -177,8 +196,7 @@ int main(int argc, char** argv)
         return 2;
     }
     crashFile = std::filesystem::path(argv[0]).filename().string() + ".crash";
-    for (int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGBUS, SIGALRM})
-        std::signal(signal, keepInput);
+    catchCrashes();
     try {
         if (!std::filesystem::is_directory(argv[1])) {
             runOne(readAll(argv[1]));
