@@ -35,6 +35,10 @@ QMainWindow, QDialog { background: @background; }
 QWidget[look="panel"] { background: @panel; }
 QWidget[look="page"] { background: @background; }
 QFrame[look="card"] { background: @raised; border: 1px solid @border; border-radius: 10px; }
+QFrame[look="popup"] { background: @panel; border: 1px solid @border; }
+QFrame[look="bubble"] { background: @raised; border: 1px solid @warning; border-radius: 9px; }
+QFrame[look="bubble"][error="true"] { border-color: @error; }
+QLabel[look="hint"] { background: @raised; border: 1px solid @error; border-radius: 7px; padding: 6px 10px; }
 QFrame[look="bar"] { background: @panel; border: none; border-bottom: 1px solid @border; }
 QFrame[look="status"] { background: @panel; border: none; border-top: 1px solid @border; }
 QFrame[look="left"] { background: @panel; border: none; border-right: 1px solid @border; }

@@ -1,0 +1,413 @@
+#include "widgets/canvas/canvas_scene.h"
+
+#include "widgets/canvas/connection_drag.h"
+#include "widgets/model/graph_text.h"
+#include "widgets/theme/theme.h"
+
+#include "engine/layers/layer_type.h"
+
+#include <QGraphicsSceneMouseEvent>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace gradloom::widgets {
+
+namespace {
+
+QString portName(const layers::Port& port, int index)
+{
+    QString name = QString::fromStdString(port.name);
+    if (index > 0)
+        name += QStringLiteral(" %1").arg(index + 1);
+    if (!port.help.empty())
+        name += QStringLiteral(" – ") + QString::fromStdString(port.help);
+    return name;
+}
+
+NodeLook lookOf(const graph::Graph& graph, const graph::Analysis& analysis, const graph::Node& node)
+{
+    NodeLook look;
+    look.id = node.id;
+    const auto* type = layers::layerTypes().find(node.type);
+    if (!type) {
+        look.title = QString::fromStdString(node.type);
+        return look;
+    }
+    look.title = QString::fromStdString(type->title);
+    look.category = type->category;
+    const int inputs = inputPortCount(graph, node, *type);
+    for (int i = 0; i < inputs; ++i) {
+        const bool declared = i < static_cast<int>(type->inputs.size());
+        look.inputs << (type->inputs.empty() ? QString()
+                                             : portName(type->inputs[declared ? static_cast<size_t>(i) : 0],
+                                                   type->variadic ? i : 0));
+    }
+    for (const auto& port : type->outputs)
+        look.outputs << portName(port, 0);
+    const auto known = analysis.nodes.find(node.id);
+    if (known != analysis.nodes.end()) {
+        const auto& info = known->second;
+        if (type->summary)
+            look.summary = QString::fromStdString(type->summary(info.params));
+        look.count = shortCount(info.parameters);
+        if (look.summary.isEmpty() && look.count.isEmpty() && !info.outputs.empty())
+            look.summary = shapeText(info.outputs[0]);
+    }
+    for (const auto& problem : analysis.problems)
+        if (problem.node == node.id && (look.problem.isEmpty() || (look.warning && !problem.warning))) {
+            look.problem = QString::fromStdString(problem.message);
+            look.warning = problem.warning;
+        }
+    return look;
+}
+
+} // namespace
+
+CanvasScene::CanvasScene(GraphModel& model, QObject* parent) : QGraphicsScene(parent), m_model(model)
+{
+    // Room in every direction, so that panning never meets an edge.
+    setSceneRect(-20000, -20000, 40000, 40000);
+    setItemIndexMethod(NoIndex);
+    connect(&model, &GraphModel::graphChanged, this, &CanvasScene::syncGraph);
+    connect(&model, &GraphModel::analysisChanged, this, &CanvasScene::syncAnalysis);
+    connect(this, &QGraphicsScene::selectionChanged, this, [this] {
+        if (m_syncing)
+            return;
+        refreshTouched();
+        Q_EMIT nodeSelectionChanged();
+    });
+    connect(&theme(), &Theme::changed, this, [this] { update(); });
+    syncGraph();
+    syncAnalysis();
+}
+
+CanvasScene::~CanvasScene()
+{
+    m_connection.reset();
+    m_syncing = true; // items that go tell the scene about it
+}
+
+NodeItem* CanvasScene::node(const std::string& id) const
+{
+    const auto it = m_nodes.find(id);
+    return it == m_nodes.end() ? nullptr : it->second;
+}
+
+EdgeItem* CanvasScene::edge(const graph::Edge& edge) const
+{
+    const auto it = std::find_if(
+        m_edges.begin(), m_edges.end(), [&](const EdgeItem* item) { return item->edge() == edge; });
+    return it == m_edges.end() ? nullptr : *it;
+}
+
+std::vector<NodeItem*> CanvasScene::nodes() const
+{
+    std::vector<NodeItem*> all;
+    for (const auto& [id, item] : m_nodes)
+        all.push_back(item);
+    return all;
+}
+
+NodeItem* CanvasScene::nodeAt(QPointF place) const
+{
+    for (auto* item : items(place))
+        if (auto* node = qgraphicsitem_cast<NodeItem*>(item))
+            return node;
+    return nullptr;
+}
+
+EdgeItem* CanvasScene::edgeAt(QPointF place, double reach) const
+{
+    const QRectF around(place - QPointF(reach, reach), QSizeF(2 * reach, 2 * reach));
+    for (auto* item : items(around))
+        if (auto* edge = qgraphicsitem_cast<EdgeItem*>(item))
+            return edge;
+    return nullptr;
+}
+
+QRectF CanvasScene::nodesRect() const
+{
+    QRectF all;
+    for (const auto& [id, item] : m_nodes)
+        all |= item->cardRect().translated(item->pos());
+    for (const auto* item : m_edges)
+        all |= item->course().path.boundingRect();
+    return all;
+}
+
+QSizeF CanvasScene::sizeOf(const std::string& id) const
+{
+    const NodeItem* item = node(id);
+    return item ? item->size() : QSizeF(120, 60);
+}
+
+std::vector<std::string> CanvasScene::selectedNodes() const
+{
+    std::vector<std::string> chosen;
+    for (const auto& node : m_model.graph().nodes)
+        if (const NodeItem* item = this->node(node.id); item && item->isSelected())
+            chosen.push_back(node.id);
+    return chosen;
+}
+
+std::vector<graph::Edge> CanvasScene::selectedEdges() const
+{
+    std::vector<graph::Edge> chosen;
+    for (const auto* item : m_edges)
+        if (item->isSelected())
+            chosen.push_back(item->edge());
+    return chosen;
+}
+
+void CanvasScene::selectNodes(const std::vector<std::string>& ids)
+{
+    m_syncing = true;
+    clearSelection();
+    for (const auto& id : ids)
+        if (auto* item = node(id))
+            item->setSelected(true);
+    m_syncing = false;
+    refreshTouched();
+    Q_EMIT nodeSelectionChanged();
+}
+
+void CanvasScene::setActivation(const std::string& id, const QImage& strip)
+{
+    NodeItem* item = node(id);
+    if (!item)
+        return;
+    const QSizeF before = item->size();
+    item->setActivation(strip);
+    if (item->size() != before)
+        placeEdges();
+}
+
+void CanvasScene::clearActivations()
+{
+    for (const auto& [id, item] : m_nodes)
+        item->setActivation({});
+    placeEdges();
+}
+
+void CanvasScene::syncGraph()
+{
+    m_connection.reset();
+    m_syncing = true;
+    const auto selectedBefore = selectedItems().size();
+    syncNodes();
+    syncEdges();
+    m_syncing = false;
+    placeEdges();
+    refreshTouched();
+    if (selectedBefore != selectedItems().size())
+        Q_EMIT nodeSelectionChanged();
+}
+
+void CanvasScene::syncNodes()
+{
+    const auto& graph = m_model.graph();
+    std::vector<std::pair<std::string, NodeItem*>> gone;
+    for (const auto& [id, item] : m_nodes)
+        if (!graph.find(id))
+            gone.emplace_back(id, item);
+    for (const auto& node : graph.nodes) {
+        const QPointF place(node.position.x, node.position.y);
+        NodeItem* item = this->node(node.id);
+        if (!item) {
+            // A renamed node keeps its item, and with it selection and activation.
+            const auto renamed = std::find_if(gone.begin(), gone.end(), [&](const auto& entry) {
+                return entry.second->pos() == place &&
+                    entry.second->look().title == lookOf(graph, m_model.analysis(), node).title;
+            });
+            if (renamed != gone.end()) {
+                item = renamed->second;
+                m_nodes.erase(renamed->first);
+                gone.erase(renamed);
+            } else {
+                item = new NodeItem(lookOf(graph, m_model.analysis(), node));
+                addItem(item);
+            }
+            m_nodes[node.id] = item;
+        }
+        item->setPos(place);
+    }
+    for (const auto& [id, item] : gone) {
+        m_nodes.erase(id);
+        delete item;
+    }
+}
+
+void CanvasScene::syncEdges()
+{
+    const auto& edges = m_model.graph().edges;
+    std::vector<EdgeItem*> kept;
+    for (auto* item : m_edges) {
+        if (std::find(edges.begin(), edges.end(), item->edge()) == edges.end())
+            delete item;
+        else
+            kept.push_back(item);
+    }
+    m_edges = std::move(kept);
+    for (const auto& edge : edges)
+        if (!this->edge(edge)) {
+            m_edges.push_back(new EdgeItem(edge));
+            addItem(m_edges.back());
+        }
+}
+
+void CanvasScene::syncAnalysis()
+{
+    const auto& graph = m_model.graph();
+    const auto& analysis = m_model.analysis();
+    for (const auto& node : graph.nodes)
+        if (NodeItem* item = this->node(node.id))
+            item->setLook(lookOf(graph, analysis, node));
+    for (auto* item : m_edges) {
+        QString label;
+        const auto known = analysis.nodes.find(item->edge().from);
+        const auto port = static_cast<size_t>(item->edge().fromPort);
+        if (known != analysis.nodes.end() && port < known->second.outputs.size())
+            label = shapeText(known->second.outputs[port]);
+        item->setLabel(label);
+    }
+    placeEdges();
+    Q_EMIT sceneSynced();
+}
+
+double CanvasScene::channelBetween(const NodeItem& from, const NodeItem& to) const
+{
+    const QRectF source = from.cardRect().translated(from.pos());
+    const QRectF target = to.cardRect().translated(to.pos());
+    if (source.bottom() > target.top()) {
+        if (target.bottom() < source.top())
+            return (target.bottom() + source.top()) / 2;
+        return std::max(source.bottom(), target.bottom()) + 30;
+    }
+    // Below everything that stands between the two rows, such as a tall picture.
+    double bottom = source.bottom();
+    for (const auto& [id, item] : m_nodes) {
+        const QRectF card = item->cardRect().translated(item->pos());
+        if (card.bottom() < target.top() && card.right() > target.left() && card.left() < source.right())
+            bottom = std::max(bottom, card.bottom());
+    }
+    return (bottom + target.top()) / 2;
+}
+
+void CanvasScene::placeEdges()
+{
+    for (auto* item : m_edges) {
+        const NodeItem* from = node(item->edge().from);
+        const NodeItem* to = node(item->edge().to);
+        if (!from || !to)
+            continue;
+        const QPointF start = from->portPosition({true, item->edge().fromPort});
+        const QPointF end = to->portPosition({false, item->edge().toPort});
+        item->setCourse(edgeCourse(start, end, turnsBack(start, end) ? channelBetween(*from, *to) : 0));
+    }
+}
+
+void CanvasScene::refreshTouched()
+{
+    for (auto* item : m_edges) {
+        const NodeItem* from = node(item->edge().from);
+        const NodeItem* to = node(item->edge().to);
+        item->setTouched((from && from->isSelected()) || (to && to->isSelected()));
+    }
+}
+
+void CanvasScene::nodeChanged(NodeItem&)
+{
+    if (!m_syncing)
+        placeEdges();
+}
+
+bool CanvasScene::edit(const graph::GraphEdit& edit, QPointF place, const QString& mergeKey)
+{
+    const Status status = m_model.edit(edit, mergeKey);
+    if (!status)
+        Q_EMIT refused(QString::fromStdString(status.error().message), place);
+    return status.ok();
+}
+
+bool CanvasScene::isConnecting() const
+{
+    return m_connection != nullptr;
+}
+
+void CanvasScene::cancelConnection()
+{
+    m_connection.reset();
+    Q_EMIT refusalEnded();
+}
+
+void CanvasScene::mousePressEvent(QGraphicsSceneMouseEvent* event)
+{
+    Q_EMIT refusalEnded();
+    if (event->button() == Qt::LeftButton)
+        for (auto* item : nodes())
+            if (const PortRef port = item->portAt(event->scenePos()); port.valid()) {
+                m_connection = std::make_unique<ConnectionDrag>(*this, *item, port);
+                event->accept();
+                return;
+            }
+    if (event->button() == Qt::RightButton && nodeAt(event->scenePos())) {
+        // The menu is for what is under the pointer, unless that is already part of the selection.
+        if (auto* item = nodeAt(event->scenePos()); !item->isSelected())
+            selectNodes({item->id()});
+        event->accept();
+        return;
+    }
+    m_draggingNodes = event->button() == Qt::LeftButton && nodeAt(event->scenePos());
+    QGraphicsScene::mousePressEvent(event);
+}
+
+void CanvasScene::mouseMoveEvent(QGraphicsSceneMouseEvent* event)
+{
+    if (m_connection) {
+        m_connection->moveTo(event->scenePos());
+        return;
+    }
+    QGraphicsScene::mouseMoveEvent(event);
+}
+
+void CanvasScene::mouseReleaseEvent(QGraphicsSceneMouseEvent* event)
+{
+    if (m_connection && event->button() == Qt::LeftButton) {
+        // The edit syncs the scene, which ends any drag: it must already be out of the way.
+        const auto connection = std::move(m_connection);
+        const auto open = connection->drop(event->scenePos());
+        if (open)
+            Q_EMIT openConnectionDropped(*open, event->scenePos());
+        return;
+    }
+    QGraphicsScene::mouseReleaseEvent(event);
+    if (m_draggingNodes && event->button() == Qt::LeftButton) {
+        m_draggingNodes = false;
+        commitMoves();
+    }
+}
+
+void CanvasScene::mouseDoubleClickEvent(QGraphicsSceneMouseEvent* event)
+{
+    if (auto* item = nodeAt(event->scenePos()); item && !item->portAt(event->scenePos()).valid())
+        Q_EMIT nodeActivated(item->id());
+    QGraphicsScene::mouseDoubleClickEvent(event);
+}
+
+void CanvasScene::commitMoves()
+{
+    std::vector<graph::GraphEdit> moves;
+    for (const auto& node : m_model.graph().nodes) {
+        const NodeItem* item = this->node(node.id);
+        if (item && item->pos() != QPointF(node.position.x, node.position.y))
+            moves.push_back({graph::MoveNode{node.id, {item->pos().x(), item->pos().y()}}, {}});
+    }
+    if (moves.empty())
+        return;
+    const QString title = moves.size() == 1 ? tr("Move layer") : tr("Move %1 layers").arg(moves.size());
+    edit({graph::Composite{std::move(moves)}, title.toStdString()}, {});
+}
+
+} // namespace gradloom::widgets

@@ -1,0 +1,58 @@
+#include "widgets/model/graph_text.h"
+
+#include <QLocale>
+
+#include <algorithm>
+
+namespace gradloom::widgets {
+
+QString shortCount(int64_t count)
+{
+    if (count <= 0)
+        return {};
+    const auto scaled = [](double value, const char* unit) {
+        return QString::number(value, 'f', value < 100 ? 1 : 0) + QLatin1String(unit);
+    };
+    if (count < 1000)
+        return QStringLiteral("%1 p").arg(count);
+    if (count < 999'500)
+        return scaled(static_cast<double>(count) / 1e3, "k");
+    if (count < 999'500'000)
+        return scaled(static_cast<double>(count) / 1e6, "M");
+    return scaled(static_cast<double>(count) / 1e9, "G");
+}
+
+QString fullCount(int64_t count)
+{
+    return QLocale().toString(static_cast<qlonglong>(count));
+}
+
+QString megaFlops(int64_t flops)
+{
+    const double mega = static_cast<double>(flops) / 1e6;
+    return QLocale().toString(mega, 'f', mega < 0.1 ? 3 : mega < 10 ? 2 : mega < 1000 ? 1 : 0);
+}
+
+QString shapeText(const TensorType& type)
+{
+    return QString::fromStdString(type.shape.toString());
+}
+
+QString spacedShapeText(const TensorType& type)
+{
+    return shapeText(type).replace(QStringLiteral("×"), QStringLiteral(" × "));
+}
+
+int inputPortCount(const graph::Graph& graph, const graph::Node& node, const layers::LayerType& type)
+{
+    int count = static_cast<int>(type.inputs.size());
+    if (!type.variadic)
+        return count;
+    count = std::max(count, 2);
+    for (const auto& edge : graph.edges)
+        if (edge.to == node.id)
+            count = std::max(count, edge.toPort + 2);
+    return count;
+}
+
+} // namespace gradloom::widgets

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "engine/graph/analysis.h"
+#include "engine/layers/layer_type.h"
+
+#include <QString>
+
+namespace gradloom::widgets {
+
+/// Numbers and shapes as they stand in nodes and panels.
+
+/// "320 p", "18.5k", "1.2M"; empty for 0.
+QString shortCount(int64_t count);
+/// "18,496" in the user's language.
+QString fullCount(int64_t count);
+/// "4.46": millions of floating point operations.
+QString megaFlops(int64_t flops);
+/// "26×26×32"; "?" where the shape is not known.
+QString shapeText(const TensorType& type);
+QString spacedShapeText(const TensorType& type);
+
+/// How many input ports a node shows: the declared ones; for a layer that takes any number one more than is connected.
+int inputPortCount(const graph::Graph& graph, const graph::Node& node, const layers::LayerType& type);
+
+} // namespace gradloom::widgets
