@@ -228,10 +228,11 @@ void applyEpilogue(float* row, int64_t pixels, int64_t channels, const Epilogue&
 {
     for (int64_t p = 0; p < pixels; ++p, row += channels)
         for (int64_t c = 0; c < channels; ++c) {
-            float v = row[c] + (epilogue.bias != nullptr ? epilogue.bias[c] : 0.0F);
-            if (epilogue.activation != Activation::None && !(v > 0.0F))
-                v *= epilogue.activation == Activation::Relu ? 0.0F : epilogue.slope;
-            row[c] = v;
+            const float v = row[c] + (epilogue.bias != nullptr ? epilogue.bias[c] : 0.0F);
+            if (v < 0.0F && epilogue.activation != Activation::None)
+                row[c] = epilogue.activation == Activation::Relu ? 0.0F : epilogue.slope * v;
+            else
+                row[c] = v;
         }
 }
 

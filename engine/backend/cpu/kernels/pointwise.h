@@ -65,13 +65,14 @@ enum class PointwiseInput : std::uint8_t {
     Column, ///< one value for each run of `period` elements (one value per row)
 };
 
-/// A straight-line program. Input i is register i; further registers hold intermediate results. A register
-/// may be written more than once. At most pointwiseMaxRegisters registers, an input counts as one.
+/// A straight-line program. Input i is register i and read-only; further registers hold results and may be
+/// written more than once (a register that is written once and is an output costs no copy). At most
+/// pointwiseMaxRegisters registers, an input counts as one.
 struct PointwiseProgram
 {
     std::vector<PointwiseInput> inputs;
     std::vector<PointwiseInstruction> code;
-    std::vector<std::uint8_t> outputs; ///< register that output j is stored from, after the last instruction
+    std::vector<std::uint8_t> outputs; ///< register that output j is stored from; not an input
 };
 
 inline constexpr int pointwiseMaxRegisters = 32;

@@ -57,6 +57,26 @@ HWY_INLINE Floats zero()
     return hn::Zero(FloatTag());
 }
 
+/// max(bound, v) and min(bound, v) that keep a NaN in v: the x86 instructions return their second operand
+/// then, the Arm ones a NaN.
+HWY_INLINE Floats maxKeepNan(Floats bound, Floats v)
+{
+#if HWY_TARGET == HWY_SCALAR
+    return hn::IfThenElse(hn::Gt(bound, v), bound, v);
+#else
+    return hn::Max(bound, v);
+#endif
+}
+
+HWY_INLINE Floats minKeepNan(Floats bound, Floats v)
+{
+#if HWY_TARGET == HWY_SCALAR
+    return hn::IfThenElse(hn::Lt(bound, v), bound, v);
+#else
+    return hn::Min(bound, v);
+#endif
+}
+
 /// Loads the first `count` < lanes() values, zero elsewhere, and touches no memory beyond them.
 HWY_INLINE Floats loadPart(const float* p, int64_t count)
 {

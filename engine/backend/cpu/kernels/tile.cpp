@@ -25,7 +25,7 @@ static_assert(fullRows <= maxTileRows);
 HWY_INLINE Floats activate(Floats v, Activation activation, Floats slope)
 {
     if (activation == Activation::Relu)
-        return hn::Max(v, zero());
+        return maxKeepNan(zero(), v);
     if (activation == Activation::LeakyRelu)
         return hn::IfThenElse(hn::Gt(v, zero()), v, hn::Mul(v, slope));
     return v;

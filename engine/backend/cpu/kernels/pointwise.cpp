@@ -1,0 +1,190 @@
+#include "pointwise.h"
+
+#include "hwy_config.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/backend/cpu/kernels/pointwise.cpp"
+#include <hwy/foreach_target.h>
+
+#include <hwy/contrib/math/math-inl.h>
+
+#include "math-inl.h"
+#include "pointwise_tile.h"
+
+#include <cmath>
+
+HWY_BEFORE_NAMESPACE();
+namespace gradloom::cpu {
+namespace HWY_NAMESPACE {
+
+/// Reads operand `operand` of a tile from element i on. A constant operand has a single vector and mask 0.
+HWY_INLINE Floats read(const PointwiseOperand& operand, int64_t i)
+{
+    return load(operand.data + (i & operand.mask));
+}
+
+template <class Function>
+HWY_INLINE void each1(const PointwiseStep& step, int64_t count, const Function& function)
+{
+    const PointwiseOperand a = step.a;
+    float* to = step.to;
+    for (int64_t i = 0; i < count; i += lanes())
+        store(function(read(a, i)), to + i);
+}
+
+template <class Function>
+HWY_INLINE void each2(const PointwiseStep& step, int64_t count, const Function& function)
+{
+    const PointwiseOperand a = step.a;
+    const PointwiseOperand b = step.b;
+    float* to = step.to;
+    for (int64_t i = 0; i < count; i += lanes())
+        store(function(read(a, i), read(b, i)), to + i);
+}
+
+template <class Function>
+HWY_INLINE void each3(const PointwiseStep& step, int64_t count, const Function& function)
+{
+    const PointwiseOperand a = step.a;
+    const PointwiseOperand b = step.b;
+    const PointwiseOperand c = step.c;
+    float* to = step.to;
+    for (int64_t i = 0; i < count; i += lanes())
+        store(function(read(a, i), read(b, i), read(c, i)), to + i);
+}
+
+// Functions of one value. Macros would be shorter than these lists, but not clearer.
+
+void runFunction(const PointwiseStep& step, int64_t n)
+{
+    switch (step.op) {
+    case PointwiseOp::Exp:
+        return each1(step, n, [](Floats a) HWY_ATTR { return expOf(a); });
+    case PointwiseOp::Expm1:
+        return each1(step, n, [](Floats a) HWY_ATTR { return expm1Of(a); });
+    case PointwiseOp::Log:
+        return each1(step, n, [](Floats a) HWY_ATTR { return logOf(a); });
+    case PointwiseOp::Log1p:
+        return each1(step, n, [](Floats a) HWY_ATTR { return log1pOf(a); });
+    case PointwiseOp::Tanh:
+        return each1(step, n, [](Floats a) HWY_ATTR { return tanhOf(a); });
+    case PointwiseOp::Sigmoid:
+        return each1(step, n, [](Floats a) HWY_ATTR { return sigmoidOf(a); });
+    case PointwiseOp::Softplus:
+        return each1(step, n, [](Floats a) HWY_ATTR { return softplusOf(a); });
+    case PointwiseOp::Erf:
+        return each1(step, n, [](Floats a) HWY_ATTR { return erfOf(a); });
+    case PointwiseOp::Sin:
+        return each1(step, n, [](Floats a) HWY_ATTR { return hn::Sin(FloatTag(), a); });
+    case PointwiseOp::Cos:
+        return each1(step, n, [](Floats a) HWY_ATTR { return hn::Cos(FloatTag(), a); });
+    case PointwiseOp::Pow:
+        // Rare, and the library knows all its special cases.
+        for (int64_t i = 0; i < n; ++i)
+            step.to[i] = std::pow(step.a.data[i & step.a.mask], step.b.data[i & step.b.mask]);
+        return;
+    default:
+        return;
+    }
+}
+
+void runUnary(const PointwiseStep& step, int64_t n)
+{
+    const Floats one = broadcast(1.0F);
+    switch (step.op) {
+    case PointwiseOp::Copy:
+        return each1(step, n, [](Floats a) HWY_ATTR { return a; });
+    case PointwiseOp::Neg:
+        return each1(step, n, [](Floats a) HWY_ATTR { return hn::Neg(a); });
+    case PointwiseOp::Abs:
+        return each1(step, n, [](Floats a) HWY_ATTR { return hn::Abs(a); });
+    case PointwiseOp::Sign:
+        return each1(step, n, [one](Floats a) HWY_ATTR {
+            // 0 and NaN stay what they are.
+            const auto signedValue = hn::Or(hn::Gt(a, zero()), hn::Lt(a, zero()));
+            return hn::IfThenElse(signedValue, hn::CopySign(one, a), a);
+        });
+    case PointwiseOp::Square:
+        return each1(step, n, [](Floats a) HWY_ATTR { return hn::Mul(a, a); });
+    case PointwiseOp::Sqrt:
+        return each1(step, n, [](Floats a) HWY_ATTR { return hn::Sqrt(a); });
+    case PointwiseOp::Rsqrt:
+        return each1(step, n, [one](Floats a) HWY_ATTR { return hn::Div(one, hn::Sqrt(a)); });
+    case PointwiseOp::Reciprocal:
+        return each1(step, n, [one](Floats a) HWY_ATTR { return hn::Div(one, a); });
+    case PointwiseOp::Floor:
+        return each1(step, n, [](Floats a) HWY_ATTR { return hn::Floor(a); });
+    case PointwiseOp::Relu:
+        return each1(step, n, [](Floats a) HWY_ATTR { return reluOf(a); });
+    case PointwiseOp::Step:
+        return each1(
+            step, n, [one](Floats a) HWY_ATTR { return hn::IfThenElseZero(hn::Gt(a, zero()), one); });
+    default:
+        return runFunction(step, n);
+    }
+}
+
+void runStep(const PointwiseStep& step, int64_t n)
+{
+    const Floats one = broadcast(1.0F);
+    switch (step.op) {
+    case PointwiseOp::Add:
+        return each2(step, n, [](Floats a, Floats b) HWY_ATTR { return hn::Add(a, b); });
+    case PointwiseOp::Sub:
+        return each2(step, n, [](Floats a, Floats b) HWY_ATTR { return hn::Sub(a, b); });
+    case PointwiseOp::Mul:
+        return each2(step, n, [](Floats a, Floats b) HWY_ATTR { return hn::Mul(a, b); });
+    case PointwiseOp::Div:
+        return each2(step, n, [](Floats a, Floats b) HWY_ATTR { return hn::Div(a, b); });
+    case PointwiseOp::Min: // NaN wins, as it does in NumPy and PyTorch
+        return each2(step, n,
+            [](Floats a, Floats b) HWY_ATTR { return hn::IfThenElse(hn::Eq(a, a), hn::Min(a, b), a); });
+    case PointwiseOp::Max:
+        return each2(step, n,
+            [](Floats a, Floats b) HWY_ATTR { return hn::IfThenElse(hn::Eq(a, a), hn::Max(a, b), a); });
+    case PointwiseOp::MulAdd:
+        return each3(step, n, [](Floats a, Floats b, Floats c) HWY_ATTR { return hn::MulAdd(a, b, c); });
+    case PointwiseOp::Greater:
+        return each2(
+            step, n, [one](Floats a, Floats b) HWY_ATTR { return hn::IfThenElseZero(hn::Gt(a, b), one); });
+    case PointwiseOp::GreaterEqual:
+        return each2(
+            step, n, [one](Floats a, Floats b) HWY_ATTR { return hn::IfThenElseZero(hn::Ge(a, b), one); });
+    case PointwiseOp::Equal:
+        return each2(
+            step, n, [one](Floats a, Floats b) HWY_ATTR { return hn::IfThenElseZero(hn::Eq(a, b), one); });
+    case PointwiseOp::Select:
+        return each3(step, n,
+            [](Floats a, Floats b, Floats c) HWY_ATTR { return hn::IfThenElse(hn::Gt(a, zero()), b, c); });
+    case PointwiseOp::MaskPositive:
+        return each2(
+            step, n, [](Floats a, Floats b) HWY_ATTR { return hn::IfThenElseZero(hn::Gt(b, zero()), a); });
+    default:
+        return runUnary(step, n);
+    }
+}
+
+void runTile(const PointwiseStep* steps, int64_t stepCount, int64_t elements)
+{
+    // Tiles have room for whole vectors.
+    const int64_t rounded = (elements + lanes() - 1) / lanes() * lanes();
+    for (int64_t s = 0; s < stepCount; ++s)
+        runStep(steps[s], rounded);
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace gradloom::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gradloom::cpu {
+
+HWY_EXPORT(runTile);
+
+void runPointwiseTile(const PointwiseStep* steps, int64_t stepCount, int64_t elements)
+{
+    HWY_DYNAMIC_DISPATCH(runTile)(steps, stepCount, elements);
+}
+
+} // namespace gradloom::cpu
+#endif

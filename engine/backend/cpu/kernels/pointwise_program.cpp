@@ -1,0 +1,228 @@
+#include "pointwise.h"
+#include "pointwise_tile.h"
+
+#include <algorithm>
+#include <array>
+
+namespace gradloom::cpu {
+
+namespace {
+
+constexpr int vectorMax = 16;
+
+int operandCount(PointwiseOp op)
+{
+    switch (op) {
+    case PointwiseOp::MulAdd:
+    case PointwiseOp::Select:
+        return 3;
+    case PointwiseOp::Add:
+    case PointwiseOp::Sub:
+    case PointwiseOp::Mul:
+    case PointwiseOp::Div:
+    case PointwiseOp::Min:
+    case PointwiseOp::Max:
+    case PointwiseOp::Pow:
+    case PointwiseOp::Greater:
+    case PointwiseOp::GreaterEqual:
+    case PointwiseOp::Equal:
+    case PointwiseOp::MaskPositive:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
+/// Runs a program tile by tile. Full inputs are read and outputs written in place where that is safe; other
+/// registers live in this object, on the stack.
+class Machine
+{
+public:
+    Machine(const PointwiseProgram& program, const PointwiseArgs& args) : m_program(program), m_args(args)
+    {
+        findDirectOutputs();
+        for (size_t i = 0; i < program.inputs.size(); ++i)
+            if (program.inputs[i] == PointwiseInput::Scalar)
+                std::fill_n(m_registers[i], vectorMax, *args.inputs[i]);
+    }
+
+    void run(int64_t begin, int64_t end)
+    {
+        for (int64_t start = begin; start < end; start += pointwiseTile)
+            runOne(start, std::min(pointwiseTile, end - start));
+    }
+
+private:
+    /// An output can be written by its instruction if no other instruction writes the register and if the
+    /// instructions that follow read no input from the same memory.
+    void findDirectOutputs()
+    {
+        m_directOutput.fill(-1);
+        for (size_t j = 0; j < m_program.outputs.size(); ++j) {
+            const uint8_t reg = m_program.outputs[j];
+            int64_t writer = -1;
+            bool single = m_directOutput[reg] < 0;
+            for (size_t s = 0; s < m_program.code.size(); ++s)
+                if (m_program.code[s].dst == reg) {
+                    single = single && writer < 0;
+                    writer = static_cast<int64_t>(s);
+                }
+            if (single && writer >= 0 && !readLater(m_args.outputs[j], static_cast<size_t>(writer) + 1))
+                m_directOutput[reg] = static_cast<int>(j);
+        }
+    }
+
+    bool readLater(const float* memory, size_t firstStep) const
+    {
+        const auto isMemory = [&](uint8_t reg) {
+            return reg < m_program.inputs.size() && m_args.inputs[reg] == memory;
+        };
+        for (size_t s = firstStep; s < m_program.code.size(); ++s) {
+            const PointwiseInstruction& step = m_program.code[s];
+            const int operands = operandCount(step.op);
+            if (isMemory(step.a) || (operands > 1 && isMemory(step.b)) || (operands > 2 && isMemory(step.c)))
+                return true;
+        }
+        return false;
+    }
+
+    /// Where the values of input i for the tile are.
+    const float* input(size_t i, int64_t start, int64_t count, bool partial)
+    {
+        const float* from = m_args.inputs[i];
+        float* reg = m_registers[i];
+        switch (m_program.inputs[i]) {
+        case PointwiseInput::Full:
+            // The vectors of an incomplete tile would reach beyond the input's end.
+            if (!partial)
+                return from + start;
+            std::copy_n(from + start, count, reg);
+            std::fill(reg + count, reg + pointwiseTile, 1.0F);
+            return reg;
+        case PointwiseInput::Scalar:
+            return reg;
+        case PointwiseInput::Row:
+            fillRow(from, start, count, reg);
+            return reg;
+        case PointwiseInput::Column:
+            fillColumn(from, start, count, reg);
+            return reg;
+        }
+        return reg;
+    }
+
+    void fillRow(const float* from, int64_t start, int64_t count, float* reg) const
+    {
+        int64_t position = start % m_args.period;
+        for (int64_t i = 0; i < count; position = 0) {
+            const int64_t run = std::min(count - i, m_args.period - position);
+            std::copy_n(from + position, run, reg + i);
+            i += run;
+        }
+    }
+
+    void fillColumn(const float* from, int64_t start, int64_t count, float* reg) const
+    {
+        int64_t row = start / m_args.period;
+        int64_t position = start % m_args.period;
+        for (int64_t i = 0; i < count; position = 0) {
+            const int64_t run = std::min(count - i, m_args.period - position);
+            std::fill_n(reg + i, run, from[row++]);
+            i += run;
+        }
+    }
+
+    PointwiseOperand operand(
+        uint8_t index, const PointwiseInstruction& instruction, std::array<float, vectorMax>& immediate) const
+    {
+        if (index == pointwiseImmediate) {
+            immediate.fill(instruction.immediate);
+            return {immediate.data(), 0};
+        }
+        const bool scalar =
+            index < m_program.inputs.size() && m_program.inputs[index] == PointwiseInput::Scalar;
+        return {m_where[index], scalar ? 0 : -1};
+    }
+
+    void runOne(int64_t start, int64_t count);
+
+    const PointwiseProgram& m_program;
+    const PointwiseArgs& m_args;
+    std::array<int, 256> m_directOutput{}; ///< output that a register is, or -1
+    std::array<const float*, 256> m_where{};
+    alignas(64) float m_registers[pointwiseMaxRegisters][pointwiseTile];
+};
+
+void Machine::runOne(int64_t start, int64_t count)
+{
+    constexpr size_t batch = 16;
+    const bool partial = count % vectorMax != 0;
+    for (size_t i = 0; i < m_program.inputs.size(); ++i)
+        m_where[i] = input(i, start, count, partial);
+
+    std::array<PointwiseStep, batch> steps;
+    std::array<std::array<float, vectorMax>, batch> immediates;
+    size_t filled = 0;
+    for (const PointwiseInstruction& instruction : m_program.code) {
+        PointwiseStep& step = steps[filled];
+        step.op = instruction.op;
+        const int operands = operandCount(instruction.op);
+        step.a = operand(instruction.a, instruction, immediates[filled]);
+        if (operands > 1)
+            step.b = operand(instruction.b, instruction, immediates[filled]);
+        if (operands > 2)
+            step.c = operand(instruction.c, instruction, immediates[filled]);
+        const int output = partial ? -1 : m_directOutput[instruction.dst];
+        step.to = output >= 0 ? m_args.outputs[output] + start : m_registers[instruction.dst];
+        m_where[instruction.dst] = step.to;
+        if (++filled == batch) {
+            runPointwiseTile(steps.data(), batch, count);
+            filled = 0;
+        }
+    }
+    runPointwiseTile(steps.data(), static_cast<int64_t>(filled), count);
+
+    for (size_t j = 0; j < m_program.outputs.size(); ++j) {
+        const uint8_t reg = m_program.outputs[j];
+        if (!partial && m_directOutput[reg] == static_cast<int>(j))
+            continue;
+        std::copy_n(m_where[reg], count, m_args.outputs[j] + start);
+    }
+}
+
+} // namespace
+
+bool pointwiseValid(const PointwiseProgram& program)
+{
+    if (program.inputs.size() > pointwiseMaxRegisters)
+        return false;
+    std::array<bool, pointwiseMaxRegisters> written{};
+    std::fill_n(written.begin(), program.inputs.size(), true);
+    const auto readable = [&](uint8_t reg) { return reg < pointwiseMaxRegisters && written[reg]; };
+    const auto computed = [&](uint8_t reg) { return readable(reg) && reg >= program.inputs.size(); };
+    const auto operand = [&](uint8_t reg) { return reg == pointwiseImmediate || readable(reg); };
+    for (const PointwiseInstruction& step : program.code) {
+        const int operands = operandCount(step.op);
+        if (step.op > PointwiseOp::MaskPositive || step.dst >= pointwiseMaxRegisters ||
+            step.dst < program.inputs.size() || !operand(step.a) || (operands > 1 && !operand(step.b)) ||
+            (operands > 2 && !operand(step.c)))
+            return false;
+        written[step.dst] = true;
+    }
+    return std::all_of(program.outputs.begin(), program.outputs.end(), computed);
+}
+
+int64_t pointwiseUnits(int64_t size)
+{
+    return (size + pointwiseUnit - 1) / pointwiseUnit;
+}
+
+void pointwise(const PointwiseProgram& program, const PointwiseArgs& args, int64_t begin, int64_t end)
+{
+    if (begin >= end)
+        return;
+    Machine machine(program, args);
+    machine.run(begin * pointwiseUnit, std::min(end * pointwiseUnit, args.size));
+}
+
+} // namespace gradloom::cpu
