@@ -9,12 +9,15 @@ namespace gradloom::graph {
 
 struct GraphEdit;
 
+/// A place behind everything that is there.
+inline constexpr size_t atEnd = static_cast<size_t>(-1);
+
 struct AddNode
 {
     Node node;
-    size_t index = static_cast<size_t>(-1); ///< place in Graph::nodes; the end by default
+    size_t index = atEnd; ///< place in Graph::nodes
 };
-/// Removes the node with its edges.
+/// Removes the node with its edges, and from its groups; a group left empty goes too.
 struct RemoveNode
 {
     std::string id;
@@ -42,7 +45,7 @@ struct SetParameter
 struct AddEdge
 {
     Edge edge;
-    size_t index = static_cast<size_t>(-1);
+    size_t index = atEnd; ///< place in Graph::edges, counted without the replaced one
 };
 struct RemoveEdge
 {
@@ -61,14 +64,18 @@ struct Composite
 /// One change of the drawing, as a value. `title` is what undo shows: "Add Conv2D".
 struct GraphEdit
 {
-    std::variant<AddNode, RemoveNode, MoveNode, RenameNode, SetParameter, AddEdge, RemoveEdge, SetGroups, Composite>
-        change;
+    using Change = std::variant<AddNode, RemoveNode, MoveNode, RenameNode, SetParameter, AddEdge, RemoveEdge,
+        SetGroups, Composite>;
+    Change change;
     std::string title;
+    /// Set in inverses: what was there before is put back without asking whether it was right, so that undo
+    /// is exact even in a drawing that was made wrong.
+    bool restoring = false;
 };
 
-/// Applies the edit and returns the edit that takes it back exactly (order of nodes and edges included). On an error
-/// (unknown node, repeated id, a port that is not there, a connection onto itself or that closes a cycle, an option out
-/// of range) the graph is unchanged and the message says why.
+/// Applies the edit and returns the edit that takes it back exactly (order of nodes and edges included). On
+/// an error (unknown node, repeated id, a port that is not there, a connection onto itself or that closes a
+/// cycle, an option out of range) the graph is unchanged and the message says why.
 Result<GraphEdit> apply(Graph& graph, const GraphEdit& edit);
 
 /// Why `edge` may not be added, as one sentence; success where it may. Checks ports and cycles, not shapes.
