@@ -38,6 +38,8 @@ public:
     virtual void run() = 0;
     /// Reads a named output after run().
     virtual void read(ir::ValueId value, std::span<std::byte> bytes) const = 0;
+    /// Fills all memory of the step but the inputs with NaN, so that a test sees what run() did not write.
+    virtual void poison() = 0;
     /// Seconds spent in each operation of one run (runs the step once).
     virtual std::vector<double> timeOps() = 0;
 };

@@ -102,6 +102,22 @@ public:
         copyUpdates();
     }
 
+    void poison() override
+    {
+        std::vector<std::vector<std::byte>> inputs;
+        const auto& values = m_plan->program.values;
+        for (size_t i = 0; i < values.size(); ++i) {
+            const auto* begin = address(static_cast<ValueId>(i));
+            if (values[i].input)
+                inputs.emplace_back(begin, begin + values[i].type.bytes());
+        }
+        std::memset(m_arena.data(), 0xff, static_cast<size_t>(m_arena.bytes()));
+        std::memset(m_scratchMemory.data(), 0xff, static_cast<size_t>(m_scratchMemory.bytes()));
+        for (size_t i = 0, k = 0; i < values.size(); ++i)
+            if (values[i].input)
+                write(static_cast<ValueId>(i), inputs[k++]);
+    }
+
     std::vector<double> timeOps() override
     {
         using Clock = std::chrono::steady_clock;
