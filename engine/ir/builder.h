@@ -13,8 +13,9 @@ class Builder
 public:
     Program& program() { return m_program; }
     const Program& program() const { return m_program; }
-    const TensorType& type(ValueId id) const { return m_program.typeOf(id); }
-    const Shape& shape(ValueId id) const { return m_program.typeOf(id).shape; }
+    // By value: the list of values grows while operations are emitted.
+    TensorType type(ValueId id) const { return m_program.typeOf(id); }
+    Shape shape(ValueId id) const { return m_program.typeOf(id).shape; }
 
     /// Values and operations made from now on carry this graph node's id. Returns the node set before.
     std::string setNode(std::string node);
