@@ -4,7 +4,7 @@
 #include "widgets/model/graph_text.h"
 #include "widgets/theme/theme.h"
 
-#include "engine/layers/layer_type.h"
+#include "engine/graph/ports.h"
 
 #include <QGraphicsSceneMouseEvent>
 
@@ -16,14 +16,10 @@ namespace gradloom::widgets {
 
 namespace {
 
-QString portName(const layers::Port& port, int index)
+QString withHelp(const std::string& name, const std::string& help)
 {
-    QString name = QString::fromStdString(port.name);
-    if (index > 0)
-        name += QStringLiteral(" %1").arg(index + 1);
-    if (!port.help.empty())
-        name += QStringLiteral(" – ") + QString::fromStdString(port.help);
-    return name;
+    const QString text = QString::fromStdString(name);
+    return help.empty() ? text : text + QStringLiteral(" – ") + QString::fromStdString(help);
 }
 
 NodeLook lookOf(const graph::Graph& graph, const graph::Analysis& analysis, const graph::Node& node)
@@ -37,15 +33,13 @@ NodeLook lookOf(const graph::Graph& graph, const graph::Analysis& analysis, cons
     }
     look.title = QString::fromStdString(type->title);
     look.category = type->category;
-    const int inputs = inputPortCount(graph, node, *type);
+    const int inputs = graph::inputPorts(graph, node);
     for (int i = 0; i < inputs; ++i) {
-        const bool declared = i < static_cast<int>(type->inputs.size());
-        look.inputs << (type->inputs.empty() ? QString()
-                                             : portName(type->inputs[declared ? static_cast<size_t>(i) : 0],
-                                                   type->variadic ? i : 0));
+        const auto declared = std::min(static_cast<size_t>(i), type->inputs.size() - 1);
+        look.inputs << withHelp(graph::inputPortName(node, i), type->inputs[declared].help);
     }
     for (const auto& port : type->outputs)
-        look.outputs << portName(port, 0);
+        look.outputs << withHelp(port.name, port.help);
     const auto known = analysis.nodes.find(node.id);
     if (known != analysis.nodes.end()) {
         const auto& info = known->second;

@@ -2,8 +2,6 @@
 
 #include <QLocale>
 
-#include <algorithm>
-
 namespace gradloom::widgets {
 
 QString shortCount(int64_t count)
@@ -41,18 +39,6 @@ QString shapeText(const TensorType& type)
 QString spacedShapeText(const TensorType& type)
 {
     return shapeText(type).replace(QStringLiteral("×"), QStringLiteral(" × "));
-}
-
-int inputPortCount(const graph::Graph& graph, const graph::Node& node, const layers::LayerType& type)
-{
-    int count = static_cast<int>(type.inputs.size());
-    if (!type.variadic)
-        return count;
-    count = std::max(count, 2);
-    for (const auto& edge : graph.edges)
-        if (edge.to == node.id)
-            count = std::max(count, edge.toPort + 2);
-    return count;
 }
 
 } // namespace gradloom::widgets

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "engine/graph/analysis.h"
-#include "engine/layers/layer_type.h"
 
 #include <QString>
 
@@ -18,8 +17,5 @@ QString megaFlops(int64_t flops);
 /// "26×26×32"; "?" where the shape is not known.
 QString shapeText(const TensorType& type);
 QString spacedShapeText(const TensorType& type);
-
-/// How many input ports a node shows: the declared ones; for a layer that takes any number one more than is connected.
-int inputPortCount(const graph::Graph& graph, const graph::Node& node, const layers::LayerType& type);
 
 } // namespace gradloom::widgets

@@ -35,6 +35,7 @@ QMainWindow, QDialog { background: @background; }
 QWidget[look="panel"] { background: @panel; }
 QWidget[look="page"] { background: @background; }
 QFrame[look="card"] { background: @raised; border: 1px solid @border; border-radius: 10px; }
+QFrame[look="rule"] { background: @border; border: none; }
 QFrame[look="popup"] { background: @panel; border: 1px solid @border; }
 QFrame[look="bubble"] { background: @raised; border: 1px solid @warning; border-radius: 9px; }
 QFrame[look="bubble"][error="true"] { border-color: @error; }
@@ -73,6 +74,10 @@ QPushButton[look="link"]:hover, QPushButton[look="link"]:focus { text-decoration
 QPushButton[look="dimlink"] { background: transparent; border: none; color: @textDim; padding: 0; min-height: 18px;
     font-weight: 400; }
 QPushButton[look="dimlink"]:hover, QPushButton[look="dimlink"]:focus { text-decoration: underline; }
+QPushButton[look="verdict"] { background: transparent; border: none; padding: 0; min-height: 20px; font-weight: 400;
+    color: @error; }
+QPushButton[look="verdict"][valid="true"] { color: @success; }
+QPushButton[look="verdict"]:focus { text-decoration: underline; }
 QToolButton[look="flat"] { background: transparent; border-color: transparent; padding: 0 5px; }
 QToolButton[look="flat"]:hover, QToolButton[look="flat"]:focus { background: @raised; }
 QToolButton::menu-indicator, QPushButton::menu-indicator { image: none; width: 0; }

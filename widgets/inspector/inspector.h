@@ -1,0 +1,44 @@
+#pragma once
+
+#include "widgets/model/graph_model.h"
+
+#include <QFrame>
+
+class QPlainTextEdit;
+class QLineEdit;
+class QTabBar;
+class QStackedWidget;
+
+namespace gradloom::widgets {
+
+class LayerPanel;
+class TrainingPanel;
+
+/// The right side: tabs with the selected layer's options, how it is trained, and notes.
+class Inspector : public QFrame
+{
+    Q_OBJECT
+public:
+    enum Tab { Layer, Training, Notes };
+
+    explicit Inspector(GraphModel& model, QWidget* parent = nullptr);
+    void setSelection(const std::vector<std::string>& nodes);
+    void showTab(Tab tab);
+    LayerPanel& layerPanel() { return *m_layer; }
+    TrainingPanel& trainingPanel() { return *m_training; }
+
+private:
+    QWidget* makeNotes();
+    void addTab(const QString& title, QWidget* content);
+    void refreshNotes();
+
+    GraphModel& m_model;
+    QTabBar* m_tabs;
+    QStackedWidget* m_pages;
+    LayerPanel* m_layer;
+    TrainingPanel* m_training;
+    QLineEdit* m_name;
+    QPlainTextEdit* m_notes;
+};
+
+} // namespace gradloom::widgets
