@@ -3,12 +3,18 @@
 # Every <name>.cpp in FOLDER defines one function `TYPE <name>();` in NAMESPACE.
 # This writes FUNCTION, which calls them all, so that adding a thing is adding a
 # file: nothing lists layers, operations, optimizers or views by hand.
+# The files are small and share their headers, so in targets with UNITY_BUILD_MODE
+# GROUP they are compiled some at a time; helpers in them need names of their own.
 function(gradloom_registry TARGET NAMESPACE TYPE FUNCTION HEADER FOLDER)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${FOLDER}/*.cpp)
   list(SORT files)
   set(declarations "")
   set(calls "")
+  set(count 0)
   foreach(file ${files})
+    math(EXPR group "${count} / 10")
+    math(EXPR count "${count} + 1")
+    set_source_files_properties(${file} PROPERTIES UNITY_GROUP "${FUNCTION}_${group}")
     get_filename_component(name ${file} NAME_WE)
     string(APPEND declarations "${TYPE} ${name}();\n")
     string(APPEND calls "    all.push_back(${name}());\n")

@@ -127,7 +127,7 @@ std::vector<std::string> numberedClasses(const LoadedPart& training, const Loade
     return names;
 }
 
-Result<LoadedData> load(const Params& params, const SourceContext& context)
+Result<LoadedData> loadIdx(const Params& params, const SourceContext& context)
 {
     const auto folder = chooseFolder(params, context);
     if (!folder)
@@ -176,7 +176,7 @@ SourceType idx()
         textParam("classes", "Class names", "",
             "The names of the classes, separated by commas, label 0 first. Left empty, the labels are the "
             "names.")};
-    type.load = load;
+    type.load = loadIdx;
     return type;
 }
 

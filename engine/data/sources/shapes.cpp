@@ -223,7 +223,7 @@ std::shared_ptr<const Dataset> generate(const Settings& settings, int64_t count,
     return dataset;
 }
 
-Result<LoadedData> load(const Params& params, const SourceContext&)
+Result<LoadedData> loadShapes(const Params& params, const SourceContext&)
 {
     const Settings settings{params.integer("size"), static_cast<uint64_t>(params.integer("seed")),
         static_cast<float>(params.real("noise")),
@@ -258,7 +258,7 @@ SourceType shapes()
             "The largest turn to either side; 180 makes the task much harder.")
             .withUnit("°"),
         integerParam("seed", "Seed", 1, 0, 1e15, "Another seed draws other pictures.")};
-    type.load = load;
+    type.load = loadShapes;
     return type;
 }
 
