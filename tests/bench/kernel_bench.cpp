@@ -5,9 +5,11 @@
 #include "engine/backend/cpu/kernels/kernels.h"
 
 #include <algorithm>
-#include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <functional>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
@@ -16,30 +18,48 @@ using namespace gradloom::cpu;
 
 namespace {
 
-std::vector<float> randomFloats(int64_t size)
+/// Buffers start on cache lines, as the engine's do.
+template <class T>
+struct LineAllocator
+{
+    using value_type = T;
+    LineAllocator() = default;
+    template <class U>
+    LineAllocator(const LineAllocator<U>&)
+    {
+    }
+    T* allocate(size_t count)
+    {
+        return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{64}));
+    }
+    void deallocate(T* data, size_t) { ::operator delete (data, std::align_val_t{64}); }
+    bool operator==(const LineAllocator&) const = default;
+};
+using Buffer = std::vector<float, LineAllocator<float>>;
+
+Buffer randomFloats(int64_t size)
 {
     static std::mt19937 generator(1);
     std::uniform_real_distribution<float> values(-1.0F, 1.0F);
-    std::vector<float> data(static_cast<size_t>(size) + 16);
+    Buffer data(static_cast<size_t>(size) + 16);
     for (float& v : data)
         v = values(generator);
     return data;
 }
 
-/// Seconds of the fastest run; each round lasts about 20 ms.
+/// Seconds of the fastest run: processor time, of rounds short enough to fall between other programs' turns.
 double bestSeconds(const std::function<void()>& run)
 {
-    using Clock = std::chrono::steady_clock;
     const auto time = [&](int repeats) {
-        const auto start = Clock::now();
+        const std::clock_t start = std::clock();
         for (int i = 0; i < repeats; ++i)
             run();
-        return std::chrono::duration<double>(Clock::now() - start).count();
+        return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     };
     run();
-    const int repeats = static_cast<int>(std::clamp(0.02 / std::max(time(1), 1e-9), 1.0, 1e6));
+    const int repeats = static_cast<int>(std::clamp(0.002 / std::max(time(1), 1e-7), 1.0, 1e5));
     double best = 1e30;
-    for (int round = 0; round < 9; ++round)
+    for (int round = 0; round < 40; ++round)
         best = std::min(best, time(repeats) / repeats);
     return best;
 }
@@ -142,10 +162,116 @@ ConvShape conv(int64_t n, int64_t size, int64_t c, int64_t k, int64_t kernel, in
     return s;
 }
 
+/// Adam (Kingma and Ba 2015) with the bias corrections folded into the step size and epsilon.
+PointwiseProgram adamProgram()
+{
+    using Op = PointwiseOp;
+    using In = PointwiseInput;
+    constexpr uint8_t p = 0, g = 1, m = 2, v = 3, step = 4, m2 = 5, v2 = 6, t = 7, u = 8, q = 9, p2 = 10;
+    constexpr uint8_t imm = pointwiseImmediate;
+    return {{In::Full, In::Full, In::Full, In::Full, In::Scalar},
+        {{Op::Mul, t, g, imm, 0, 0.1F}, {Op::MulAdd, m2, m, imm, t, 0.9F}, {Op::Square, u, g, 0, 0, 0},
+            {Op::Mul, u, u, imm, 0, 0.001F}, {Op::MulAdd, v2, v, imm, u, 0.999F}, {Op::Sqrt, q, v2, 0, 0, 0},
+            {Op::Add, q, q, imm, 0, 1e-7F}, {Op::Div, q, m2, q, 0, 0}, {Op::Mul, q, q, step, 0, 0},
+            {Op::Sub, p2, p, q, 0, 0}},
+        {p2, m2, v2}};
+}
+
+void benchPointwise(const std::string& name, const PointwiseProgram& program, int64_t size)
+{
+    std::vector<Buffer> buffers;
+    std::vector<const float*> inputs;
+    std::vector<float*> outputs;
+    for (size_t i = 0; i < program.inputs.size() + program.outputs.size(); ++i)
+        buffers.push_back(randomFloats(size));
+    for (size_t i = 0; i < buffers.size(); ++i) {
+        for (float& value : buffers[i])
+            value = value * value;
+        if (i < program.inputs.size())
+            inputs.push_back(buffers[i].data());
+        else
+            outputs.push_back(buffers[i].data());
+    }
+    const PointwiseArgs args{size, 1, inputs.data(), outputs.data()};
+    reportBandwidth(name + " " + std::to_string(size),
+        4.0 * static_cast<double>(buffers.size()) * static_cast<double>(size),
+        [&] { pointwise(program, args, 0, pointwiseUnits(size)); });
+}
+
+void benchElementwise()
+{
+    using Op = PointwiseOp;
+    using In = PointwiseInput;
+    for (const int64_t size : {20'000, 93'000, 2'000'000}) {
+        benchPointwise("copy", {{In::Full}, {{Op::Copy, 1, 0, 0, 0, 0}}, {1}}, size);
+        benchPointwise(
+            "relu gradient", {{In::Full, In::Full}, {{Op::MaskPositive, 2, 0, 1, 0, 0}}, {2}}, size);
+        benchPointwise("Adam", adamProgram(), size);
+        benchPointwise("tanh", {{In::Full}, {{Op::Tanh, 1, 0, 0, 0, 0}}, {1}}, size);
+    }
+    const int64_t size = 93'000;
+    const auto x = randomFloats(size);
+    auto y = x;
+    reportBandwidth("dropout", 8.0 * size, [&] {
+        dropout({{1, 2, 3}, 0.2F, size, x.data(), y.data()}, 0, randomUnits(size));
+    });
+    reportBandwidth("normal numbers", 4.0 * size, [&] {
+        randomNormal({{1, 2, 3}, size, y.data()}, 0, 1, 0, randomUnits(size));
+    });
+}
+
+void benchRows()
+{
+    const PoolShape pool{32, 26, 26, 32};
+    const auto x = randomFloats(pool.n * pool.h * pool.w * pool.c);
+    auto dx = x;
+    auto y = randomFloats(pool.n * pool.oh() * pool.ow() * pool.c);
+    std::vector<uint8_t> index(y.size());
+    const double bytes = 4.0 * static_cast<double>(x.size() + y.size());
+    reportBandwidth("max pooling 26x26x32 b32", bytes, [&] {
+        maxPool(pool, {x.data(), y.data(), index.data()}, 0, maxPoolUnits(pool));
+    });
+    reportBandwidth("max pooling gradient, with ReLU", bytes, [&] {
+        maxPoolGrad(pool, {y.data(), index.data(), y.data(), dx.data()}, 0, maxPoolGradUnits(pool));
+    });
+    const RowsShape rows{128, 10};
+    std::vector<int32_t> labels(128, 3);
+    std::vector<float> loss(128);
+    reportBandwidth("softmax cross-entropy 128x10, both ways", 4.0 * 128 * 10 * 4, [&] {
+        crossEntropy(rows, {x.data(), labels.data(), dx.data(), loss.data()}, 0, 128);
+        crossEntropyGrad(rows, {dx.data(), labels.data(), nullptr, 1.0F, y.data()}, 0, 128);
+    });
+    const BatchNormShape norm{8 * 32 * 32, 64};
+    const auto image = randomFloats(norm.rows * norm.c);
+    auto out = image;
+    auto partials = randomFloats(batchNormPartials(norm));
+    std::vector<float> mean(64);
+    std::vector<float> variance(64);
+    std::vector<float> scratch(192);
+    reportBandwidth("batch norm 32x32x64 b8, forward", 12.0 * static_cast<double>(image.size()), [&] {
+        batchNormStats(norm, image.data(), partials.data(), 0, batchNormUnits(norm));
+        batchNormFinish(norm, partials.data(), mean.data(), variance.data());
+        batchNormApply(norm,
+            {image.data(), mean.data(), variance.data(), nullptr, nullptr, 1e-3F, true, out.data(),
+                scratch.data()},
+            0, batchNormUnits(norm));
+    });
+    const ReduceShape bias{1, 8 * 32 * 32, 64};
+    auto reducePart = randomFloats(reducePartials(bias));
+    reportBandwidth("sum over rows of 8192x64", 4.0 * static_cast<double>(image.size()), [&] {
+        const ReduceArgs args{ReduceOp::Sum, image.data(), mean.data(), false, reducePart.data()};
+        reduce(bias, args, 0, reduceSplit(bias).units);
+        reduceCombine(bias, args);
+    });
+}
+
 void benchTarget()
 {
     peak = measureFmaPeak();
     std::printf("%s, %d lanes, FMA peak of one core %.1f GFLOP/s\n", simdTarget().c_str(), simdLanes(), peak);
+    benchElementwise();
+    benchRows();
+    benchConv("W1 28x28x1->32 b8", conv(8, 28, 1, 32, 3, 0, 1), false);
     for (const int64_t batch : {32, 128}) {
         const std::string b = " b" + std::to_string(batch);
         benchConv("W1 28x28x1->32" + b, conv(batch, 28, 1, 32, 3, 0, 1), false);

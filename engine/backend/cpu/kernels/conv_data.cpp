@@ -144,17 +144,26 @@ void fillBlock(const ConvShape& shape, const ScatterPiece& piece, const float* d
     int64_t firstPixel, int64_t count, ScatterBlock& block)
 {
     const int64_t ow = shape.ow();
+    const int64_t pixelStep = shape.strideW * shape.c;
+    int64_t column = firstPixel % ow;
+    int64_t row = firstPixel / ow % range.size();
+    int64_t image = firstPixel / ow / range.size();
     block.count = count;
-    for (int64_t i = 0; i < count; ++i) {
-        const int64_t pixel = firstPixel + i;
-        const int64_t column = pixel % ow;
-        const int64_t row = range.begin + pixel / ow % range.size();
-        const int64_t image = pixel / ow / range.size();
-        block.rows[i] = dy + (((piece.image + image) * shape.oh() + row) * ow + column) * shape.k;
-        block.windows[i] = piece.base + image * piece.imageStride +
-                           (row * shape.strideH - piece.row) * piece.rowStride +
-                           column * shape.strideW * shape.c;
-        block.outputRow[i] = row;
+    for (int64_t i = 0; i < count; column = 0) {
+        const int64_t outputRow = range.begin + row;
+        const float* from = dy + (((piece.image + image) * shape.oh() + outputRow) * ow + column) * shape.k;
+        float* window = piece.base + image * piece.imageStride +
+                        (outputRow * shape.strideH - piece.row) * piece.rowStride + column * pixelStep;
+        const int64_t last = i + std::min(count - i, ow - column);
+        for (; i < last; ++i, from += shape.k, window += pixelStep) {
+            block.rows[i] = from;
+            block.windows[i] = window;
+            block.outputRow[i] = outputRow;
+        }
+        if (++row == range.size()) {
+            row = 0;
+            ++image;
+        }
     }
 }
 

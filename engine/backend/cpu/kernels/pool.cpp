@@ -63,11 +63,12 @@ namespace gradloom::cpu {
 namespace HWY_NAMESPACE {
 
 using ByteTag = hn::Rebind<uint8_t, FloatTag>;
+static_assert(hn::MaxLanes(FloatTag()) <= 16, "buffers of one vector");
 
 HWY_INLINE void storeIndex(Ints index, void* to, int64_t at, int bytes, int64_t count)
 {
     if (bytes == 4) {
-        HWY_ALIGN int32_t buffer[static_cast<size_t>(lanes())];
+        HWY_ALIGN int32_t buffer[16];
         hn::Store(index, IntTag(), buffer);
         std::copy_n(buffer, count, static_cast<int32_t*>(to) + at);
         return;
@@ -78,14 +79,14 @@ HWY_INLINE void storeIndex(Ints index, void* to, int64_t at, int bytes, int64_t 
         hn::StoreU(narrow, ByteTag(), target);
         return;
     }
-    HWY_ALIGN uint8_t buffer[static_cast<size_t>(lanes())];
+    HWY_ALIGN uint8_t buffer[16];
     hn::Store(narrow, ByteTag(), buffer);
     std::copy_n(buffer, count, target);
 }
 
 HWY_INLINE Ints loadIndex(const void* from, int64_t at, int bytes, int64_t count)
 {
-    HWY_ALIGN int32_t buffer[static_cast<size_t>(lanes())] = {};
+    HWY_ALIGN int32_t buffer[16] = {};
     if (bytes == 4) {
         std::copy_n(static_cast<const int32_t*>(from) + at, count, buffer);
         return hn::Load(IntTag(), buffer);

@@ -31,67 +31,162 @@ HWY_INLINE Floats activate(Floats v, Activation activation, Floats slope)
     return v;
 }
 
+/// Row r of C, counted from the call's first row.
+HWY_INLINE float* rowOfC(const TileCall& call, int64_t r)
+{
+    return call.cRows != nullptr ? call.cRows[r] : call.c + r * call.ldc;
+}
+
 /// Finishes one row of sums of any width; the path for incomplete tiles.
 HWY_NOINLINE void finishRow(const TileCall& call, const float* sums, float* c)
 {
     const Floats slope = broadcast(call.epilogue.slope);
-    const float* bias = call.epilogue.bias;
     forVectors(call.columns, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
         Floats v = load(sums + i);
         if (call.accumulate)
             v = hn::Add(v, loadIt(c + i));
-        if (bias != nullptr)
-            v = hn::Add(v, loadIt(bias + i));
         storeIt(activate(v, call.epilogue.activation, slope), c + i);
     });
 }
 
 template <int Rows, int Vectors>
-HWY_INLINE void finish(const TileCall& call, int64_t row, int64_t valid, Floats (&acc)[Rows][Vectors])
+HWY_INLINE void finishPart(
+    const TileCall& call, int64_t row, int64_t valid, const Floats (&acc)[Rows][Vectors])
 {
-    const auto rowPointer = [&](int64_t r) HWY_ATTR {
-        return call.cRows != nullptr ? call.cRows[row + r] : call.c + (row + r) * call.ldc;
-    };
-    if (valid < Rows || call.columns < Vectors * lanes()) {
-        HWY_ALIGN float sums[Rows][static_cast<size_t>(Vectors * lanes())];
-        GRADLOOM_UNROLL for (int r = 0; r < Rows; ++r) GRADLOOM_UNROLL for (int v = 0; v < Vectors; ++v)
-            store(acc[r][v], &sums[r][v * lanes()]);
-        for (int64_t r = 0; r < valid; ++r)
-            finishRow(call, sums[r], rowPointer(r));
-        return;
-    }
-    // With cRows, rows may overlap (a scatter): then each must be stored before the next is read, so the sums
-    // are added row by row.
-    const float* bias = call.epilogue.bias;
-    Floats biases[Vectors];
-    GRADLOOM_UNROLL for (int v = 0; v < Vectors; ++v) biases[v] =
-        bias != nullptr ? load(bias + v * lanes()) : zero();
-    const Activation activation = call.epilogue.activation;
-    const Floats slope = broadcast(call.epilogue.slope);
-    GRADLOOM_UNROLL for (int r = 0; r < Rows; ++r)
-    {
-        float* c = rowPointer(r);
-        GRADLOOM_UNROLL for (int v = 0; v < Vectors; ++v)
-        {
-            Floats sum = acc[r][v];
-            if (call.accumulate)
-                sum = hn::Add(sum, load(c + v * lanes()));
-            store(activate(hn::Add(sum, biases[v]), activation, slope), c + v * lanes());
-        }
+    HWY_ALIGN float sums[Rows][static_cast<size_t>(Vectors * lanes())];
+    GRADLOOM_UNROLL
+    for (int r = 0; r < Rows; ++r)
+        GRADLOOM_UNROLL
+    for (int v = 0; v < Vectors; ++v)
+        store(acc[r][v], &sums[r][v * lanes()]);
+    for (int64_t r = 0; r < valid; ++r)
+        finishRow(call, sums[r], rowOfC(call, row + r));
+}
+
+/// Adds a complete tile to rows of C that may overlap: each is stored before the next is read.
+template <int Rows, int Vectors>
+HWY_INLINE void addRows(float* const* rows, const Floats (&acc)[Rows][Vectors])
+{
+    GRADLOOM_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+        float* c = rows[r];
+        GRADLOOM_UNROLL
+        for (int v = 0; v < Vectors; ++v)
+            store(hn::Add(load(c + v * lanes()), acc[r][v]), c + v * lanes());
     }
 }
 
-/// One step of k: acc[r] += a[r] * b.
+template <int Rows, int Vectors, class Map>
+HWY_INLINE void storeRows(float* c, int64_t ldc, const Floats (&acc)[Rows][Vectors], const Map& map)
+{
+    GRADLOOM_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+        GRADLOOM_UNROLL
+        for (int v = 0; v < Vectors; ++v)
+            store(map(acc[r][v]), c + v * lanes());
+        c += ldc;
+    }
+}
+
+/// Brings the sums of a tile, which already hold the bias, to memory.
 template <int Rows, int Vectors>
+HWY_INLINE void finish(const TileCall& call, int64_t row, int64_t valid, Floats (&acc)[Rows][Vectors])
+{
+    if (valid < Rows || call.columns < Vectors * lanes())
+        return finishPart<Rows, Vectors>(call, row, valid, acc);
+    if (call.cRows != nullptr)
+        return addRows<Rows, Vectors>(call.cRows + row, acc);
+    const int64_t ldc = call.ldc;
+    float* c = call.c + row * ldc;
+    if (call.accumulate) {
+        const float* from = c;
+        GRADLOOM_UNROLL
+        for (int r = 0; r < Rows; ++r) {
+            GRADLOOM_UNROLL
+            for (int v = 0; v < Vectors; ++v)
+                acc[r][v] = hn::Add(acc[r][v], load(from + v * lanes()));
+            from += ldc;
+        }
+    }
+    const Activation activation = call.epilogue.activation;
+    if (activation == Activation::None)
+        return storeRows<Rows, Vectors>(c, ldc, acc, [](Floats v) HWY_ATTR { return v; });
+    if (activation == Activation::Relu)
+        return storeRows<Rows, Vectors>(c, ldc, acc, [](Floats v) HWY_ATTR { return maxKeepNan(zero(), v); });
+    const Floats slope = broadcast(call.epilogue.slope);
+    storeRows<Rows, Vectors>(
+        c, ldc, acc, [slope](Floats v) HWY_ATTR { return activate(v, Activation::LeakyRelu, slope); });
+}
+
+/// Sums start with the bias.
+template <int Rows, int Vectors>
+HWY_INLINE void startSums(const TileCall& call, Floats (&acc)[Rows][Vectors])
+{
+    Floats start[Vectors];
+    GRADLOOM_UNROLL
+    for (int v = 0; v < Vectors; ++v)
+        start[v] = zero();
+    if (const float* bias = call.epilogue.bias) {
+        GRADLOOM_UNROLL
+        for (int v = 0; v < Vectors; ++v) {
+            const int64_t rest = call.columns - v * lanes();
+            start[v] = rest >= lanes() ? load(bias + v * lanes()) : loadPart(bias + v * lanes(), rest);
+        }
+    }
+    GRADLOOM_UNROLL
+    for (int r = 0; r < Rows; ++r)
+        GRADLOOM_UNROLL
+    for (int v = 0; v < Vectors; ++v)
+        acc[r][v] = start[v];
+}
+
+/// Where a tile's rows of A are. Twelve pointers leave too few integer registers for the rest of the loop, so
+/// rows that are neighbours in memory (a transposed A, the values of a window) share one pointer.
+template <int Rows>
+struct SeparateRows
+{
+    const float* pointers[Rows];
+
+    HWY_INLINE SeparateRows(const float* const* rows, int64_t shift)
+    {
+        GRADLOOM_UNROLL
+        for (int r = 0; r < Rows; ++r)
+            pointers[r] = rows[r] + shift;
+    }
+    HWY_INLINE float value(int r, int64_t offset) const { return pointers[r][offset]; }
+};
+
+template <int Rows>
+struct NeighbourRows
+{
+    const float* first;
+
+    HWY_INLINE NeighbourRows(const float* const* rows, int64_t shift) : first(rows[0] + shift) {}
+    HWY_INLINE float value(int r, int64_t offset) const { return first[offset + r]; }
+    static bool fits(const float* const* rows)
+    {
+        bool fits = true;
+        for (int r = 1; r < Rows; ++r)
+            fits = fits && rows[r] == rows[0] + r;
+        return fits;
+    }
+};
+
+/// One step of k: acc[r] += a[r] * b.
+template <int Rows, int Vectors, class A>
 HWY_INLINE void multiply(
-    const float* const (&a)[Rows], int64_t offset, const float* HWY_RESTRICT b, Floats (&acc)[Rows][Vectors])
+    const A& a, int64_t offset, const float* HWY_RESTRICT b, Floats (&acc)[Rows][Vectors])
 {
     Floats column[Vectors];
-    GRADLOOM_UNROLL for (int v = 0; v < Vectors; ++v) column[v] = load(b + v * lanes());
-    GRADLOOM_UNROLL for (int r = 0; r < Rows; ++r)
-    {
-        const Floats value = broadcast(a[r][offset]);
-        GRADLOOM_UNROLL for (int v = 0; v < Vectors; ++v) acc[r][v] = hn::MulAdd(value, column[v], acc[r][v]);
+    GRADLOOM_UNROLL
+    for (int v = 0; v < Vectors; ++v)
+        column[v] = load(b + v * lanes());
+    GRADLOOM_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+        const Floats value = broadcast(a.value(r, offset));
+        GRADLOOM_UNROLL
+        for (int v = 0; v < Vectors; ++v)
+            acc[r][v] = hn::MulAdd(value, column[v], acc[r][v]);
     }
 }
 
@@ -102,10 +197,9 @@ constexpr int chainsFor()
     return Rows * Vectors >= 8 ? 1 : 8 / (Rows * Vectors) > 4 ? 4 : 8 / (Rows * Vectors);
 }
 
-template <int Rows, int Vectors, class Offset>
-HWY_INLINE const float* accumulateRun(const float* const (&a)[Rows], int64_t count,
-    const float* HWY_RESTRICT b, int64_t ldb, const Offset& offset,
-    Floats (&acc)[chainsFor<Rows, Vectors>()][Rows][Vectors])
+template <int Rows, int Vectors, class A, class Offset>
+HWY_INLINE const float* accumulateRun(const A& a, int64_t count, const float* HWY_RESTRICT b, int64_t ldb,
+    const Offset& offset, Floats (&acc)[chainsFor<Rows, Vectors>()][Rows][Vectors])
 {
     constexpr int chains = chainsFor<Rows, Vectors>();
     int64_t k = 0;
@@ -113,66 +207,92 @@ HWY_INLINE const float* accumulateRun(const float* const (&a)[Rows], int64_t cou
         for (; k + chains <= count; k += chains)
             GRADLOOM_UNROLL for (int u = 0; u < chains; ++u)
             {
-                multiply<Rows, Vectors>(a, offset(k + u), b, acc[u]);
+                multiply<Rows, Vectors, A>(a, offset(k + u), b, acc[u]);
                 b += ldb;
             }
     }
     for (; k < count; ++k) {
-        multiply<Rows, Vectors>(a, offset(k), b, acc[0]);
+        multiply<Rows, Vectors, A>(a, offset(k), b, acc[0]);
         b += ldb;
     }
     return b;
 }
 
-template <int Rows, int Vectors>
-HWY_NOINLINE void tile(const TileCall& call, int64_t row, int64_t valid)
+/// The rows [row, row + valid) of the call. `rows` are their pointers, followed by repetitions of the last
+/// one, whose sums are not stored, where valid < Rows.
+template <int Rows, int Vectors, class A = SeparateRows<Rows>>
+HWY_NOINLINE void tile(const TileCall& call, const float* const* rows, int64_t row, int64_t valid)
 {
     constexpr int chains = chainsFor<Rows, Vectors>();
     Floats acc[chains][Rows][Vectors];
-    GRADLOOM_UNROLL for (int u = 0; u < chains; ++u) GRADLOOM_UNROLL for (int r = 0; r < Rows; ++r)
-        GRADLOOM_UNROLL for (int v = 0; v < Vectors; ++v) acc[u][r][v] = zero();
+    startSums<Rows, Vectors>(call, acc[0]);
+    GRADLOOM_UNROLL
+    for (int u = 1; u < chains; ++u)
+        GRADLOOM_UNROLL
+    for (int r = 0; r < Rows; ++r)
+        GRADLOOM_UNROLL
+    for (int v = 0; v < Vectors; ++v)
+        acc[u][r][v] = zero();
 
-    // Rows past the last valid one repeat it; their sums are not stored.
-    const float* a[Rows];
     const float* b = call.b;
     const int64_t ldb = call.ldb;
-    if (call.table != nullptr) {
-        GRADLOOM_UNROLL for (int r = 0; r < Rows; ++r) a[r] = call.rows[row + (r < valid ? r : valid - 1)];
-        const int64_t* table = call.table;
+    if (const int64_t* table = call.table) {
         accumulateRun<Rows, Vectors>(
-            a, call.tableSize, b, ldb, [table](int64_t k) HWY_ATTR { return table[k]; }, acc);
+            A(rows, 0), call.tableSize, b, ldb, [table](int64_t k) HWY_ATTR { return table[k]; }, acc);
     } else {
         const int64_t step = call.step;
         for (int64_t s = 0; s < call.segmentCount; ++s) {
-            const int64_t start = call.segmentOffsets[s];
-            GRADLOOM_UNROLL for (int r = 0; r < Rows; ++r) a[r] =
-                call.rows[row + (r < valid ? r : valid - 1)] + start;
             b = accumulateRun<Rows, Vectors>(
-                a, call.segmentLength, b, ldb, [step](int64_t k) HWY_ATTR { return k * step; }, acc);
+                A(rows, call.segmentOffsets[s]), call.segmentLength, b, ldb,
+                [step](int64_t k) HWY_ATTR { return k * step; }, acc);
         }
     }
-    GRADLOOM_UNROLL for (int u = 1; u < chains; ++u) GRADLOOM_UNROLL for (int r = 0; r < Rows; ++r)
-        GRADLOOM_UNROLL for (int v = 0; v < Vectors; ++v) acc[0][r][v] = hn::Add(acc[0][r][v], acc[u][r][v]);
+    GRADLOOM_UNROLL
+    for (int u = 1; u < chains; ++u)
+        GRADLOOM_UNROLL
+    for (int r = 0; r < Rows; ++r)
+        GRADLOOM_UNROLL
+    for (int v = 0; v < Vectors; ++v)
+        acc[0][r][v] = hn::Add(acc[0][r][v], acc[u][r][v]);
     finish<Rows, Vectors>(call, row, valid, acc[0]);
+}
+
+/// The last rows, fewer than a full tile.
+template <int Vectors>
+void lastTile(const TileCall& call, int64_t row, int64_t rest)
+{
+    const float* rows[fullRows];
+    for (int64_t r = 0; r < fullRows; ++r)
+        rows[r] = call.rows[row + (r < rest ? r : rest - 1)];
+    // The 3 x 3 window of a one-channel picture has a tile of its own: such first layers are frequent.
+    constexpr int windowRows = fullRows > 9 ? 9 : fullRows;
+    if (rest == windowRows)
+        tile<windowRows, Vectors>(call, rows, row, rest);
+    else if (rest > mediumRows)
+        tile<fullRows, Vectors>(call, rows, row, rest);
+    else if (rest > 4)
+        tile<mediumRows, Vectors>(call, rows, row, rest);
+    else if (rest > 2)
+        tile<4, Vectors>(call, rows, row, rest);
+    else if (rest == 2)
+        tile<2, Vectors>(call, rows, row, rest);
+    else
+        tile<1, Vectors>(call, rows, row, rest);
 }
 
 template <int Vectors>
 void runTiles(const TileCall& call)
 {
     int64_t row = 0;
-    for (; row + fullRows <= call.rowCount; row += fullRows)
-        tile<fullRows, Vectors>(call, row, fullRows);
-    const int64_t rest = call.rowCount - row;
-    if (rest > mediumRows)
-        tile<fullRows, Vectors>(call, row, rest);
-    else if (rest > 4)
-        tile<mediumRows, Vectors>(call, row, rest);
-    else if (rest > 2)
-        tile<4, Vectors>(call, row, rest);
-    else if (rest == 2)
-        tile<2, Vectors>(call, row, rest);
-    else if (rest == 1)
-        tile<1, Vectors>(call, row, rest);
+    for (; row + fullRows <= call.rowCount; row += fullRows) {
+        const float* const* rows = call.rows + row;
+        if (NeighbourRows<fullRows>::fits(rows))
+            tile<fullRows, Vectors, NeighbourRows<fullRows>>(call, rows, row, fullRows);
+        else
+            tile<fullRows, Vectors>(call, rows, row, fullRows);
+    }
+    if (row < call.rowCount)
+        lastTile<Vectors>(call, row, call.rowCount - row);
 }
 
 void run(const TileCall& call)

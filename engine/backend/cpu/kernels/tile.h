@@ -37,9 +37,11 @@ struct TileCall
 
     float* c = nullptr; ///< [rowCount, columns] with row distance ldc
     int64_t ldc = 0;
-    float* const* cRows = nullptr; ///< one pointer per row instead of c and ldc; rows may overlap
-    bool accumulate = false;       ///< add to what C holds
-    Epilogue epilogue;             ///< bias: one value per column of this panel
+    /// One pointer per row instead of c and ldc, to add to; rows may overlap. Needs accumulate and no
+    /// activation.
+    float* const* cRows = nullptr;
+    bool accumulate = false; ///< add to what C holds
+    Epilogue epilogue;       ///< bias: one value per column of this panel
 };
 
 /// The kernels of one instruction set.
