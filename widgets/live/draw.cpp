@@ -44,16 +44,16 @@ void Draw::horizontal(double x0, double x1, double y, const QColor& color)
 {
     const float top = std::floor(static_cast<float>(y) * m_ratio);
     const float width = std::max(1.0f, std::floor(m_ratio));
-    m_list.AddRectFilled({static_cast<float>(x0) * m_ratio, top}, {static_cast<float>(x1) * m_ratio, top + width},
-        packed(color));
+    m_list.AddRectFilled({static_cast<float>(x0) * m_ratio, top},
+        {static_cast<float>(x1) * m_ratio, top + width}, packed(color));
 }
 
 void Draw::vertical(double x, double y0, double y1, const QColor& color)
 {
     const float left = std::floor(static_cast<float>(x) * m_ratio);
     const float width = std::max(1.0f, std::floor(m_ratio));
-    m_list.AddRectFilled({left, static_cast<float>(y0) * m_ratio}, {left + width, static_cast<float>(y1) * m_ratio},
-        packed(color));
+    m_list.AddRectFilled({left, static_cast<float>(y0) * m_ratio},
+        {left + width, static_cast<float>(y1) * m_ratio}, packed(color));
 }
 
 void Draw::dottedVertical(double x, double y0, double y1, const QColor& color)
@@ -64,7 +64,8 @@ void Draw::dottedVertical(double x, double y0, double y1, const QColor& color)
 
 void Draw::line(QPointF from, QPointF to, const QColor& color, double width)
 {
-    m_list.AddLine(scaled(from, m_ratio), scaled(to, m_ratio), packed(color), static_cast<float>(width) * m_ratio);
+    m_list.AddLine(
+        scaled(from, m_ratio), scaled(to, m_ratio), packed(color), static_cast<float>(width) * m_ratio);
 }
 
 void Draw::polyline(std::span<const QPointF> points, const QColor& color, double width)
@@ -75,18 +76,8 @@ void Draw::polyline(std::span<const QPointF> points, const QColor& color, double
     path.reserve(points.size());
     for (const QPointF& point : points)
         path.push_back(scaled(point, m_ratio));
-    m_list.AddPolyline(path.data(), static_cast<int>(path.size()), packed(color), 0, static_cast<float>(width) * m_ratio);
-}
-
-void Draw::strokes(std::span<const QPointF> tops, std::span<const QPointF> bottoms, const QColor& color)
-{
-    const ImU32 tint = packed(color);
-    const float least = std::max(1.0f, std::floor(m_ratio));
-    for (size_t i = 0; i < tops.size(); ++i) {
-        const ImVec2 a = scaled(tops[i], m_ratio);
-        const ImVec2 b = scaled(bottoms[i], m_ratio);
-        m_list.AddRectFilled({std::floor(a.x), a.y}, {std::floor(a.x) + least, std::max(b.y, a.y + least)}, tint);
-    }
+    m_list.AddPolyline(
+        path.data(), static_cast<int>(path.size()), packed(color), 0, static_cast<float>(width) * m_ratio);
 }
 
 void Draw::dot(QPointF centre, double radius, const QColor& color)
@@ -110,10 +101,12 @@ void Draw::picture(const GlTexture& texture, const QRectF& target, const QRectF&
 void Draw::text(QPointF position, TextStyle style, const QColor& color, std::string_view text, Align align)
 {
     const double width = align == Align::Left ? 0 : textWidth(style, text);
-    const double x = align == Align::Right ? position.x() - width : position.x() - width / 2 * (align == Align::Centre);
+    const double x =
+        align == Align::Right ? position.x() - width : position.x() - width / 2 * (align == Align::Centre);
     ImFont* font = m_fonts[style];
     // Whole device pixels keep the stems of letters sharp.
-    const ImVec2 at{std::round(static_cast<float>(x) * m_ratio), std::round(static_cast<float>(position.y()) * m_ratio)};
+    const ImVec2 at{
+        std::round(static_cast<float>(x) * m_ratio), std::round(static_cast<float>(position.y()) * m_ratio)};
     m_list.AddText(font, font->FontSize, at, packed(color), text.data(), text.data() + text.size());
 }
 

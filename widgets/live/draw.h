@@ -19,8 +19,8 @@ struct GlTexture;
 
 enum class Align { Left, Centre, Right };
 
-/// Paints into an ImDrawList in logical pixels; the pixel ratio is applied here and nowhere else, and hairlines are
-/// put onto device pixels.
+/// Paints into an ImDrawList in logical pixels; the pixel ratio is applied here and nowhere else, and
+/// hairlines are put onto device pixels.
 class Draw
 {
 public:
@@ -39,13 +39,12 @@ public:
     void dottedVertical(double x, double y0, double y1, const QColor& color);
     void line(QPointF from, QPointF to, const QColor& color, double width = 1);
     void polyline(std::span<const QPointF> points, const QColor& color, double width);
-    /// A run of vertical strokes, one a pixel column: what thousands of points look like.
-    void strokes(std::span<const QPointF> tops, std::span<const QPointF> bottoms, const QColor& color);
     void dot(QPointF centre, double radius, const QColor& color);
     void picture(const GlTexture& texture, const QRectF& target, const QRectF& source);
 
     /// `position` is the left, middle or right end of the line's upper edge.
-    void text(QPointF position, TextStyle style, const QColor& color, std::string_view text, Align align = Align::Left);
+    void text(QPointF position, TextStyle style, const QColor& color, std::string_view text,
+        Align align = Align::Left);
     double textWidth(TextStyle style, std::string_view text) const;
     /// `text` cut with an ellipsis where it is wider than `width`.
     std::string fitted(TextStyle style, std::string_view text, double width) const;

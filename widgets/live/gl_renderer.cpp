@@ -114,6 +114,11 @@ void GlRenderer::shutDown()
 {
     if (!m_program)
         return;
+    for (auto& [name, texture] : m_textures) {
+        if (texture.id)
+            glDeleteTextures(1, &texture.id);
+        texture = {};
+    }
     glDeleteBuffers(1, &m_vertices);
     glDeleteBuffers(1, &m_indices);
     glDeleteVertexArrays(1, &m_vertexArray);
@@ -142,13 +147,6 @@ void GlRenderer::upload(GlTexture& texture, const QImage& rgba, bool smooth)
             image.constBits());
     texture.size = image.size();
     glBindTexture(GL_TEXTURE_2D, 0);
-}
-
-void GlRenderer::release(GlTexture& texture)
-{
-    if (texture.id)
-        glDeleteTextures(1, &texture.id);
-    texture = {};
 }
 
 void GlRenderer::clear(const QColor& color, QSize framebuffer)
@@ -209,8 +207,8 @@ void GlRenderer::render(const ImDrawData& data, QSize framebuffer)
             glScissor(x, framebuffer.height() - y - height, width, height);
             // Lists with more than 65,536 vertices come in parts that count from VtxOffset.
             const size_t base = command.VtxOffset * sizeof(ImDrawVert);
-            glVertexAttribPointer(Position, 2, GL_FLOAT, GL_FALSE, sizeof(ImDrawVert),
-                at(base + offsetof(ImDrawVert, pos)));
+            glVertexAttribPointer(
+                Position, 2, GL_FLOAT, GL_FALSE, sizeof(ImDrawVert), at(base + offsetof(ImDrawVert, pos)));
             glVertexAttribPointer(TextureCoordinate, 2, GL_FLOAT, GL_FALSE, sizeof(ImDrawVert),
                 at(base + offsetof(ImDrawVert, uv)));
             glVertexAttribPointer(Colour, 4, GL_UNSIGNED_BYTE, GL_TRUE, sizeof(ImDrawVert),

@@ -4,20 +4,23 @@
 #include <QOpenGLExtraFunctions>
 #include <QString>
 
+#include <map>
+#include <string>
+
 struct ImDrawData;
 
 namespace gradloom::widgets {
 
-/// A picture on the graphics card. Kept by a view, filled by GlRenderer::upload.
+/// A picture on the graphics card; `id` is 0 until GlRenderer::upload, and again after the context was lost.
 struct GlTexture
 {
     GLuint id = 0;
     QSize size;
 };
 
-/// Draws Dear ImGui's triangles with OpenGL 3.0 or OpenGL ES 3.0. Our own, because the library that distributions
-/// ship does not promise one, and because Qt already resolves the functions. Every call needs the widget's context
-/// to be current.
+/// Draws Dear ImGui's triangles with OpenGL 3.0 or OpenGL ES 3.0. Our own, because the library that
+/// distributions ship does not promise one, and because Qt already resolves the functions. Every call needs
+/// the widget's context to be current.
 class GlRenderer : protected QOpenGLExtraFunctions
 {
 public:
@@ -28,11 +31,12 @@ public:
     /// Compiles the program. False with one sentence in `problem` where the context cannot do it.
     bool initialise(QString& problem);
     bool ready() const { return m_program != 0; }
-    /// Frees everything but the textures of views, which `release` of each frees.
+    /// Frees everything, the textures too.
     void shutDown();
 
     void upload(GlTexture& texture, const QImage& rgba, bool smooth);
-    void release(GlTexture& texture);
+    /// The picture kept under a name. Stays where it is until shutDown.
+    GlTexture& texture(const std::string& name) { return m_textures[name]; }
     void clear(const QColor& color, QSize framebuffer);
     void render(const ImDrawData& data, QSize framebuffer);
 
@@ -46,6 +50,7 @@ private:
     GLuint m_indices = 0;
     GLint m_projection = -1;
     GLint m_texture = -1;
+    std::map<std::string, GlTexture> m_textures;
 };
 
 } // namespace gradloom::widgets

@@ -33,8 +33,8 @@ void append(QByteArray& bytes, T value)
 }
 
 /// Latin with accents, punctuation, arrows, mathematical signs and the small triangles.
-constexpr ImWchar glyphs[] = {0x0020, 0x017f, 0x2010, 0x2027, 0x2030, 0x203a, 0x2070,
-    0x2089, 0x2190, 0x2193, 0x2200, 0x2265, 0x25b2, 0x25c4, 0};
+constexpr ImWchar glyphs[] = {0x0020, 0x017f, 0x2010, 0x2027, 0x2030, 0x203a, 0x2070, 0x2089, 0x2190, 0x2193,
+    0x2200, 0x2265, 0x25b2, 0x25c4, 0};
 
 /// One family in one weight; kept because several views ask for the same.
 const QByteArray& cachedFile(const QFont& base, QFont::Weight weight)
@@ -104,9 +104,10 @@ ImguiFonts addFonts(ImFontAtlas& atlas, const QFont& base, double pixelRatio)
             config.FontDataOwnedByAtlas = false; // the cache lives as long as the program
             config.OversampleH = 2;
             config.OversampleV = 1;
-            // ImGui counts the line's height as size, typefaces the em: without this text is a fifth too small.
-            font = atlas.AddFontFromMemoryTTF(const_cast<char*>(file.constData()), static_cast<int>(file.size()),
-                size * 1.21f, &config, glyphs);
+            // ImGui counts the line's height as size, typefaces the em: without this text is a fifth too
+            // small.
+            font = atlas.AddFontFromMemoryTTF(const_cast<char*>(file.constData()),
+                static_cast<int>(file.size()), size * 1.21f, &config, glyphs);
         }
         if (!font) {
             ImFontConfig config;

@@ -24,8 +24,9 @@ struct ImguiFonts
 /// Height of a style in logical pixels.
 float textHeight(TextStyle style);
 
-/// A font as Qt resolved it, put together again as an OpenType file from its tables: so the live views show the same
-/// face as the rest of the window without looking for files. Empty where the font cannot be taken apart.
+/// A font as Qt resolved it, put together again as an OpenType file from its tables: so the live views show
+/// the same face as the rest of the window without looking for files. Empty where the font cannot be taken
+/// apart.
 QByteArray fontFile(const QFont& font);
 
 /// Fills the atlas with all styles; falls back to ImGui's own face.

@@ -1,11 +1,10 @@
 #include "widgets/live/imgui_widget.h"
 
 #include "widgets/live/imgui_input.h"
+#include "widgets/theme/theme.h"
 
-#include <QApplication>
 #include <QKeyEvent>
 #include <QMouseEvent>
-#include <QOffscreenSurface>
 #include <QOpenGLContext>
 #include <QWheelEvent>
 
@@ -49,7 +48,8 @@ QString probe()
 {
     QOpenGLContext context;
     if (!context.create())
-        return ImguiWidget::tr("Live pictures need OpenGL 3, and this display offers none. Training goes on without them.");
+        return ImguiWidget::tr(
+            "Live pictures need OpenGL 3, and this display offers none. Training goes on without them.");
     const auto version = context.format().version();
     if (version < qMakePair(3, 0))
         return ImguiWidget::tr("Live pictures need OpenGL 3, and this display offers %1.%2. "
@@ -69,7 +69,8 @@ bool ImguiWidget::available(QString* problem)
     return answer.isEmpty();
 }
 
-ImguiWidget::ImguiWidget(Painter painter, QWidget* parent) : QOpenGLWidget(parent), m_painter(std::move(painter))
+ImguiWidget::ImguiWidget(Painter painter, QWidget* parent)
+    : QOpenGLWidget(parent), m_painter(std::move(painter))
 {
     // CreateContext makes the new context current only where there was none.
     m_context = ImGui::CreateContext();
@@ -87,7 +88,12 @@ ImguiWidget::ImguiWidget(Painter painter, QWidget* parent) : QOpenGLWidget(paren
     m_pacing.setSingleShot(true);
     m_pacing.setTimerType(Qt::PreciseTimer);
     connect(&m_pacing, &QTimer::timeout, this, [this] { update(); });
-    // The frame's cost includes laying the picture into the window, the larger part where that is done in software.
+    connect(&theme(), &Theme::changed, this, [this] {
+        m_fontRatio = 0; // another theme may bring another typeface
+        update();
+    });
+    // The frame's cost includes laying the picture into the window, the larger part where that is done in
+    // software.
     connect(this, &QOpenGLWidget::frameSwapped, this, [this] {
         if (m_sinceFrame.isValid())
             m_frameCost = 0.7 * m_frameCost + 0.3 * static_cast<double>(m_sinceFrame.nsecsElapsed()) * 1e-6;
@@ -114,9 +120,6 @@ void ImguiWidget::releaseGl()
     if (!m_renderer.ready() || !context())
         return;
     makeCurrent();
-    if (m_cleanUp)
-        m_cleanUp(m_renderer);
-    m_renderer.release(m_fontTexture);
     m_renderer.shutDown();
     m_fontRatio = 0;
     doneCurrent();
@@ -124,8 +127,10 @@ void ImguiWidget::releaseGl()
 
 void ImguiWidget::initializeGL()
 {
-    // Moving the widget into another window makes a new context; what belonged to the old one must go with it.
-    connect(context(), &QOpenGLContext::aboutToBeDestroyed, this, &ImguiWidget::releaseGl, Qt::UniqueConnection);
+    // Moving the widget into another window makes a new context; what belonged to the old one must go with
+    // it.
+    connect(
+        context(), &QOpenGLContext::aboutToBeDestroyed, this, &ImguiWidget::releaseGl, Qt::UniqueConnection);
     m_renderer.initialise(m_problem);
 }
 
@@ -136,12 +141,13 @@ void ImguiWidget::buildFonts()
     m_fontRatio = devicePixelRatioF();
     ImFontAtlas& atlas = *ImGui::GetIO().Fonts;
     atlas.Clear();
-    m_fonts = addFonts(atlas, QApplication::font(), m_fontRatio);
+    m_fonts = addFonts(atlas, theme().font(), m_fontRatio);
     unsigned char* pixels = nullptr;
     int width = 0, height = 0;
     atlas.GetTexDataAsRGBA32(&pixels, &width, &height);
-    m_renderer.upload(m_fontTexture, QImage(pixels, width, height, width * 4, QImage::Format_RGBA8888), true);
-    atlas.SetTexID((ImTextureID)(intptr_t)m_fontTexture.id);
+    GlTexture& texture = m_renderer.texture("fonts");
+    m_renderer.upload(texture, QImage(pixels, width, height, width * 4, QImage::Format_RGBA8888), true);
+    atlas.SetTexID((ImTextureID)(intptr_t)texture.id);
     atlas.ClearTexData();
 }
 
@@ -155,8 +161,8 @@ void ImguiWidget::beginFrame(const LiveColors& colors)
     m_clock.restart();
     applyStyle(colors, ratio);
     sendPointer(io, static_cast<float>(m_pointer.position.x()) * ratio,
-        static_cast<float>(m_pointer.position.y()) * ratio, m_pointer.inside, m_pointer.down || m_pointer.pressed,
-        static_cast<float>(m_pointer.wheel));
+        static_cast<float>(m_pointer.position.y()) * ratio, m_pointer.inside,
+        m_pointer.down || m_pointer.pressed, static_cast<float>(m_pointer.wheel));
     ImGui::NewFrame();
 }
 
@@ -171,8 +177,8 @@ void ImguiWidget::paintGL()
     ImGui::SetCurrentContext(m_context);
     buildFonts();
     beginFrame(colors);
-    LiveFrame frame{Draw(*ImGui::GetBackgroundDrawList(), m_fonts, devicePixelRatioF()), m_renderer, m_pointer, colors,
-        QSizeF(size())};
+    LiveFrame frame{Draw(*ImGui::GetBackgroundDrawList(), m_fonts, devicePixelRatioF()), m_renderer,
+        m_pointer, colors, QSizeF(size())};
     m_painter(frame);
     ImGui::Render();
     m_renderer.render(*ImGui::GetDrawData(), framebuffer);
@@ -183,24 +189,6 @@ void ImguiWidget::paintGL()
     ++m_frames;
     if (again)
         requestFrame();
-}
-
-bool ImguiWidget::event(QEvent* event)
-{
-    switch (event->type()) {
-    case QEvent::PaletteChange:
-    case QEvent::StyleChange:
-        update();
-        break;
-    case QEvent::FontChange:
-    case QEvent::ApplicationFontChange:
-        m_fontRatio = 0;
-        update();
-        break;
-    default:
-        break;
-    }
-    return QOpenGLWidget::event(event);
 }
 
 void ImguiWidget::movePointer(QMouseEvent* event)

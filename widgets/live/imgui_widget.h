@@ -14,14 +14,14 @@ struct ImGuiContext;
 
 namespace gradloom::widgets {
 
-/// The mouse since the last frame, in logical pixels. Kept by the widget itself, so that a press and release between
-/// two frames are both seen.
+/// The mouse since the last frame, in logical pixels. Kept by the widget itself, so that a press and release
+/// between two frames are both seen.
 struct Pointer
 {
     QPointF position;
     bool inside = false;
-    bool down = false;     ///< left button
-    bool pressed = false;  ///< went down since the last frame
+    bool down = false;    ///< left button
+    bool pressed = false; ///< went down since the last frame
     bool released = false;
     bool doubleClicked = false;
     double wheel = 0; ///< notches, upwards positive
@@ -39,8 +39,8 @@ struct LiveFrame
     QSizeF size;
 };
 
-/// A widget whose content is drawn with Dear ImGui. Each has its own ImGui context, so several may be open at once.
-/// It paints when it is asked to and never by itself: no work is done for an idle or hidden view.
+/// A widget whose content is drawn with Dear ImGui. Each has its own ImGui context, so several may be open at
+/// once. It paints when it is asked to and never by itself: no work is done for an idle or hidden view.
 class ImguiWidget : public QOpenGLWidget
 {
     Q_OBJECT
@@ -54,17 +54,14 @@ public:
     /// Whether this machine gives an OpenGL (ES) 3.0 context; asked once.
     static bool available(QString* problem = nullptr);
 
-    /// Repaints soon: at most 60 times a second, and seldom enough that painting takes no more than a small share
-    /// of one core where pictures are computed in software.
+    /// Repaints soon: at most 60 times a second, and seldom enough that painting takes no more than a small
+    /// share of one core where pictures are computed in software.
     void requestFrame();
-    /// Called while the context is current, before it goes: for textures of the view.
-    void setCleanUp(std::function<void(GlRenderer&)> cleanUp) { m_cleanUp = std::move(cleanUp); }
     int framesPainted() const { return m_frames; }
 
 protected:
     void initializeGL() override;
     void paintGL() override;
-    bool event(QEvent* event) override;
     void mousePressEvent(QMouseEvent* event) override;
     void mouseReleaseEvent(QMouseEvent* event) override;
     void mouseDoubleClickEvent(QMouseEvent* event) override;
@@ -82,10 +79,8 @@ private:
     void movePointer(QMouseEvent* event);
 
     Painter m_painter;
-    std::function<void(GlRenderer&)> m_cleanUp;
     ImGuiContext* m_context = nullptr;
     GlRenderer m_renderer;
-    GlTexture m_fontTexture;
     ImguiFonts m_fonts;
     double m_fontRatio = 0;
     Pointer m_pointer;

@@ -9,13 +9,13 @@ namespace gradloom::widgets {
 /// The colours of the live views, taken from the theme in one place.
 struct LiveColors
 {
-    QColor panel;  ///< behind the cards
+    QColor panel; ///< behind the cards
     QColor card;
     QColor border;
-    QColor track;  ///< the empty part of a bar
+    QColor track; ///< the empty part of a bar
     QColor text;
     QColor muted;
-    QColor faint;  ///< grid lines
+    QColor faint; ///< grid lines
     QColor accent;
     QColor good;
     QColor warning;

@@ -1,0 +1,278 @@
+#include "widgets/explain/answer_panel.h"
+
+#include "engine/explain/overlay.h"
+#include "widgets/explain/layer_strips.h"
+#include "widgets/explain/picture_card.h"
+#include "widgets/explain/prediction_bars.h"
+#include "widgets/live/live_text.h"
+#include "widgets/live/tensor_image.h"
+#include "widgets/theme/theme.h"
+
+#include <QButtonGroup>
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPushButton>
+#include <QScrollArea>
+#include <QSlider>
+#include <QStyle>
+#include <QVBoxLayout>
+
+#include <algorithm>
+
+namespace gradloom::widgets {
+
+namespace {
+
+constexpr int gap = 16;
+constexpr int overlaySide = 480; ///< pixels a heat map is computed with; the card scales it
+
+QFrame* makeCard(QWidget* parent)
+{
+    auto* card = new QFrame(parent);
+    card->setProperty("look", "card");
+    return card;
+}
+
+QLabel* heading(const QString& text, QWidget* parent)
+{
+    auto* label = new QLabel(text, parent);
+    label->setStyleSheet(QStringLiteral("font-weight: 600"));
+    return label;
+}
+
+} // namespace
+
+AnswerPanel::AnswerPanel(QWidget* parent) : QWidget(parent)
+{
+    auto* inner = new QWidget;
+    inner->setProperty("look", "page");
+    inner->setAttribute(Qt::WA_StyledBackground);
+    auto* layout = new QVBoxLayout(inner);
+    layout->setContentsMargins(18, 16, 18, 16);
+    layout->setSpacing(gap);
+    layout->addWidget(buildMethods());
+    layout->addWidget(buildPictures(), 1);
+    auto* lower = new QHBoxLayout;
+    lower->setSpacing(gap);
+    lower->addWidget(buildPrediction(), 1);
+    lower->addWidget(buildLayers(), 1);
+    layout->addLayout(lower);
+    auto* scroll = new QScrollArea(this);
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setWidget(inner);
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 0);
+    outer->addWidget(scroll);
+}
+
+QWidget* AnswerPanel::buildMethods()
+{
+    auto* row = new QWidget(this);
+    auto* layout = new QHBoxLayout(row);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    m_methods = new QButtonGroup(this);
+    for (const explain::MethodType& type : explain::methodTypes().all()) {
+        auto* chip = new QPushButton(QString::fromStdString(type.title), row);
+        chip->setObjectName(QStringLiteral("method_") + QString::fromStdString(type.id));
+        chip->setCheckable(true);
+        chip->setToolTip(QString::fromStdString(type.help));
+        chip->setCursor(Qt::PointingHandCursor);
+        m_methods->addButton(chip);
+        layout->addWidget(chip);
+        connect(chip, &QPushButton::clicked, this, [this, id = type.id, needsLayer = type.needsLayer] {
+            m_layer->setVisible(needsLayer);
+            m_layerCaption->setVisible(needsLayer);
+            if (m_method == id)
+                return;
+            m_method = id;
+            Q_EMIT questionChanged();
+        });
+        if (m_method.empty()) {
+            m_method = type.id;
+            chip->setChecked(true);
+        }
+    }
+    layout->addStretch(1);
+    return row;
+}
+
+QWidget* AnswerPanel::buildPictures()
+{
+    auto* row = new QWidget(this);
+    auto* layout = new QHBoxLayout(row);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(gap);
+    m_input = new PictureCard(row);
+    m_input->setObjectName("inputCard");
+    m_overlay = new PictureCard(row);
+    m_overlay->setObjectName("overlayCard");
+    m_strength = new QSlider(Qt::Horizontal, m_overlay);
+    m_strength->setObjectName("strength");
+    m_strength->setRange(0, 100);
+    m_strength->setValue(60);
+    m_strength->setFixedWidth(110);
+    m_strength->setAccessibleName(tr("Strength of the heat map"));
+    m_strength->setToolTip(tr("Strength of the heat map"));
+    connect(m_strength, &QSlider::valueChanged, this, &AnswerPanel::renderOverlay);
+    m_overlay->addControl(m_strength);
+    layout->addWidget(m_input, 1);
+    layout->addWidget(m_overlay, 1);
+    return row;
+}
+
+QComboBox* AnswerPanel::addChoice(
+    QHBoxLayout* layout, const QString& caption, const char* name, QLabel** label)
+{
+    auto* text = new QLabel(caption, this);
+    text->setProperty("look", "dim");
+    auto* box = new QComboBox(this);
+    box->setObjectName(QLatin1String(name));
+    box->setAccessibleName(caption);
+    box->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    text->setBuddy(box);
+    layout->addWidget(text);
+    layout->addWidget(box);
+    connect(box, &QComboBox::activated, this, &AnswerPanel::questionChanged);
+    if (label)
+        *label = text;
+    return box;
+}
+
+QWidget* AnswerPanel::buildPrediction()
+{
+    QFrame* card = makeCard(this);
+    auto* layout = new QVBoxLayout(card);
+    layout->setContentsMargins(14, 12, 14, 14);
+    layout->setSpacing(8);
+    auto* head = new QHBoxLayout;
+    head->addWidget(heading(tr("Prediction"), card));
+    head->addStretch(1);
+    m_verdict = new QLabel(card);
+    m_verdict->setObjectName("verdict");
+    head->addWidget(m_verdict);
+    layout->addLayout(head);
+    m_bars = new PredictionBars(card);
+    connect(m_bars, &PredictionBars::classClicked, this, [this](int index) {
+        setClassIndex(index);
+        Q_EMIT questionChanged();
+    });
+    layout->addWidget(m_bars);
+    layout->addStretch(1);
+    auto* choice = new QHBoxLayout;
+    choice->setSpacing(8);
+    m_class = addChoice(choice, tr("Heat: why"), "classChoice");
+    m_layer = addChoice(choice, tr("as seen by"), "layerChoice", &m_layerCaption);
+    choice->addStretch(1);
+    layout->addLayout(choice);
+    return card;
+}
+
+QWidget* AnswerPanel::buildLayers()
+{
+    QFrame* card = makeCard(this);
+    auto* layout = new QVBoxLayout(card);
+    layout->setContentsMargins(14, 12, 14, 6);
+    layout->setSpacing(6);
+    layout->addWidget(heading(tr("Through the layers"), card));
+    m_strips = new LayerStrips(card);
+    layout->addWidget(m_strips);
+    layout->addStretch(1);
+    return card;
+}
+
+void AnswerPanel::setClasses(const QStringList& names)
+{
+    m_classes = names;
+    const int before = classIndex();
+    m_class->clear();
+    m_class->addItem(tr("the prediction"), -1);
+    for (int i = 0; i < names.size(); ++i)
+        m_class->addItem(names[i], i);
+    setClassIndex(before);
+}
+
+void AnswerPanel::setLayers(const QStringList& layers)
+{
+    const QString before = m_layer->currentData().toString();
+    m_layer->clear();
+    for (const QString& layer : layers)
+        m_layer->addItem(layer, layer);
+    // The last layer sees the most and is what the method would choose itself.
+    const int same = m_layer->findData(before);
+    m_layer->setCurrentIndex(same >= 0 ? same : m_layer->count() - 1);
+}
+
+std::string AnswerPanel::layer() const
+{
+    return m_layer->currentData().toString().toStdString();
+}
+
+int AnswerPanel::classIndex() const
+{
+    return m_class->count() > 0 ? m_class->currentData().toInt() : -1;
+}
+
+void AnswerPanel::setClassIndex(int index)
+{
+    m_class->setCurrentIndex(std::max(0, m_class->findData(index)));
+}
+
+QString AnswerPanel::className(int index) const
+{
+    return m_classes.value(index, QString::number(index));
+}
+
+void AnswerPanel::showSample(const Tensor& stored, float maximum, int trueClass, const QString& origin)
+{
+    m_stored = stored;
+    m_maximum = maximum;
+    m_trueClass = trueClass;
+    m_input->setPicture(inputPicture(stored), true);
+    m_input->setLines(
+        origin, trueClass >= 0 ? tr("true class: %1").arg(className(trueClass)) : tr("your own picture"));
+}
+
+void AnswerPanel::showReply(const ExplainReply& reply)
+{
+    const explain::Answer& answer = reply.answer;
+    m_heat = answer.heat;
+    const explain::MethodType* method = explain::methodTypes().find(m_method);
+    QString title = method ? QString::fromStdString(method->title) : tr("Heat map");
+    if (!answer.layer.empty())
+        title += QStringLiteral(" · ") + QString::fromStdString(answer.layer);
+    m_overlay->setLines(
+        title, reply.problem.isEmpty() ? tr("why “%1”").arg(className(answer.classIndex)) : reply.problem);
+    m_strength->setVisible(!m_heat.empty());
+    renderOverlay();
+    std::vector<float> probabilities;
+    if (!answer.probabilities.empty())
+        probabilities.assign(answer.probabilities.floats().begin(), answer.probabilities.floats().end());
+    const int predicted = probabilities.empty() ? -1 : train::predictedClass(probabilities);
+    m_bars->setPrediction(std::move(probabilities), m_classes, m_trueClass);
+    const bool known = predicted >= 0 && m_trueClass >= 0;
+    m_verdict->setText(!known                     ? QString()
+                       : predicted == m_trueClass ? tr("right")
+                                                  : tr("wrong: it is %1").arg(className(m_trueClass)));
+    m_verdict->setProperty("look", predicted == m_trueClass ? "success" : "error");
+    m_verdict->style()->unpolish(m_verdict);
+    m_verdict->style()->polish(m_verdict);
+    m_strips->setActivations(reply.activations);
+}
+
+void AnswerPanel::renderOverlay()
+{
+    if (m_heat.empty() || m_stored.empty()) {
+        m_overlay->setPicture(inputPicture(m_stored), true);
+        return;
+    }
+    explain::OverlayOptions options;
+    options.strength = static_cast<float>(m_strength->value()) / 100.0f;
+    options.scale = std::max<int64_t>(1, overlaySide / std::max(m_stored.shape()[0], m_stored.shape()[1]));
+    m_overlay->setPicture(inputPicture(explain::overlay(m_stored, m_heat, m_maximum, options)), false);
+}
+
+} // namespace gradloom::widgets

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "widgets/explain/explain_worker.h"
+
+#include <QWidget>
+
+class QButtonGroup;
+class QComboBox;
+class QHBoxLayout;
+class QLabel;
+class QSlider;
+
+namespace gradloom::widgets {
+
+class LayerStrips;
+class PictureCard;
+class PredictionBars;
+
+/// The middle of the Explain page: method, picture, heat map, prediction and what the layers see.
+class AnswerPanel : public QWidget
+{
+    Q_OBJECT
+
+public:
+    explicit AnswerPanel(QWidget* parent = nullptr);
+
+    void setClasses(const QStringList& names);
+    void setLayers(const QStringList& layers);
+
+    /// The picture in its stored type (U8, or F32 up to `maximum`); shown at once, the answer follows.
+    void showSample(const Tensor& stored, float maximum, int trueClass, const QString& origin);
+    void showReply(const ExplainReply& reply);
+
+    std::string method() const { return m_method; }
+    std::string layer() const; ///< empty: the method chooses
+    int classIndex() const;    ///< -1: the predicted one
+    void setClassIndex(int index);
+
+Q_SIGNALS:
+    /// Method, layer or class were changed.
+    void questionChanged();
+
+private:
+    QWidget* buildMethods();
+    QWidget* buildPictures();
+    QWidget* buildPrediction();
+    QWidget* buildLayers();
+    QComboBox* addChoice(
+        QHBoxLayout* layout, const QString& caption, const char* name, QLabel** label = nullptr);
+    void renderOverlay();
+    QString className(int index) const;
+
+    QStringList m_classes;
+    std::string m_method;
+    Tensor m_stored;
+    float m_maximum = 255;
+    int m_trueClass = -1;
+    Tensor m_heat;
+    QButtonGroup* m_methods = nullptr;
+    PictureCard* m_input = nullptr;
+    PictureCard* m_overlay = nullptr;
+    QSlider* m_strength = nullptr;
+    PredictionBars* m_bars = nullptr;
+    QComboBox* m_class = nullptr;
+    QComboBox* m_layer = nullptr;
+    QLabel* m_layerCaption = nullptr;
+    QLabel* m_verdict = nullptr;
+    LayerStrips* m_strips = nullptr;
+};
+
+} // namespace gradloom::widgets

@@ -1,0 +1,76 @@
+#include "widgets/explain/picture_card.h"
+
+#include "widgets/theme/theme.h"
+
+#include <QHBoxLayout>
+#include <QPainter>
+#include <QVBoxLayout>
+
+namespace gradloom::widgets {
+
+namespace {
+constexpr int margin = 14;
+constexpr int textSpace = 58;
+} // namespace
+
+PictureCard::PictureCard(QWidget* parent) : QFrame(parent)
+{
+    setProperty("look", "card");
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(margin, margin, margin, margin - 2);
+    layout->addStretch(1);
+    m_controls = new QHBoxLayout;
+    m_controls->setSpacing(8);
+    m_controls->addStretch(1);
+    layout->addLayout(m_controls);
+}
+
+void PictureCard::setPicture(const QImage& picture, bool sharp)
+{
+    m_picture = picture;
+    m_sharp = sharp;
+    update();
+}
+
+void PictureCard::setLines(const QString& title, const QString& line)
+{
+    m_title = title;
+    m_line = line;
+    setAccessibleName(title);
+    setAccessibleDescription(line);
+    update();
+}
+
+void PictureCard::addControl(QWidget* control)
+{
+    m_controls->addWidget(control);
+}
+
+void PictureCard::paintEvent(QPaintEvent* event)
+{
+    QFrame::paintEvent(event);
+    QPainter painter(this);
+    const QRect space = rect().adjusted(margin, margin, -margin, -textSpace);
+    if (!m_picture.isNull()) {
+        QSize size = m_picture.size().scaled(space.size(), Qt::KeepAspectRatio);
+        // Whole multiples keep all pixels of a small picture of one size.
+        if (m_sharp && size.width() > m_picture.width() * 4)
+            size = m_picture.size() * (size.width() / m_picture.width());
+        QRect box(QPoint(), size);
+        box.moveCenter(space.center());
+        painter.setRenderHint(QPainter::SmoothPixmapTransform, !m_sharp);
+        painter.drawImage(box, m_picture);
+    }
+    const QRect lines(margin, height() - textSpace + 10, width() - 2 * margin, textSpace - 16);
+    painter.setFont(theme().font(13, QFont::DemiBold));
+    painter.setPen(theme().color(Role::Text));
+    painter.drawText(lines, Qt::AlignLeft | Qt::AlignTop,
+        painter.fontMetrics().elidedText(m_title, Qt::ElideRight, lines.width()));
+    painter.setFont(theme().font(13));
+    painter.setPen(theme().color(Role::TextDim));
+    painter.drawText(lines.adjusted(0, 19, 0, 0), Qt::AlignLeft | Qt::AlignTop,
+        painter.fontMetrics().elidedText(m_line, Qt::ElideRight, lines.width()));
+}
+
+} // namespace gradloom::widgets
