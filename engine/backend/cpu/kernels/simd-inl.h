@@ -13,7 +13,11 @@
 
 // Loops over accumulators must be unrolled completely, or they live in memory instead of registers.
 #undef GRADLOOM_UNROLL
+#if defined(__clang__)
+#define GRADLOOM_UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define GRADLOOM_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 #undef GRADLOOM_MASKED_MEMORY
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
