@@ -65,7 +65,7 @@ HWY_INLINE Floats zero()
 /// then, the Arm ones a NaN.
 HWY_INLINE Floats maxKeepNan(Floats bound, Floats v)
 {
-#if HWY_TARGET == HWY_SCALAR
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
     return hn::IfThenElse(hn::Gt(bound, v), bound, v);
 #else
     return hn::Max(bound, v);
@@ -74,7 +74,7 @@ HWY_INLINE Floats maxKeepNan(Floats bound, Floats v)
 
 HWY_INLINE Floats minKeepNan(Floats bound, Floats v)
 {
-#if HWY_TARGET == HWY_SCALAR
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
     return hn::IfThenElse(hn::Lt(bound, v), bound, v);
 #else
     return hn::Min(bound, v);
