@@ -7,7 +7,8 @@ OpType batch_norm()
     OpType type;
     type.id = "batch_norm";
     type.help = "activation(gamma·(x−mean)/√(variance+epsilon) + beta) over all dimensions but the last, with the mean and the "
-                "biased variance of this batch, which are the second and third result. Ioffe and Szegedy 2015.";
+                "biased variance of this batch, which are the second and third result (for running statistics: no gradient goes through them). "
+                "Ioffe and Szegedy 2015.";
     type.infer = [](std::span<const TensorType> in, const Params&) -> Result<Types> {
         const Shape channels{in[0].shape[-1]};
         if (in[0].shape.rank() < 2 || !(in[1].shape == channels) || !(in[2].shape == channels))

@@ -1,0 +1,273 @@
+#include "engine/backend/backend.h"
+#include "engine/base/philox.h"
+#include "engine/ir/builder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <new>
+
+namespace {
+/// Counts what the program allocates, to see that a step allocates nothing.
+thread_local int64_t allocations = 0;
+} // namespace
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they bring their own
+void* operator new(size_t bytes)
+{
+    ++allocations;
+    if (void* memory = std::malloc(bytes ? bytes : 1))
+        return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept
+{
+    std::free(memory);
+}
+void operator delete(void* memory, size_t) noexcept
+{
+    std::free(memory);
+}
+#endif
+
+namespace gradloom::tests {
+namespace {
+
+using ir::Builder;
+using ir::noValue;
+using ir::ValueId;
+
+int count(const ir::Program& program, const std::string& type)
+{
+    int found = 0;
+    for (const auto& op : program.ops)
+        found += op.type->id == type;
+    return found;
+}
+
+Params convolution()
+{
+    const std::vector<int64_t> one{1, 1};
+    return {{"stride", one}, {"padding", std::vector<int64_t>{0, 0, 0, 0}}, {"dilation", one}, {"groups", int64_t{1}}};
+}
+
+Params pooling()
+{
+    const std::vector<int64_t> two{2, 2};
+    return {{"kernel", two}, {"stride", two}, {"padding", std::vector<int64_t>{0, 0, 0, 0}}};
+}
+
+/// Convolution, ReLU, pooling, dense: with gradients packed into one vector and plain gradient descent.
+struct SmallNet
+{
+    Builder b;
+    ValueId input, labels, loss, gradients, parameters;
+
+    explicit SmallNet(bool fuse = true)
+    {
+        input = b.input("input", {Shape{4, 9, 9, 2}, DType::F32});
+        labels = b.input("labels", {Shape{4}, DType::I32});
+        const ValueId w1 = b.parameter("w1", Shape{3, 3, 2, 5}, {"he_normal", 18, 45}, true);
+        const ValueId b1 = b.parameter("b1", Shape{5}, {"zeros"}, true);
+        const ValueId w2 = b.parameter("w2", Shape{45, 3}, {"glorot_uniform", 45, 3}, true);
+        ValueId y = b.unary("relu", b.op("conv2d", {input, w1, b1}, convolution()));
+        y = b.reshape(b.op("max_pool2d", {y}, pooling()), Shape{4, 45});
+        y = b.op("gemm", {y, w2, noValue}, {{"trans_a", false}, {"trans_b", false}});
+        loss = b.reduceAll("mean", b.op("softmax_cross_entropy", {y, labels}));
+        if (fuse)
+            compile::fuseActivations(b.program());
+        const std::vector<ValueId> weights{w1, b1, w2};
+        std::vector<ValueId> parts;
+        for (ValueId g : ir::differentiate(b, loss, weights))
+            parts.push_back(b.reshape(g, Shape{b.shape(g).elements()}));
+        gradients = b.op("concat", parts, {{"axis", int64_t{0}}});
+        parameters = b.flatParameters();
+        b.update(parameters, b.sub(parameters, b.scale(gradients, 0.1)));
+        b.output("loss", loss);
+    }
+};
+
+/// Memory of two values may overlap only where one of them is over before the other begins, or where they are meant to
+/// be one (reshape, packed part, in place).
+TEST(Plan, KeepsWhatIsStillReadIntact)
+{
+    // Running twice the same program, once with every value kept apart, must give the same numbers: any wrongly shared
+    // memory shows up as a difference.
+    SmallNet shared;
+    SmallNet apart;
+    for (size_t i = 0; i < apart.b.program().values.size(); ++i)
+        if (apart.b.program().values[i].segment == ir::Segment::Arena)
+            apart.b.output("keep" + std::to_string(i), static_cast<ValueId>(i));
+    std::vector<std::vector<float>> results;
+    for (SmallNet* net : {&shared, &apart}) {
+        const auto device = backend::open("cpu", {2}).value();
+        const auto plan = std::make_shared<compile::Plan>(compile::plan(net->b.program()));
+        const auto model = backend::allocateModel(*device, plan->program).value();
+        const auto step = device->load(plan, model).value();
+        Random random(5);
+        Tensor weights(Shape{plan->program.parameterElements});
+        for (float& x : weights.floats())
+            x = 0.3F * random.normal();
+        model.parameters->upload({weights.data(), static_cast<size_t>(weights.bytes())}, 0);
+        Tensor x(Shape{4, 9, 9, 2});
+        for (float& v : x.floats())
+            v = random.normal();
+        const int32_t labels[4] = {0, 2, 1, 2};
+        step->write(net->input, {x.data(), static_cast<size_t>(x.bytes())});
+        step->write(net->labels, std::as_bytes(std::span(labels)));
+        for (int i = 0; i < 5; ++i) {
+            step->poison();
+            step->run();
+        }
+        model.parameters->download({weights.data(), static_cast<size_t>(weights.bytes())}, 0);
+        results.emplace_back(weights.floats().begin(), weights.floats().end());
+    }
+    EXPECT_EQ(results[0], results[1]);
+    for (float w : results[0])
+        ASSERT_TRUE(std::isfinite(w));
+    EXPECT_LT(compile::plan(shared.b.program()).arenaBytes, compile::plan(apart.b.program()).arenaBytes);
+}
+
+TEST(Plan, WritesParametersAndGradientsWithoutCopies)
+{
+    const compile::Plan plan = compile::plan(SmallNet().b.program());
+    EXPECT_TRUE(plan.copies.empty());
+    // Every part of the packed gradient is computed in its place.
+    for (const auto& op : plan.program.ops) {
+        if (op.type->id != "concat")
+            continue;
+        int64_t offset = plan.locations[static_cast<size_t>(op.outputs[0])].offset;
+        for (ValueId part : op.inputs) {
+            EXPECT_EQ(plan.locations[static_cast<size_t>(part)].offset, offset);
+            offset += plan.program.typeOf(part).bytes();
+        }
+    }
+}
+
+TEST(Plan, CopiesAnUpdateWhoseOldValueIsStillRead)
+{
+    Builder b;
+    const ValueId state = b.state("s", Shape{4}, {"ones"});
+    const ValueId next = b.offset(state, 1);
+    b.update(state, next);
+    // A reduction of the old state comes after the new one was computed.
+    b.output("old", b.reduceAll("sum", state));
+    const compile::Plan plan = compile::plan(b.program());
+    ASSERT_EQ(plan.copies.size(), 1U);
+    const auto device = backend::open("cpu", {1}).value();
+    const auto model = backend::allocateModel(*device, plan.program).value();
+    const auto step = device->load(std::make_shared<compile::Plan>(plan), model).value();
+    float old = 0;
+    for (int i = 0; i < 3; ++i) {
+        step->run();
+        step->read(b.program().outputs.at("old"), std::as_writable_bytes(std::span(&old, 1)));
+        EXPECT_EQ(old, 4.0F * static_cast<float>(i));
+    }
+}
+
+TEST(Passes, FuseReluIntoTheConvolution)
+{
+    SmallNet net;
+    for (const auto& op : net.b.program().ops) {
+        if (op.type->id == "conv2d") {
+            EXPECT_EQ(op.attributes.text("activation"), "relu");
+        }
+        EXPECT_FALSE(op.type->id == "unary" && op.attributes.text("fn") == "relu");
+    }
+}
+
+TEST(Passes, LeaveAReluAloneWhoseOperandIsReadElsewhere)
+{
+    Builder b;
+    const ValueId x = b.input("x", {Shape{2, 3}, DType::F32});
+    const ValueId w = b.input("w", {Shape{3, 4}, DType::F32});
+    const ValueId y = b.op("gemm", {x, w, noValue}, {{"trans_a", false}, {"trans_b", false}});
+    b.output("before", y);
+    b.output("after", b.unary("relu", y));
+    compile::fuseActivations(b.program());
+    EXPECT_EQ(count(b.program(), "unary"), 1);
+}
+
+TEST(Passes, SinkTheMaskBelowThePooling)
+{
+    SmallNet net;
+    compile::removeDeadCode(net.b.program());
+    const int before = count(net.b.program(), "binary");
+    compile::sinkMasksBelowPooling(net.b.program());
+    EXPECT_EQ(count(net.b.program(), "binary"), before - 1);
+    for (const auto& op : net.b.program().ops)
+        if (op.type->id == "max_pool2d_backward") {
+            EXPECT_NE(op.inputs[2], noValue);
+        }
+}
+
+TEST(Passes, FuseChainsButNotAcrossAReader)
+{
+    Builder b;
+    const ValueId x = b.input("x", {Shape{8}, DType::F32});
+    const ValueId a = b.unary("exp", x);
+    const ValueId s = b.reduceAll("sum", a); // reads a before c exists: a must be computed before
+    const ValueId c = b.mul(b.offset(a, 1), s);
+    b.output("c", b.unary("tanh", c));
+    compile::fusePointwise(b.program());
+    EXPECT_EQ(count(b.program(), "unary"), 1);
+    EXPECT_EQ(count(b.program(), "pointwise"), 1);
+}
+
+TEST(Passes, RemoveWhatNobodyReads)
+{
+    Builder b;
+    const ValueId x = b.input("x", {Shape{8}, DType::F32});
+    b.unary("exp", b.unary("tanh", x));
+    b.output("y", b.unary("neg", x));
+    compile::removeDeadCode(b.program());
+    EXPECT_EQ(b.program().ops.size(), 1U);
+}
+
+TEST(Step, AllocatesNothing)
+{
+    SmallNet net;
+    const auto device = backend::open("cpu", {1}).value();
+    const auto plan = std::make_shared<compile::Plan>(compile::plan(net.b.program()));
+    const auto step = device->load(plan, backend::allocateModel(*device, plan->program).value()).value();
+    step->run();
+    const int64_t before = allocations;
+    for (int i = 0; i < 10; ++i)
+        step->run();
+    EXPECT_EQ(allocations, before);
+}
+
+TEST(Step, GivesTheSameBitsWithTheSameThreads)
+{
+    for (int threads : {1, 2, 3}) {
+        std::vector<std::vector<float>> results;
+        for (int repeat = 0; repeat < 2; ++repeat) {
+            SmallNet net;
+            const auto device = backend::open("cpu", {threads}).value();
+            const auto plan = std::make_shared<compile::Plan>(compile::plan(net.b.program()));
+            const auto model = backend::allocateModel(*device, plan->program).value();
+            const auto step = device->load(plan, model).value();
+            Random random(9);
+            Tensor weights(Shape{plan->program.parameterElements});
+            for (float& x : weights.floats())
+                x = random.normal();
+            model.parameters->upload({weights.data(), static_cast<size_t>(weights.bytes())}, 0);
+            for (int i = 0; i < 20; ++i)
+                step->run();
+            model.parameters->download({weights.data(), static_cast<size_t>(weights.bytes())}, 0);
+            results.emplace_back(weights.floats().begin(), weights.floats().end());
+        }
+        EXPECT_EQ(results[0], results[1]) << threads << " threads";
+    }
+}
+
+TEST(Devices, AnUnknownOneIsNamed)
+{
+    const auto device = backend::open("abacus");
+    ASSERT_FALSE(device);
+    EXPECT_NE(device.error().message.find("abacus"), std::string::npos);
+}
+
+} // namespace
+} // namespace gradloom::tests
