@@ -43,6 +43,12 @@ Result<Tensor> readSamples(const PredictOptions& options, const train::Preparati
     return samples;
 }
 
+/// Regression and autoencoders have no classes, only numbers.
+bool tellsClasses(size_t columns, const std::vector<std::string>& names)
+{
+    return columns == 1 ? names.size() == 2 : columns >= names.size() && columns > 1 && !names.empty();
+}
+
 /// Prepared pictures are bytes; a data set of numbers up to 1 was prepared for a smaller range.
 void matchRange(train::Preparation& how)
 {
@@ -100,6 +106,11 @@ Status run(const PredictOptions& options)
     for (size_t i = 0; i < options.inputs.size(); ++i) {
         const auto values = predictions->floats().subspan(i * columns, columns);
         std::vector<float> row(values.begin(), values.end());
+        if (!tellsClasses(columns, how->classNames)) {
+            json.push_back({{"input", options.inputs[i]}, {"values", row}});
+            text += options.inputs[i] + ": " + std::to_string(columns) + " numbers, see --json\n";
+            continue;
+        }
         if (columns == 1) // one number is the probability of the second class
             row = {1 - values[0], values[0]};
         json.push_back(predictionJson(options.inputs[i], row, how->classNames));

@@ -21,7 +21,9 @@ Result<ir::Program> gradientProgram(const train::Model& model, const std::string
     auto lowered = compile::lower(model.graph(), options);
     if (!lowered)
         return lowered.error();
-    if (lowered->scores == ir::noValue || lowered->probabilities == ir::noValue)
+    const bool classes = lowered->scores != ir::noValue && lowered->probabilities != ir::noValue &&
+        lowered->builder.shape(lowered->scores).rank() == 2;
+    if (!classes)
         return unsupported("Grad-CAM explains classifiers; this drawing has no loss that judges classes.");
     ir::Builder& b = lowered->builder;
     const ir::ValueId features = lowered->nodes.at(layer).at(0);
