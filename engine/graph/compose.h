@@ -5,7 +5,7 @@
 namespace gradloom::graph {
 
 /// What a node on the canvas takes with the gap to the next one; composed edits make this much room.
-inline constexpr double columnWidth = 200;
+inline constexpr double columnWidth = 240;
 
 /// Puts a new node on the connection into an input port: source → new → node. Where nothing is connected, the
 /// new node is only connected to the port. The nodes behind it in its row move on to make room.
