@@ -33,7 +33,11 @@ Document::Document(QObject* parent) : widgets::GraphModel(parent), m_autosave(st
     m_analysis = graph::analyse(m_project.graph);
 }
 
-Document::~Document() = default;
+Document::~Document()
+{
+    // The stack reports while it is emptied, when half of the document is gone already.
+    m_undo.disconnect(this);
+}
 
 QString Document::fileName() const
 {
