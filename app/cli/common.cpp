@@ -23,7 +23,9 @@ void addCommonOptions(CLI::App& app, CommonOptions& options)
     app.add_option("--device", options.device, "Where to compute: cpu, cuda, cuda:1 (see: devices)")
         ->type_name("DEVICE")
         ->capture_default_str();
-    app.add_option("--seed", options.seed, "Replaces the project's seed")->type_name("NUMBER");
+    app.add_option("--seed", options.seed, "Replaces the project's seed")
+        ->type_name("NUMBER")
+        ->check(CLI::NonNegativeNumber); // "-1" would be read as a huge one
     app.add_option("--threads", options.threads, "Threads of the CPU; 0: all cores")
         ->type_name("NUMBER")
         ->check(CLI::Range(0, 1024));
