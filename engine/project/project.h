@@ -31,7 +31,8 @@ struct Training
 struct Data
 {
     Choice source{"shapes", {}};
-    std::string preprocess = "scale"; ///< scale: 0..1; standardise: mean 0, deviation 1 of the training part; none
+    std::string preprocess =
+        "scale"; ///< scale: 0..1; standardise: mean 0, deviation 1 of the training part; none
     bool operator==(const Data&) const = default;
 };
 
@@ -53,17 +54,17 @@ inline constexpr int64_t maxBatch = 1 << 20;
 inline constexpr int64_t maxEpochs = 1'000'000;
 inline constexpr double maxValidationShare = 0.9;
 
-/// Reads a project. The text is untrusted: size, nesting, counts, types and ranges are checked before memory is
-/// taken; the error names `origin` (a file name) and the place in it ("nodes[3].options.filters").
-/// Layers that this program does not know, duplicate ids, dangling edges and cycles are errors; a drawing that is
+/// Reads a project. The text is untrusted: size, nesting, counts, types and ranges are checked before memory
+/// is taken; the error names `origin` (a file name) and the place in it ("nodes[3].options.filters"). Layers
+/// that this program does not know, duplicate ids, dangling edges and cycles are errors; a drawing that is
 /// merely unfinished (missing connections, shapes that do not fit) loads.
 Result<Project> parseProject(const std::string& text, const std::string& origin);
 /// The file's text: stable key order, one node a line.
 std::string formatProject(const Project& project);
 
 Result<Project> loadProject(const std::filesystem::path& path);
-/// Atomic: temporary file, fsync, rename. On an error the old file is untouched. A project that could not be read
-/// back (a name of a megabyte) is not written.
+/// Atomic: temporary file, fsync, rename. On an error the old file is untouched. A project that could not be
+/// read back (a name of a megabyte) is not written.
 Status saveProject(const Project& project, const std::filesystem::path& path);
 
 } // namespace gradloom::project

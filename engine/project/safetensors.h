@@ -16,7 +16,8 @@ struct TensorFile
     std::map<std::string, std::string> metadata;
 };
 
-/// Untrusted input: header length, JSON, types, shapes, offsets and overlaps are checked before memory is taken.
+/// Untrusted input: header length, JSON, types, shapes, offsets and overlaps are checked before memory is
+/// taken.
 Result<TensorFile> loadSafetensors(const std::filesystem::path& path);
 Result<TensorFile> parseSafetensors(const std::string& bytes, const std::string& origin);
 /// Atomic, sorted by name.

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-/// Whatever the bytes are, reading them ends with tensors or a message, and no tensor is larger than the file.
+/// Whatever the bytes are, reading them ends with tensors or a message, and no tensor outgrows the file.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
     const std::string bytes(reinterpret_cast<const char*>(data), size);
