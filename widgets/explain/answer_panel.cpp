@@ -4,12 +4,11 @@
 #include "widgets/explain/layer_strips.h"
 #include "widgets/explain/picture_card.h"
 #include "widgets/explain/prediction_bars.h"
-#include "widgets/live/live_text.h"
+#include "widgets/live/choice_box.h"
 #include "widgets/live/tensor_image.h"
 #include "widgets/theme/theme.h"
 
 #include <QButtonGroup>
-#include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
@@ -129,13 +128,13 @@ QComboBox* AnswerPanel::addChoice(
 {
     auto* text = new QLabel(caption, this);
     text->setProperty("look", "dim");
-    auto* box = new QComboBox(this);
+    auto* box = new ChoiceBox(this);
     box->setObjectName(QLatin1String(name));
     box->setAccessibleName(caption);
-    box->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     text->setBuddy(box);
     layout->addWidget(text);
     layout->addWidget(box);
+    layout->addStretch(1);
     connect(box, &QComboBox::activated, this, &AnswerPanel::questionChanged);
     if (label)
         *label = text;
@@ -162,12 +161,14 @@ QWidget* AnswerPanel::buildPrediction()
     });
     layout->addWidget(m_bars);
     layout->addStretch(1);
-    auto* choice = new QHBoxLayout;
-    choice->setSpacing(8);
-    m_class = addChoice(choice, tr("Heat: why"), "classChoice");
-    m_layer = addChoice(choice, tr("as seen by"), "layerChoice", &m_layerCaption);
-    choice->addStretch(1);
-    layout->addLayout(choice);
+    auto* classRow = new QHBoxLayout;
+    classRow->setSpacing(8);
+    m_class = addChoice(classRow, tr("Heat: which pixels raise the score of"), "classChoice");
+    layout->addLayout(classRow);
+    auto* layerRow = new QHBoxLayout;
+    layerRow->setSpacing(8);
+    m_layer = addChoice(layerRow, tr("as seen by the layer"), "layerChoice", &m_layerCaption);
+    layout->addLayout(layerRow);
     return card;
 }
 
@@ -178,9 +179,15 @@ QWidget* AnswerPanel::buildLayers()
     layout->setContentsMargins(14, 12, 14, 6);
     layout->setSpacing(6);
     layout->addWidget(heading(tr("Through the layers"), card));
-    m_strips = new LayerStrips(card);
-    layout->addWidget(m_strips);
-    layout->addStretch(1);
+    m_strips = new LayerStrips;
+    m_stripsScroll = new QScrollArea(card);
+    m_stripsScroll->setWidgetResizable(true);
+    m_stripsScroll->setFrameShape(QFrame::NoFrame);
+    m_stripsScroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    m_stripsScroll->viewport()->setAutoFillBackground(false);
+    m_strips->setAutoFillBackground(false);
+    m_stripsScroll->setWidget(m_strips);
+    layout->addWidget(m_stripsScroll, 1);
     return card;
 }
 
@@ -195,15 +202,14 @@ void AnswerPanel::setClasses(const QStringList& names)
     setClassIndex(before);
 }
 
-void AnswerPanel::setLayers(const QStringList& layers)
+void AnswerPanel::setLayers(const QStringList& layers, const QString& proposed)
 {
     const QString before = m_layer->currentData().toString();
     m_layer->clear();
     for (const QString& layer : layers)
         m_layer->addItem(layer, layer);
-    // The last layer sees the most and is what the method would choose itself.
     const int same = m_layer->findData(before);
-    m_layer->setCurrentIndex(same >= 0 ? same : m_layer->count() - 1);
+    m_layer->setCurrentIndex(same >= 0 ? same : m_layer->findData(proposed));
 }
 
 std::string AnswerPanel::layer() const
@@ -231,7 +237,8 @@ void AnswerPanel::showSample(const Tensor& stored, float maximum, int trueClass,
     m_stored = stored;
     m_maximum = maximum;
     m_trueClass = trueClass;
-    m_input->setPicture(inputPicture(stored), true);
+    const QImage picture = inputPicture(stored);
+    m_input->setPicture(picture, picture.size());
     m_input->setLines(
         origin, trueClass >= 0 ? tr("true class: %1").arg(className(trueClass)) : tr("your own picture"));
 }
@@ -261,18 +268,23 @@ void AnswerPanel::showReply(const ExplainReply& reply)
     m_verdict->style()->unpolish(m_verdict);
     m_verdict->style()->polish(m_verdict);
     m_strips->setActivations(reply.activations);
+    // Up to three layers are seen whole; more are scrolled to.
+    const int rows = std::clamp(m_strips->rows(), 1, 3);
+    m_stripsScroll->setFixedHeight(rows * LayerStrips::rowHeight);
 }
 
 void AnswerPanel::renderOverlay()
 {
     if (m_heat.empty() || m_stored.empty()) {
-        m_overlay->setPicture(inputPicture(m_stored), true);
+        const QImage picture = inputPicture(m_stored);
+        m_overlay->setPicture(picture, picture.size());
         return;
     }
     explain::OverlayOptions options;
     options.strength = static_cast<float>(m_strength->value()) / 100.0f;
     options.scale = std::max<int64_t>(1, overlaySide / std::max(m_stored.shape()[0], m_stored.shape()[1]));
-    m_overlay->setPicture(inputPicture(explain::overlay(m_stored, m_heat, m_maximum, options)), false);
+    m_overlay->setPicture(inputPicture(explain::overlay(m_stored, m_heat, m_maximum, options)),
+        QSize(static_cast<int>(m_stored.shape()[1]), static_cast<int>(m_stored.shape()[0])));
 }
 
 } // namespace gradloom::widgets

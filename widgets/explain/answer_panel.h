@@ -8,6 +8,7 @@ class QButtonGroup;
 class QComboBox;
 class QHBoxLayout;
 class QLabel;
+class QScrollArea;
 class QSlider;
 
 namespace gradloom::widgets {
@@ -25,7 +26,8 @@ public:
     explicit AnswerPanel(QWidget* parent = nullptr);
 
     void setClasses(const QStringList& names);
-    void setLayers(const QStringList& layers);
+    /// `proposed` is chosen where the one chosen before is not there.
+    void setLayers(const QStringList& layers, const QString& proposed);
 
     /// The picture in its stored type (U8, or F32 up to `maximum`); shown at once, the answer follows.
     void showSample(const Tensor& stored, float maximum, int trueClass, const QString& origin);
@@ -66,6 +68,7 @@ private:
     QLabel* m_layerCaption = nullptr;
     QLabel* m_verdict = nullptr;
     LayerStrips* m_strips = nullptr;
+    QScrollArea* m_stripsScroll = nullptr;
 };
 
 } // namespace gradloom::widgets

@@ -221,7 +221,8 @@ void ExplainPage::modelReady(const QString& device)
     QStringList layers;
     for (const std::string& node : explain::convolutionalNodes(m_project.graph, m_data->labels()))
         layers += QString::fromStdString(node);
-    m_answer->setLayers(layers);
+    m_answer->setLayers(
+        layers, QString::fromStdString(explain::defaultLayer(m_project.graph, m_data->labels())));
     m_scores->show();
     m_samples->show();
     m_stack->setCurrentWidget(m_answer);

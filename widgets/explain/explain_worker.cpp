@@ -1,5 +1,6 @@
 #include "widgets/explain/explain_worker.h"
 
+#include "engine/layers/layer_type.h"
 #include "engine/train/step_program.h"
 
 #include <QMetaObject>
@@ -23,7 +24,7 @@ struct State
     std::shared_ptr<backend::Backend> device;
     std::unique_ptr<train::Model> model;
     std::shared_ptr<const train::RunData> data;
-    std::vector<std::string> layers; ///< nodes with feature maps
+    std::vector<std::string> layers; ///< nodes whose feature maps are shown
 
     // The evaluation in progress.
     std::unique_ptr<data::Batch> batch;
@@ -33,6 +34,20 @@ struct State
 
     bool testing() const { return batch != nullptr; }
 };
+
+/// The convolutions; where there are none, all nodes with feature maps.
+std::vector<std::string> shownLayers(const graph::Graph& graph, const TensorType& labels)
+{
+    const std::vector<std::string> all = explain::convolutionalNodes(graph, labels);
+    std::vector<std::string> convolutions;
+    for (const std::string& id : all) {
+        const graph::Node* node = graph.find(id);
+        const layers::LayerType* type = node ? layers::layerTypes().find(node->type) : nullptr;
+        if (type && type->category == "convolution")
+            convolutions.push_back(id);
+    }
+    return convolutions.empty() ? all : convolutions;
+}
 
 Status build(const ExplainModel& wanted, State& state)
 {
@@ -52,7 +67,7 @@ Status build(const ExplainModel& wanted, State& state)
         return status;
     state.model = std::move(*model);
     state.data = wanted.data;
-    state.layers = explain::convolutionalNodes(wanted.graph, labels);
+    state.layers = shownLayers(wanted.graph, labels);
     state.part = wanted.data->split.test;
     state.next = 0;
     state.result = {};

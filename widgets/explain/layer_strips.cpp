@@ -13,7 +13,7 @@ namespace {
 constexpr int captionHeight = 22;
 constexpr int mapSide = 54;
 constexpr int mapGap = 4;
-constexpr int rowHeight = captionHeight + mapSide + 10;
+static_assert(LayerStrips::rowHeight == captionHeight + mapSide + 10);
 } // namespace
 
 LayerStrips::LayerStrips(QWidget* parent) : QWidget(parent)

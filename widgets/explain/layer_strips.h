@@ -18,6 +18,7 @@ public:
     explicit LayerStrips(QWidget* parent = nullptr);
 
     void setActivations(std::vector<train::Activation> activations);
+    static constexpr int rowHeight = 86;
     int rows() const { return static_cast<int>(m_activations.size()); }
 
     QSize sizeHint() const override;

@@ -26,10 +26,10 @@ PictureCard::PictureCard(QWidget* parent) : QFrame(parent)
     layout->addLayout(m_controls);
 }
 
-void PictureCard::setPicture(const QImage& picture, bool sharp)
+void PictureCard::setPicture(const QImage& picture, QSize unit)
 {
     m_picture = picture;
-    m_sharp = sharp;
+    m_unit = unit;
     update();
 }
 
@@ -54,12 +54,11 @@ void PictureCard::paintEvent(QPaintEvent* event)
     const QRect space = rect().adjusted(margin, margin, -margin, -textSpace);
     if (!m_picture.isNull()) {
         QSize size = m_picture.size().scaled(space.size(), Qt::KeepAspectRatio);
-        // Whole multiples keep all pixels of a small picture of one size.
-        if (m_sharp && size.width() > m_picture.width() * 4)
-            size = m_picture.size() * (size.width() / m_picture.width());
+        if (size.width() > m_unit.width() * 4)
+            size = m_unit * (size.width() / m_unit.width());
         QRect box(QPoint(), size);
         box.moveCenter(space.center());
-        painter.setRenderHint(QPainter::SmoothPixmapTransform, !m_sharp);
+        painter.setRenderHint(QPainter::SmoothPixmapTransform, m_picture.size() != m_unit);
         painter.drawImage(box, m_picture);
     }
     const QRect lines(margin, height() - textSpace + 10, width() - 2 * margin, textSpace - 16);

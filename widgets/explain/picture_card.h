@@ -15,8 +15,10 @@ class PictureCard : public QFrame
 public:
     explicit PictureCard(QWidget* parent = nullptr);
 
-    /// `sharp`: pixels stay pixels.
-    void setPicture(const QImage& picture, bool sharp);
+    /// `unit`: size of the sample behind the picture. It is shown at a whole multiple, so that a picture and
+    /// its heat map are equally large and all pixels of the sample too. A picture of that size keeps its
+    /// pixels sharp.
+    void setPicture(const QImage& picture, QSize unit);
     const QImage& picture() const { return m_picture; }
     void setLines(const QString& title, const QString& line);
     QString line() const { return m_line; }
@@ -31,7 +33,7 @@ protected:
 
 private:
     QImage m_picture;
-    bool m_sharp = true;
+    QSize m_unit;
     QString m_title;
     QString m_line;
     QHBoxLayout* m_controls = nullptr;

@@ -1,9 +1,9 @@
 #include "widgets/explain/sample_panel.h"
 
 #include "widgets/explain/own_picture.h"
+#include "widgets/live/choice_box.h"
 #include "widgets/theme/theme.h"
 
-#include <QComboBox>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
@@ -131,7 +131,7 @@ QWidget* SamplePanel::buildFilter()
     m_search->setPlaceholderText(tr("class name or #number"));
     m_search->setClearButtonEnabled(true);
     m_search->setAccessibleName(tr("Search in the test pictures"));
-    m_show = new QComboBox(box);
+    m_show = new ChoiceBox(box);
     m_show->setObjectName("sampleFilter");
     m_show->setAccessibleName(tr("Which test pictures are shown"));
     m_count = new QLabel(box);

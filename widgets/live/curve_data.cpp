@@ -10,7 +10,6 @@ namespace {
 void add(CurveData::Series& series, double value)
 {
     series.raw.push_back(value);
-    series.smooth.push_back(series.smoother.add(value));
     series.filled = series.filled || std::isfinite(value);
 }
 
@@ -24,7 +23,7 @@ void addValidation(CurveData::Series& series, double value)
 double lowest(const CurveData::Series& series)
 {
     double low = 1e300;
-    for (const auto* values : {&series.smooth, &series.validation})
+    for (const auto* values : {&series.smooth.values(), &series.validation})
         for (double value : *values)
             if (value > 0 && value < low)
                 low = value;
@@ -44,7 +43,7 @@ void CurveData::reset(const LiveContext& context)
     m_epochs = 0;
     for (Series* series : {&m_loss, &m_accuracy}) {
         *series = Series();
-        series->smoother = Smoother(m_smoothing);
+        series->smooth = SmoothCurve(m_smoothing);
     }
 }
 
@@ -75,6 +74,8 @@ void CurveData::update(const LiveContext& context)
         add(m_loss, steps[i].loss);
         add(m_accuracy, steps[i].accuracy);
     }
+    m_loss.smooth.extend(m_loss.raw);
+    m_accuracy.smooth.extend(m_accuracy.raw);
     addEpochs(history);
 }
 

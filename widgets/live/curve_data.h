@@ -13,9 +13,8 @@ public:
     struct Series
     {
         std::vector<double> raw;
-        std::vector<double> smooth;
         std::vector<double> validation;
-        Smoother smoother;
+        SmoothCurve smooth;
         bool filled = false;           ///< any finite value of training
         bool validationFilled = false; ///< any finite value of validation
     };

@@ -80,6 +80,25 @@ void Draw::polyline(std::span<const QPointF> points, const QColor& color, double
         path.data(), static_cast<int>(path.size()), packed(color), 0, static_cast<float>(width) * m_ratio);
 }
 
+void Draw::segments(std::span<const QPointF> points, const QColor& color, double width)
+{
+    for (size_t i = 1; i < points.size(); ++i)
+        line(points[i - 1], points[i], color, width);
+}
+
+void Draw::band(std::span<const QPointF> tops, std::span<const QPointF> bottoms, const QColor& color)
+{
+    const ImU32 tint = packed(color);
+    float left = tops.empty() ? 0 : scaled(tops.front(), m_ratio).x;
+    for (size_t i = 0; i < tops.size(); ++i) {
+        const ImVec2 top = scaled(tops[i], m_ratio);
+        const float right = i + 1 < tops.size() ? scaled(tops[i + 1], m_ratio).x : top.x + m_ratio;
+        const float bottom = scaled(bottoms[i], m_ratio).y;
+        m_list.AddRectFilled({left, top.y}, {right, std::max(bottom, top.y + m_ratio)}, tint);
+        left = right;
+    }
+}
+
 void Draw::dot(QPointF centre, double radius, const QColor& color)
 {
     m_list.AddCircleFilled(scaled(centre, m_ratio), static_cast<float>(radius) * m_ratio, packed(color), 20);

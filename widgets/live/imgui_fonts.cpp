@@ -1,6 +1,7 @@
 #include "widgets/live/imgui_fonts.h"
 
-#include <QRawFont>
+#include <QGlyphRun>
+#include <QTextLayout>
 #include <QtEndian>
 
 #include <cstring>
@@ -46,7 +47,29 @@ const QByteArray& cachedFile(const QFont& base, QFont::Weight weight)
         return found->second;
     QFont font = base;
     font.setWeight(weight);
-    return files.emplace(key, fontFile(font)).first->second;
+    return files.emplace(key, fontFile(QRawFont::fromFont(font))).first->second;
+}
+
+/// Signs that not every typeface has; they come from the one that Qt would take instead.
+constexpr ImWchar rareGlyphs[] = {0x2207, 0x2207, 0x2190, 0x2193, 0};
+
+const QByteArray& rareFile(const QFont& base)
+{
+    static std::map<QString, QByteArray> files;
+    const auto found = files.find(base.family());
+    if (found != files.end())
+        return found->second;
+    QByteArray file;
+    if (!QRawFont::fromFont(base).supportsCharacter(QChar(0x2207))) {
+        QTextLayout layout(QString(QChar(0x2207)), base);
+        layout.beginLayout();
+        layout.createLine();
+        layout.endLayout();
+        const QList<QGlyphRun> runs = layout.glyphRuns();
+        if (!runs.isEmpty() && runs.front().rawFont().supportsCharacter(QChar(0x2207)))
+            file = fontFile(runs.front().rawFont());
+    }
+    return files.emplace(base.family(), file).first->second;
 }
 
 } // namespace
@@ -56,9 +79,8 @@ float textHeight(TextStyle style)
     return specs[static_cast<size_t>(style)].height;
 }
 
-QByteArray fontFile(const QFont& font)
+QByteArray fontFile(const QRawFont& raw)
 {
-    const QRawFont raw = QRawFont::fromFont(font);
     static constexpr const char* names[] = {
         "CFF ", "OS/2", "cmap", "glyf", "head", "hhea", "hmtx", "loca", "maxp", "name", "post"};
     std::vector<std::pair<const char*, QByteArray>> tables;
@@ -113,6 +135,13 @@ ImguiFonts addFonts(ImFontAtlas& atlas, const QFont& base, double pixelRatio)
             ImFontConfig config;
             config.SizePixels = size;
             font = atlas.AddFontDefault(&config);
+        }
+        if (const QByteArray& rare = rareFile(base); !rare.isEmpty()) {
+            ImFontConfig config;
+            config.FontDataOwnedByAtlas = false;
+            config.MergeMode = true;
+            atlas.AddFontFromMemoryTTF(const_cast<char*>(rare.constData()), static_cast<int>(rare.size()),
+                size * 1.1f, &config, rareGlyphs);
         }
         result.fonts[static_cast<size_t>(i)] = font;
     }

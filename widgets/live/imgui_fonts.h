@@ -2,6 +2,7 @@
 
 #include <QByteArray>
 #include <QFont>
+#include <QRawFont>
 
 #include <array>
 
@@ -27,7 +28,7 @@ float textHeight(TextStyle style);
 /// A font as Qt resolved it, put together again as an OpenType file from its tables: so the live views show
 /// the same face as the rest of the window without looking for files. Empty where the font cannot be taken
 /// apart.
-QByteArray fontFile(const QFont& font);
+QByteArray fontFile(const QRawFont& font);
 
 /// Fills the atlas with all styles; falls back to ImGui's own face.
 ImguiFonts addFonts(ImFontAtlas& atlas, const QFont& base, double pixelRatio);

@@ -31,14 +31,6 @@ std::string normText(float norm)
     return text;
 }
 
-/// The bar's share: logarithmic over three decades below the largest, so that small gradients stay visible.
-double barShare(float norm, float largest)
-{
-    if (!(norm > 0) || !(largest > 0))
-        return 0;
-    return std::clamp(1 + std::log10(static_cast<double>(norm / largest)) / 3, 0.03, 1.0);
-}
-
 void drawRow(
     LiveFrame& frame, const QRectF& row, const train::LayerHealth& layer, float largest, LiveContext& context)
 {
@@ -55,7 +47,7 @@ void drawRow(
     const double numbers = 74;
     const QRectF bar(row.left() + names, row.center().y() - 3, row.width() - names - numbers, 6);
     frame.draw.fill(bar, selected ? frame.colors.border : frame.colors.track, 3);
-    const double width = bar.width() * barShare(layer.gradientNorm, largest);
+    const double width = largest > 0 ? bar.width() * layer.gradientNorm / largest : 0;
     if (width > 0)
         frame.draw.fill(
             {bar.left(), bar.top(), std::max(width, 6.0), bar.height()}, nodeColor(context, layer.node), 3);

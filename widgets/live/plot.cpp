@@ -8,7 +8,7 @@ namespace gradloom::widgets {
 namespace {
 
 constexpr double axisWidth = 50;
-constexpr double headHeight = 34;
+constexpr double headHeight = 44;
 constexpr double footHeight = 26;
 constexpr double closest = 1e-5; ///< of the whole range: as near as one can zoom
 
@@ -171,13 +171,7 @@ void Plot::drawLine(LiveFrame& frame, const PlotLine& line)
     std::vector<QPointF> points;
     points.reserve(columns.size());
     if (line.kind == PlotLine::Kind::Raw) {
-        // Where several points share a column, their extent is drawn, and lines join one column to the next.
-        for (const PlotColumn& column : columns) {
-            points.push_back(toScreen(column.x, column.high));
-            if (column.low < column.high)
-                points.push_back(toScreen(column.x, column.low));
-        }
-        frame.draw.polyline(points, pale(line.color, 0.38), 1);
+        drawRaw(frame, line, columns);
         return;
     }
     for (const PlotColumn& column : columns)
@@ -188,6 +182,27 @@ void Plot::drawLine(LiveFrame& frame, const PlotLine& line)
             frame.draw.dot(point, 2.6, line.color);
     else if (points.size() == 1)
         frame.draw.dot(points.front(), 2, line.color);
+}
+
+void Plot::drawRaw(LiveFrame& frame, const PlotLine& line, const std::vector<PlotColumn>& columns)
+{
+    std::vector<QPointF> tops, bottoms;
+    size_t filled = 0;
+    for (const PlotColumn& column : columns) {
+        tops.push_back(toScreen(column.x, column.high));
+        bottoms.push_back(toScreen(column.x, column.low));
+        filled += column.low < column.high;
+    }
+    // Single steps are joined by lines; where most columns hold several, what is seen is how far they spread.
+    if (filled * 2 < columns.size()) {
+        frame.draw.segments(tops, pale(line.color, 0.34), 1);
+        return;
+    }
+    for (size_t i = 1; i < tops.size(); ++i) { // no gaps between one column and the next
+        tops[i].setY(std::min(tops[i].y(), bottoms[i - 1].y()));
+        bottoms[i].setY(std::max(bottoms[i].y(), tops[i - 1].y()));
+    }
+    frame.draw.band(tops, bottoms, pale(line.color, 0.24));
 }
 
 void Plot::drawHover(LiveFrame& frame, const PlotSpec& spec, double at)
@@ -202,13 +217,14 @@ void Plot::drawHover(LiveFrame& frame, const PlotSpec& spec, double at)
     frame.draw.vertical(x, m_area.top(), m_area.bottom(), pale(frame.colors.text, 0.35));
     const std::string title = spec.hoverTitle(at);
     m_hoverText = title;
-    double names = 0, values = 0;
+    double names = 0, values = 0, heights = 0;
     for (const PlotLine& line : spec.lines) {
         const size_t index = nearest(line.x, at);
         if (line.name.empty() || index >= line.x.size() || !std::isfinite(line.y[index]))
             continue;
         frame.draw.dot(toScreen(line.x[index], line.y[index]), 3.4, frame.colors.card);
         frame.draw.dot(toScreen(line.x[index], line.y[index]), 2.6, line.color);
+        heights += toScreen(line.x[index], line.y[index]).y();
         rows.push_back({&line, spec.valueText(line.y[index])});
         names = std::max(names, frame.draw.textWidth(TextStyle::Small, line.name));
         values = std::max(values, frame.draw.textWidth(TextStyle::Small, rows.back().value));
@@ -217,7 +233,9 @@ void Plot::drawHover(LiveFrame& frame, const PlotSpec& spec, double at)
     const double width = std::max(frame.draw.textWidth(TextStyle::Small, title), names + values + 34) + 20;
     const double height = 26 + 17 * static_cast<double>(rows.size());
     const double left = x + 12 + width < m_area.right() ? x + 12 : std::max(m_area.left(), x - 12 - width);
-    const QRectF box(left, m_area.top() + 4, width, height);
+    // Where the curves are not.
+    const bool low = !rows.empty() && heights / static_cast<double>(rows.size()) < m_area.center().y();
+    const QRectF box(left, low ? m_area.bottom() - 4 - height : m_area.top() + 4, width, height);
     frame.draw.popClip(); // the box may be higher than the plot
     frame.draw.fill(box, frame.colors.panel, 6);
     frame.draw.frame(box, frame.colors.border, 6);

@@ -74,6 +74,7 @@ private:
     void drawAxes(LiveFrame& frame, const PlotSpec& spec);
     void drawLegend(LiveFrame& frame, const QRectF& card, const PlotSpec& spec);
     void drawLine(LiveFrame& frame, const PlotLine& line);
+    void drawRaw(LiveFrame& frame, const PlotLine& line, const std::vector<PlotColumn>& columns);
     void drawHover(LiveFrame& frame, const PlotSpec& spec, double at);
 
     QRectF m_area;

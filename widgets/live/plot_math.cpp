@@ -48,6 +48,8 @@ std::vector<double> logTicks(const Range& range)
 
 std::string tickText(double value, double step)
 {
+    if (value == 0)
+        return "0";
     char text[48];
     const double size = std::max(std::abs(value), std::abs(step));
     if (size != 0 && (size >= 1e7 || std::abs(step) < 1e-4)) {
@@ -136,19 +138,37 @@ size_t nearest(std::span<const double> x, double at)
     return at - x[after - 1] <= x[after] - at ? after - 1 : after;
 }
 
-Smoother::Smoother(double amount)
-    // Equal ways of the slider are equal factors of the averaging length, from one step to about a thousand.
-    : m_amount(std::clamp(amount, 0.0, 1.0)), m_keep(m_amount > 0 ? 1 - std::pow(10.0, -3 * m_amount) : 0)
+SmoothCurve::SmoothCurve(double amount)
+    // From one step to about a thousand.
+    : m_keep(amount > 0 ? 1 - std::pow(10.0, -3 * std::min(amount, 1.0)) : 0),
+      m_reach(m_keep > 0 ? static_cast<size_t>(std::ceil(std::log(1e-4) / std::log(m_keep))) : 0)
 {
 }
 
-double Smoother::add(double value)
+void SmoothCurve::extend(std::span<const double> raw)
 {
-    if (!std::isfinite(value))
-        return value;
-    m_sum = m_keep * m_sum + (1 - m_keep) * value;
-    m_weight = m_keep * m_weight + (1 - m_keep);
-    return m_sum / m_weight;
+    const size_t old = m_values.size();
+    if (raw.size() <= old)
+        return;
+    m_values.resize(raw.size());
+    for (size_t i = old; i < raw.size(); ++i) {
+        const bool counts = std::isfinite(raw[i]);
+        m_sums.push_back((i > 0 ? m_keep * m_sums[i - 1] : 0) + (counts ? raw[i] : 0));
+        m_weights.push_back((i > 0 ? m_keep * m_weights[i - 1] : 0) + (counts ? 1 : 0));
+    }
+    double sum = 0, weight = 0; // of the points behind
+    for (size_t i = raw.size(); i-- > old - std::min(old, m_reach);) {
+        if (!std::isfinite(raw[i])) {
+            m_values[i] = raw[i];
+        } else {
+            m_values[i] = (m_sums[i] + m_keep * sum) / (m_weights[i] + m_keep * weight);
+            sum = m_keep * sum + raw[i];
+            weight = m_keep * weight + 1;
+            continue;
+        }
+        sum *= m_keep;
+        weight *= m_keep;
+    }
 }
 
 } // namespace gradloom::widgets

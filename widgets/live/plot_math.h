@@ -44,20 +44,25 @@ std::vector<PlotColumn> decimate(
 /// Index of the point nearest to `at`; x.size() where there are none.
 size_t nearest(std::span<const double> x, double at);
 
-/// Exponential moving average without the pull to zero at the start (Kingma and Ba 2015, section 3),
-/// continued as points arrive. `amount` 0 .. 1: 0 copies the values.
-class Smoother
+/// A curve smoothed with an exponential kernel to both sides, so that it runs through the middle of the noise
+/// instead of behind it; at the newest point only the past is there to look at. Extended as points arrive:
+/// older values settle once the new ones are out of the kernel's reach.
+class SmoothCurve
 {
 public:
-    explicit Smoother(double amount = 0);
-    double amount() const { return m_amount; }
-    double add(double value);
+    /// 0 .. 1: 0 copies the values, equal ways of a slider are equal factors of the kernel's length.
+    explicit SmoothCurve(double amount = 0);
+    /// `raw` is what it was at the last call with more behind it. Values that are not finite stay as they
+    /// are.
+    void extend(std::span<const double> raw);
+    const std::vector<double>& values() const { return m_values; }
 
 private:
-    double m_amount;
     double m_keep;
-    double m_sum = 0;
-    double m_weight = 0;
+    size_t m_reach;             ///< points after which the kernel is negligible
+    std::vector<double> m_sums; ///< of the past with the point itself
+    std::vector<double> m_weights;
+    std::vector<double> m_values;
 };
 
 } // namespace gradloom::widgets

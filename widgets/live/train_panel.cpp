@@ -2,12 +2,12 @@
 
 #include "engine/layers/layer_type.h"
 #include "engine/train/optimizer_type.h"
+#include "widgets/live/choice_box.h"
 #include "widgets/live/live_text.h"
 #include "widgets/live/metric_tile.h"
 #include "widgets/live/process_memory.h"
 #include "widgets/theme/theme.h"
 
-#include <QComboBox>
 #include <QCoreApplication>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -118,7 +118,7 @@ QWidget* TrainPanel::buildControls()
         m_context.logY = on;
         refresh();
     });
-    m_axis = new QComboBox(m_controls);
+    m_axis = new ChoiceBox(m_controls);
     m_axis->setObjectName("xAxis");
     m_axis->addItem(tr("epoch"), static_cast<int>(XAxis::Epoch));
     m_axis->addItem(tr("step"), static_cast<int>(XAxis::Step));
@@ -224,11 +224,11 @@ void TrainPanel::setSession(std::shared_ptr<train::TrainSession> session, const 
     m_context.history.clear();
     m_context.log.clear();
     m_finishedTold = false;
-    log(LogLine::Kind::Note,
-        tr("%1: %n epoch(s), batches of %2, %3", nullptr, static_cast<int>(project.training.epochs))
-            .arg(text(project.name))
-            .arg(project.training.batch)
-            .arg(text(project.training.optimizer.type)));
+    log(LogLine::Kind::Note, tr("%1: %2 epochs, batches of %3, %4")
+                                 .arg(text(project.name))
+                                 .arg(project.training.epochs)
+                                 .arg(project.training.batch)
+                                 .arg(text(project.training.optimizer.type)));
     m_timer.start();
     poll();
     refresh();
@@ -264,7 +264,8 @@ void TrainPanel::writeLog(size_t firstEpoch, train::State before)
     case train::State::Preparing:
         break;
     case train::State::Running:
-        log(LogLine::Kind::Note, tr("training from step %1 on").arg(step));
+        log(LogLine::Kind::Note,
+            before == train::State::Paused ? tr("goes on after step %1").arg(step) : tr("training begins"));
         break;
     case train::State::Paused:
         log(LogLine::Kind::Note, tr("paused at step %1").arg(step));

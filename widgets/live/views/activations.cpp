@@ -152,11 +152,12 @@ void ActivationsView::drawMaps(LiveFrame& frame, const QRectF& area, const train
         m_uploadedColumns = columns;
     }
     const double height = width * mapHeight / mapWidth;
+    const double left = area.left() + (area.width() - columns * (width + between) + between) / 2;
     int hovered = -1;
     for (int i = 0; i < count; ++i) {
         const int column = i % columns, row = i / columns;
         const QRectF cell(
-            area.left() + column * (width + between), area.top() + row * (height + between), width, height);
+            left + column * (width + between), area.top() + row * (height + between), width, height);
         frame.draw.picture(
             texture, cell, {column * (mapWidth + 1), row * (mapHeight + 1), mapWidth, mapHeight});
         if (frame.pointer.inside && cell.contains(frame.pointer.position)) {

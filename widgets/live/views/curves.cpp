@@ -13,8 +13,8 @@ void addLines(PlotSpec& spec, const CurveData& data, const CurveData::Series& se
     const QColor& validation)
 {
     spec.lines.push_back({{}, color, PlotLine::Kind::Raw, data.x(), series.raw});
-    spec.lines.push_back(
-        {CurvesView::tr("train").toStdString(), color, PlotLine::Kind::Smooth, data.x(), series.smooth});
+    spec.lines.push_back({CurvesView::tr("train").toStdString(), color, PlotLine::Kind::Smooth, data.x(),
+        series.smooth.values()});
     if (series.validationFilled)
         spec.lines.push_back({CurvesView::tr("validation").toStdString(), validation, PlotLine::Kind::Points,
             data.validationX(), series.validation});

@@ -101,8 +101,11 @@ void GradientsView::paint(LiveFrame& frame)
 void GradientsView::drawHistograms(LiveFrame& frame, const QRectF& area)
 {
     const auto& layers = m_context.history.snapshot()->layers;
-    const int columns = std::max(1, static_cast<int>(area.width() / 230));
-    const int rows = (static_cast<int>(layers.size()) + columns - 1) / columns;
+    const int count = static_cast<int>(layers.size());
+    const int most = std::max(1, static_cast<int>(area.width() / 210));
+    const int rows = (count + most - 1) / most;
+    const int columns =
+        (count + rows - 1) / rows; // as even as it goes: four are two by two, not three and one
     const double width = (area.width() - gap * (columns - 1)) / columns;
     const double height = std::max(112.0, (area.height() - gap * (rows - 1)) / rows);
     const bool inside = frame.pointer.inside && area.contains(frame.pointer.position);
