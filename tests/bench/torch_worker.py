@@ -1,0 +1,190 @@
+"""Trains the benchmark networks on PyTorch; compare_pytorch.py starts it and sends one JSON command a line.
+
+A command {"model", "batch", "layout", "compile", "threads", "adam"} with "steps" times steps and answers with their
+milliseconds; with "losses" (a folder) it writes weights.safetensors and data.safetensors there, trains 20 steps from
+them without dropout and answers with the losses. Everything made for a command is kept for the next one of its kind.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "golden"))
+import safetensors_file  # noqa: E402
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+BATCHES = 4  # batches in memory, used in turn
+CHECKED_STEPS = 20
+
+
+class TorchNetwork(nn.Sequential):
+    """A project's chain of nodes as PyTorch has it by itself: N x C x H x W, scores instead of probabilities."""
+
+    def __init__(self, path: Path) -> None:
+        project = json.loads(path.read_text())
+        self.nodes = project["nodes"]
+        self.input_shape: list[int] = self.nodes[0]["options"]["shape"]
+        self.named: list[tuple[str, nn.Module, list[int] | None]] = []  # node, layer, map that was flattened before it
+        modules: list[nn.Module] = []
+        shape = self.input_shape
+        flattened: list[int] | None = None
+        for node in self.nodes[1:-1]:
+            kind, options = node["type"], node["options"]
+            layers = self._layers(kind, options, shape)
+            if kind in ("conv2d", "dense"):
+                self.named.append((node["id"], layers[0], flattened if kind == "dense" else None))
+                flattened = None
+            if kind == "flatten":
+                flattened = shape
+            modules += layers
+            shape = self._shape_behind(layers, shape)
+        super().__init__(*modules)
+        self.classes = shape[0]
+
+    @staticmethod
+    def _layers(kind: str, options: dict, shape: list[int]) -> list[nn.Module]:
+        if kind == "conv2d":
+            layer: nn.Module = nn.Conv2d(shape[-1], options["filters"], options["kernel"],
+                                         padding=options.get("padding", "valid"))
+        elif kind == "dense":
+            layer = nn.Linear(shape[0], options["units"])
+        elif kind == "max_pool2d":
+            layer = nn.MaxPool2d(options.get("pool", [2, 2]), options.get("stride", [2, 2]))
+        elif kind == "flatten":
+            layer = nn.Flatten()
+        elif kind == "dropout":
+            layer = nn.Dropout(options["rate"])
+        else:
+            raise SystemExit(f"{kind} is not known to torch_worker.py")
+        activation = options.get("activation", "none")
+        return [layer] + ([ACTIVATIONS[activation]()] if activation in ACTIVATIONS else [])
+
+    @staticmethod
+    def _shape_behind(layers: list[nn.Module], shape: list[int]) -> list[int]:
+        x = torch.zeros(1, *shape)
+        x = x.permute(0, 3, 1, 2) if len(shape) == 3 else x
+        for layer in layers:
+            x = layer(x)
+        return list((x.permute(0, 2, 3, 1) if x.dim() == 4 else x).shape[1:])
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """All weights by the names and in the layouts of Gradloom: kh x kw x C x K, in x out, flattened H x W x C."""
+        result = {}
+        for name, layer, flattened in self.named:
+            weight = layer.weight.detach()
+            if weight.dim() == 4:
+                weight = weight.permute(2, 3, 1, 0)
+            elif flattened:
+                height, width, channels = flattened
+                weight = weight.reshape(-1, channels, height, width).permute(2, 3, 1, 0).flatten(0, 2)
+            else:
+                weight = weight.T
+            result[f"{name}.weight"] = weight.contiguous().numpy().copy()
+            result[f"{name}.bias"] = layer.bias.detach().numpy().copy()
+        return result
+
+
+class Trainer:
+    """A network with its optimizer in one setting."""
+
+    def __init__(self, setting: dict, dropout: bool = True) -> None:
+        torch.manual_seed(1)
+        self.network = TorchNetwork(Path(setting["model"]))
+        self.memory = torch.channels_last if setting["layout"] == "channels_last" else torch.contiguous_format
+        if len(self.network.input_shape) == 3:
+            self.network.to(memory_format=self.memory)
+        if not dropout:
+            for layer in self.network.modules():
+                if isinstance(layer, nn.Dropout):
+                    layer.p = 0.0
+        flags = {"foreach": {"foreach": True}, "fused": {"fused": True}, "loop": {"foreach": False}}[setting["adam"]]
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-3, **flags)
+        criterion = nn.CrossEntropyLoss()
+        network = self.network
+        self.loss: Callable[[Tensor, Tensor], Tensor] = lambda x, t: criterion(network(x), t)
+        self.update: Callable[[], object] = self.optimizer.step
+        if setting["compile"] != "nothing":
+            self.loss = torch.compile(self.loss)
+        if setting["compile"] == "all":
+            self.update = torch.compile(self.optimizer.step)
+
+    def laid_out(self, samples: np.ndarray) -> Tensor:
+        """N x H x W x C to the layout of this setting."""
+        x = torch.tensor(samples)
+        return x.permute(0, 3, 1, 2).contiguous(memory_format=self.memory) if x.dim() == 4 else x
+
+    def step(self, x: Tensor, labels: Tensor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(x, labels)
+        loss.backward()
+        self.update()
+        return loss
+
+
+class Timed:
+    """A trainer with random batches in memory."""
+
+    def __init__(self, setting: dict) -> None:
+        self.trainer = Trainer(setting)
+        network = self.trainer.network
+        random = np.random.default_rng(1)
+        shape = (setting["batch"], *network.input_shape)
+        self.data = [(self.trainer.laid_out(random.random(shape, dtype=np.float32)),
+                      torch.tensor(random.integers(0, network.classes, setting["batch"]))) for _ in range(BATCHES)]
+        self.number = 0
+        self.times(10)
+
+    def times(self, steps: int) -> list[float]:
+        result = []
+        for _ in range(steps):
+            x, labels = self.data[self.number % BATCHES]
+            self.number += 1
+            begin = time.perf_counter()
+            self.trainer.step(x, labels).item()
+            result.append(1e3 * (time.perf_counter() - begin))
+        return result
+
+
+def losses(setting: dict, folder: Path) -> list[float]:
+    trainer = Trainer(setting, dropout=False)
+    network = trainer.network
+    random = np.random.default_rng(2)
+    labels = random.integers(0, network.classes, (CHECKED_STEPS, setting["batch"])).astype(np.int32)
+    patterns = random.random((network.classes, *network.input_shape), dtype=np.float32)
+    noise = random.random((*labels.shape, *network.input_shape), dtype=np.float32)
+    samples = (0.5 * (patterns[labels] + noise)).astype(np.float32)
+    safetensors_file.save(folder / "weights.safetensors", network.weights())
+    safetensors_file.save(folder / "data.safetensors", {"samples": samples, "labels": labels})
+    return [trainer.step(trainer.laid_out(x), torch.tensor(t).long()).item() for x, t in zip(samples, labels)]
+
+
+def main() -> None:
+    torch.set_flush_denormal(True)
+    kept: dict[str, Timed] = {}
+    for line in sys.stdin:
+        command = json.loads(line)
+        steps, folder = command.pop("steps", 0), command.pop("losses", None)
+        torch.set_num_threads(command["threads"])
+        try:
+            if folder:
+                reply: object = losses(command, Path(folder))
+            else:
+                key = json.dumps(command, sort_keys=True)
+                if key not in kept:
+                    kept[key] = Timed(command)
+                reply = kept[key].times(steps)
+        except Exception as error:  # a setting that PyTorch cannot do here is left out by the caller
+            reply = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+        print(json.dumps(reply), flush=True)
+
+
+if __name__ == "__main__":
+    main()

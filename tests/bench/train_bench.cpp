@@ -1,0 +1,206 @@
+// Milliseconds of a training step of the networks in tests/bench/models, and how much of the machine's
+// arithmetic it uses. With --losses, what the first steps compute from given weights and data instead:
+// compare_pytorch.py checks with it that both programs do the same.
+
+#include "tests/bench/bench_trainer.h"
+
+#include "engine/backend/cpu/kernels/simd.h"
+#include "engine/base/thread_pool.h"
+#include "engine/project/safetensors.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <iostream>
+
+using namespace gradloom;
+using bench::take;
+
+namespace {
+
+struct Options
+{
+    std::vector<std::string> models;
+    std::vector<int64_t> batches{32, 128};
+    int threads = 0;
+    int rounds = 5;
+    int steps = 30;
+    int warmUp = 10;
+    bool json = false;
+    bool losses = false;
+    std::string weights;
+    std::string data;
+};
+
+std::vector<std::string> allModels()
+{
+    std::vector<std::string> models;
+    const auto folder = std::filesystem::path(GRADLOOM_SOURCE_DIR) / "tests/bench/models";
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+        if (entry.path().extension() == ".json")
+            models.push_back(entry.path().string());
+    std::sort(models.begin(), models.end());
+    return models;
+}
+
+/// Some random batches in memory, used in turn.
+struct RandomData
+{
+    static constexpr size_t count = 4;
+    std::vector<Tensor> samples;
+    std::vector<Tensor> labels;
+
+    RandomData(const Shape& sample, int64_t batch, int32_t classes)
+    {
+        std::mt19937 random(1);
+        std::uniform_real_distribution<float> values(0.0F, 1.0F);
+        for (size_t i = 0; i < count; ++i) {
+            Tensor x(sample.prepended(batch));
+            for (float& v : x.floats())
+                v = values(random);
+            Tensor t(Shape{batch}, DType::I32);
+            for (int32_t& v : t.as<int32_t>())
+                v = static_cast<int32_t>(random() % static_cast<uint32_t>(classes));
+            samples.push_back(std::move(x));
+            labels.push_back(std::move(t));
+        }
+    }
+};
+
+std::span<const std::byte> bytesOf(const Tensor& tensor)
+{
+    return {tensor.data(), static_cast<size_t>(tensor.bytes())};
+}
+
+struct Measured
+{
+    std::string model;
+    int64_t batch = 0;
+    std::vector<double> rounds; ///< milliseconds of a step, the median of each round
+    double flops = 0;
+
+    double milliseconds() const { return bench::median(rounds); }
+    double samplesPerSecond() const { return 1e3 * static_cast<double>(batch) / milliseconds(); }
+    double gflops() const { return flops / milliseconds() * 1e-6; }
+};
+
+Measured measure(const std::string& path, int64_t batch, const Options& options)
+{
+    const project::Project project = take(project::loadProject(path));
+    bench::BenchTrainer trainer(project, batch, options.threads);
+    const RandomData data(trainer.sampleShape(), batch, 2);
+    Measured result{project.name, batch, {}, trainer.flops()};
+    size_t number = 0;
+    const auto step = [&] {
+        const size_t i = number++ % RandomData::count;
+        trainer.step(bytesOf(data.samples[i]), bytesOf(data.labels[i]));
+    };
+    for (int i = 0; i < options.warmUp; ++i)
+        step();
+    for (int round = 0; round < options.rounds; ++round) {
+        std::vector<double> times;
+        for (int i = 0; i < options.steps; ++i) {
+            const auto begin = std::chrono::steady_clock::now();
+            step();
+            const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
+            times.push_back(time.count());
+        }
+        result.rounds.push_back(bench::median(times));
+    }
+    return result;
+}
+
+void printTable(const std::vector<Measured>& all, int threads, double peak)
+{
+    std::printf("%s, %d threads, FMA peak %.0f GFLOP/s, median of %zu rounds\n\n", cpu::simdTarget().c_str(),
+        threads, peak, all.empty() ? 0 : all[0].rounds.size());
+    std::printf("| model | batch | ms/step | samples/s | GFLOP/s | share of peak |\n");
+    std::printf("|---|---|---|---|---|---|\n");
+    for (const Measured& m : all)
+        std::printf("| %s | %lld | %.3f | %.0f | %.1f | %.0f %% |\n", m.model.c_str(),
+            static_cast<long long>(m.batch), m.milliseconds(), m.samplesPerSecond(), m.gflops(),
+            100 * m.gflops() / peak);
+}
+
+void printJson(const std::vector<Measured>& all, int threads, double peak)
+{
+    nlohmann::json json{{"simd", cpu::simdTarget()}, {"threads", threads}, {"peak_gflops", peak},
+        {"results", nlohmann::json::array()}};
+    for (const Measured& m : all)
+        json["results"].push_back({{"model", m.model}, {"batch", m.batch}, {"ms_per_step", m.milliseconds()},
+            {"samples_per_second", m.samplesPerSecond()}, {"gflops", m.gflops()},
+            {"share_of_peak", m.gflops() / peak}, {"rounds_ms", m.rounds}});
+    std::cout << json.dump() << '\n';
+}
+
+/// The losses of training from given weights on given batches: "samples" (steps × batch × sample) and
+/// "labels" (steps × batch). Dropout is switched off, because what it drops is another program's random
+/// numbers.
+void printLosses(const Options& options)
+{
+    project::Project project = take(project::loadProject(options.models.at(0)));
+    for (graph::Node& node : project.graph.nodes)
+        if (node.type == "dropout")
+            node.params.set("rate", 0.0);
+    const auto data = take(project::loadSafetensors(options.data)).tensors;
+    const Tensor& samples = data.at("samples");
+    const Tensor& labels = data.at("labels");
+    bench::BenchTrainer trainer(project, labels.shape()[1], options.threads);
+    take(trainer.model().loadWeights(options.weights));
+    nlohmann::json losses = nlohmann::json::array();
+    const auto steps = static_cast<size_t>(labels.shape()[0]);
+    for (size_t i = 0; i < steps; ++i) {
+        const auto part = [&](const Tensor& all) {
+            const size_t bytes = static_cast<size_t>(all.bytes()) / steps;
+            return bytesOf(all).subspan(i * bytes, bytes);
+        };
+        losses.push_back(trainer.step(part(samples), part(labels)));
+    }
+    std::cout << losses.dump() << '\n';
+}
+
+void run(const Options& options)
+{
+    if (options.losses)
+        return printLosses(options);
+    const int threads = options.threads > 0 ? options.threads : ThreadPool::availableCores();
+    const double peak = cpu::measureFmaPeak() * threads;
+    std::vector<Measured> all;
+    for (const std::string& model : options.models)
+        for (const int64_t batch : options.batches)
+            all.push_back(measure(model, batch, options));
+    (options.json ? printJson : printTable)(all, threads, peak);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    Options options;
+    CLI::App app("Times training steps of the networks in tests/bench/models.");
+    app.add_option("--models", options.models, "Project files; all in tests/bench/models by default");
+    app.add_option("--batch", options.batches, "Batch sizes")->check(CLI::Range(1, 65536));
+    app.add_option("--threads", options.threads, "Threads; 0: all cores");
+    app.add_option("--rounds", options.rounds, "Rounds")->check(CLI::Range(1, 1000));
+    app.add_option("--steps", options.steps, "Steps in a round")->check(CLI::Range(1, 100000));
+    app.add_option("--warm-up", options.warmUp, "Steps before the first round");
+    app.add_flag("--json", options.json, "Print JSON instead of a table");
+    auto* losses =
+        app.add_flag("--losses", options.losses, "Print the losses of the first steps instead of times");
+    auto* weights =
+        app.add_option("--weights", options.weights, "Starting weights, .safetensors")->needs(losses);
+    auto* data =
+        app.add_option("--data", options.data, "Batches, .safetensors: samples and labels")->needs(losses);
+    losses->needs(weights)->needs(data);
+    CLI11_PARSE(app, argc, argv);
+    if (options.models.empty())
+        options.models = allModels();
+    try {
+        run(options);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "train_bench: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}
