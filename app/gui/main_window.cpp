@@ -15,6 +15,7 @@
 
 #include "engine/backend/backend.h"
 
+#include <QAbstractButton>
 #include <QActionGroup>
 #include <QCloseEvent>
 #include <QFileDialog>

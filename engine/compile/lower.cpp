@@ -1,6 +1,6 @@
 #include "engine/compile/lower.h"
 
-#include <algorithm>
+#include "engine/graph/ports.h"
 
 namespace gradloom::compile {
 
@@ -33,11 +33,9 @@ void lowerNode(Lowered& lowered, const graph::Graph& graph, const graph::Node& n
     context.params = info.params;
     context.outputTypes = info.outputs;
     context.labels = options.labels;
-    for (size_t port = 0; port < info.inputs.size(); ++port) {
-        const graph::Edge* edge = graph.edgeInto(node.id, static_cast<int>(port));
+    for (const graph::Edge* edge : graph::inputEdges(graph, node))
         context.inputs.push_back(
             edge ? lowered.nodes.at(edge->from)[static_cast<size_t>(edge->fromPort)] : ir::noValue);
-    }
     lowered.builder.setNode(node.id);
     lowered.nodes[node.id] = type.lower(context);
     lowered.builder.setNode({});
@@ -55,6 +53,16 @@ void nameOutputs(Lowered& lowered, const LowerOptions& options)
     lowered.random = program.find("random");
 }
 
+void lowerAll(
+    Lowered& lowered, const graph::Graph& graph, const graph::Analysis& analysis, const LowerOptions& options)
+{
+    for (size_t index : graph::topologicalOrder(graph)) {
+        const graph::Node& node = graph.nodes[index];
+        lowerNode(lowered, graph, node, analysis.nodes.at(node.id), options);
+    }
+    nameOutputs(lowered, options);
+}
+
 } // namespace
 
 Result<Lowered> lower(const graph::Graph& graph, const LowerOptions& options)
@@ -63,11 +71,12 @@ Result<Lowered> lower(const graph::Graph& graph, const LowerOptions& options)
     if (auto status = analysis.status(); !status)
         return status.error();
     Lowered lowered;
-    for (size_t index : graph::topologicalOrder(graph)) {
-        const graph::Node& node = graph.nodes[index];
-        lowerNode(lowered, graph, node, analysis.nodes.at(node.id), options);
+    try {
+        lowerAll(lowered, graph, analysis, options);
+    } catch (const std::overflow_error& error) {
+        return invalidArgument("With a batch of " + std::to_string(options.batch) + " the network is too large: " +
+            error.what() + " Use a smaller batch.");
     }
-    nameOutputs(lowered, options);
     return lowered;
 }
 

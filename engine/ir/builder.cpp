@@ -12,6 +12,8 @@ std::string Builder::setNode(std::string node)
 
 ValueId Builder::addValue(Value value)
 {
+    if (auto shape = Shape::checked(value.type.shape.toVector()); !shape)
+        throw std::overflow_error("a tensor in \"" + m_node + "\": " + shape.error().message);
     if (value.node.empty())
         value.node = m_node;
     m_program.values.push_back(std::move(value));

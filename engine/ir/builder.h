@@ -7,7 +7,8 @@
 namespace gradloom::ir {
 
 /// Writes a Program, one operation after the other. Shapes are checked by each operation's rule; a violation here is
-/// a mistake in a layer or an adjoint (the graph was validated before) and throws std::logic_error.
+/// a mistake in a layer or an adjoint (the graph was validated before) and throws std::logic_error; a tensor of more
+/// than Shape::maxElements throws std::overflow_error.
 class Builder
 {
 public:

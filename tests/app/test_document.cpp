@@ -1,4 +1,6 @@
 #include "app/gui/autosave.h"
+
+#include "source_dir.h"
 #include "app/gui/document.h"
 
 #include <QSignalSpy>

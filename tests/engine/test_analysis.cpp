@@ -1,4 +1,6 @@
 #include "engine/graph/analysis.h"
+
+#include "source_dir.h"
 #include "engine/graph/ports.h"
 #include "tests/engine/graph_test_util.h"
 #include "tests/engine/test_util.h"

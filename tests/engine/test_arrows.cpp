@@ -1,5 +1,7 @@
 #include "tests/engine/test_util.h"
 
+#include "source_dir.h"
+
 #include <gtest/gtest.h>
 
 #include <map>

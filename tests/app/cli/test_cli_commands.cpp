@@ -1,5 +1,7 @@
 #include "tests/app/cli/cli_program.h"
 
+#include "source_dir.h"
+
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -23,7 +25,8 @@ TEST_F(CliCommands, TrainWritesARunAndTellsAboutIt)
     EXPECT_EQ(result["epochs"].size(), 2u);
     EXPECT_NE(output.err.find("epoch 2/2"), std::string::npos);
     EXPECT_EQ(output.err.find('\r'), std::string::npos); // no terminal: no refreshed line
-    for (const char* file : {"run.json", "history.csv", "weights.safetensors", "best.safetensors", "state.safetensors"})
+    for (const char* file :
+        {"run.json", "history.csv", "weights.safetensors", "best.safetensors", "state.safetensors"})
         EXPECT_TRUE(std::filesystem::exists(folder / "run" / file)) << file;
     const Json record = Json::parse(test::readBytes(folder / "run/run.json"));
     EXPECT_EQ(record["seed"], 3);
@@ -32,8 +35,8 @@ TEST_F(CliCommands, TrainWritesARunAndTellsAboutIt)
 
 TEST_F(CliCommands, OptionsReplaceWhatTheProjectSays)
 {
-    const Output output = run({"train", project(), "--out", at("run"), "--json", "--quiet", "--epochs", "3", "--batch", "90",
-        "--seed", "11", "--max-steps", "5"});
+    const Output output = run({"train", project(), "--out", at("run"), "--json", "--quiet", "--epochs", "3",
+        "--batch", "90", "--seed", "11", "--max-steps", "5"});
     ASSERT_EQ(output.code, 0) << output.err;
     EXPECT_EQ(output.err, "");
     EXPECT_EQ(output.json()["steps"], 5);
@@ -56,7 +59,9 @@ TEST_F(CliCommands, ResumeGivesTheSameWeights)
 {
     trained();
     const std::string weights = test::readBytes(folder / "run/weights.safetensors");
-    ASSERT_EQ(run({"train", project(), "--out", at("part"), "--quiet", "--max-steps", "4", "--threads", "2"}).code, 0);
+    ASSERT_EQ(
+        run({"train", project(), "--out", at("part"), "--quiet", "--max-steps", "4", "--threads", "2"}).code,
+        0);
     const Output output = run({"train", project(), "--resume", at("part"), "--quiet", "--threads", "2"});
     ASSERT_EQ(output.code, 0) << output.err;
     EXPECT_EQ(test::readBytes(folder / "part/weights.safetensors"), weights);
@@ -125,14 +130,15 @@ TEST_F(CliCommands, EvaluateCountsEverySampleOnce)
     for (const char* split : {"validation", "train"})
         EXPECT_EQ(run({"evaluate", project(), "--weights", weights, "--split", split}).code, 0) << split;
     ASSERT_EQ(run({"evaluate", project(), "--weights", weights, "--out", at("judged")}).code, 0);
-    EXPECT_EQ(Json::parse(test::readBytes(folder / "judged/evaluation.json"))["accuracy"], result["accuracy"]);
+    EXPECT_EQ(
+        Json::parse(test::readBytes(folder / "judged/evaluation.json"))["accuracy"], result["accuracy"]);
 }
 
 TEST_F(CliCommands, ExplainWritesOverlayAndMap)
 {
     const std::string weights = trained();
-    const Output output = run({"explain", project(), "--weights", weights, "--method", "gradcam", "--index", "3", "--class",
-        "2", "--layer", "conv", "-o", at("heat.png"), "--raw", at("map.npy"), "--json"});
+    const Output output = run({"explain", project(), "--weights", weights, "--method", "gradcam", "--index",
+        "3", "--class", "2", "--layer", "conv", "-o", at("heat.png"), "--raw", at("map.npy"), "--json"});
     ASSERT_EQ(output.code, 0) << output.err;
     const Json result = output.json();
     EXPECT_EQ(result["class"], 2);
@@ -154,7 +160,8 @@ TEST_F(CliCommands, ExplainWritesOverlayAndMap)
     const Output byName = run({"explain", project(), "--weights", weights, "--class", "Star", "--json"});
     ASSERT_EQ(byName.code, 0) << byName.err;
     EXPECT_EQ(byName.json()["class_name"], "Star");
-    const Output own = run({"explain", project(), "--weights", weights, "--image", at("heat.png"), "--out", at("why")});
+    const Output own =
+        run({"explain", project(), "--weights", weights, "--image", at("heat.png"), "--out", at("why")});
     EXPECT_EQ(own.code, 0) << own.err;
     EXPECT_TRUE(std::filesystem::exists(folder / "why/explain.png"));
 }
@@ -163,7 +170,8 @@ TEST_F(CliCommands, PredictGivesProbabilities)
 {
     const std::string weights = trained();
     ASSERT_EQ(run({"explain", project(), "--weights", weights, "-o", at("any.png")}).code, 0);
-    const Output output = run({"predict", project(), "--weights", weights, at("any.png"), at("any.png"), "--json"});
+    const Output output =
+        run({"predict", project(), "--weights", weights, at("any.png"), at("any.png"), "--json"});
     ASSERT_EQ(output.code, 0) << output.err;
     const Json result = output.json();
     ASSERT_EQ(result.size(), 2u);
@@ -189,7 +197,8 @@ TEST_F(CliCommands, InfoCountsParameters)
     EXPECT_EQ(result["layers"][1]["outputs"][0], Json({14, 14, 4}));
     const Output text = run({"info", project()});
     EXPECT_NE(text.out.find("14×14×4"), std::string::npos) << text.out;
-    const Json classic = run({"info", GRADLOOM_SOURCE_DIR "/projects/fashion_cnn.gradloom.json", "--json"}).json();
+    const Json classic =
+        run({"info", GRADLOOM_SOURCE_DIR "/projects/fashion_cnn.gradloom.json", "--json"}).json();
     EXPECT_EQ(classic["parameters"], 93322);
 }
 
@@ -202,7 +211,8 @@ TEST_F(CliCommands, LayersListsTheRegistry)
         for (const char* key : {"id", "title", "category", "help", "formula"})
             EXPECT_FALSE(layer[key].get<std::string>().empty()) << layer["id"] << key;
         for (const Json& parameter : layer["parameters"])
-            EXPECT_TRUE(parameter.contains("key") && parameter.contains("kind") && parameter.contains("default"));
+            EXPECT_TRUE(
+                parameter.contains("key") && parameter.contains("kind") && parameter.contains("default"));
         conv = conv || layer["id"] == "conv2d";
     }
     EXPECT_TRUE(conv);
@@ -225,8 +235,8 @@ TEST_F(CliCommands, ReportIsOnePage)
 {
     trained({"--report"});
     const std::string page = test::readBytes(folder / "run/report.html");
-    for (const char* part : {"<!DOCTYPE html>", "<svg", "Confusion matrix", "data:image/png;base64,", "Test accuracy",
-             "A test &lt;project&gt; &amp; more.", "</html>"})
+    for (const char* part : {"<!DOCTYPE html>", "<svg", "Confusion matrix", "data:image/png;base64,",
+             "Test accuracy", "A test &lt;project&gt; &amp; more.", "</html>"})
         EXPECT_NE(page.find(part), std::string::npos) << part;
     EXPECT_EQ(page.find("<script"), std::string::npos);
     EXPECT_EQ(page.find("http"), std::string::npos); // nothing from elsewhere
