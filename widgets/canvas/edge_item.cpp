@@ -13,7 +13,7 @@ namespace {
 
 QFont labelFont()
 {
-    QFont font = theme().monospace(11, QFont::DemiBold);
+    QFont font = theme().monospace(11, QFont::Bold);
     font.setHintingPreference(QFont::PreferNoHinting);
     return font;
 }

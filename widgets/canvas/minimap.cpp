@@ -22,8 +22,8 @@ QTransform Minimap::toMap() const
 {
     const QRectF seen = m_view.visibleSceneRect();
     const QRectF nodes = m_view.canvasScene().nodesRect();
-    // What is seen counts only as far as it is near the drawing, or one far pan would shrink everything to a dot.
-    const QRectF all = nodes.isEmpty() ? seen : nodes | seen.intersected(nodes.adjusted(-600, -400, 600, 400));
+    // The drawing fills the map wherever one looks; what is seen is cut off at the map's edge.
+    const QRectF all = nodes.isEmpty() ? seen : nodes.adjusted(-30, -30, 30, 30);
     const QRectF area = QRectF(rect()).adjusted(9, 9, -9, -9);
     const double scale = std::min(area.width() / all.width(), area.height() / all.height());
     QTransform map;
@@ -49,7 +49,7 @@ void Minimap::paintEvent(QPaintEvent*)
     for (const auto* node : m_view.canvasScene().nodes()) {
         painter.setBrush(colours.category(node->look().category));
         QRectF box = map.mapRect(node->cardRect().translated(node->pos()));
-        box.setHeight(std::min(box.height(), box.width() * 0.6));
+        box.setHeight(std::min(std::max(box.height(), 6.0), box.width() * 0.6));
         painter.drawRoundedRect(box, 1.5, 1.5);
     }
     const QRectF seen = map.mapRect(m_view.visibleSceneRect()).intersected(QRectF(rect()).adjusted(4, 4, -4, -4));

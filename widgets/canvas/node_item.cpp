@@ -214,10 +214,10 @@ void NodeItem::paintCard(QPainter* painter) const
     const Theme& colours = theme();
     painter->setPen(Qt::NoPen);
     QColor shadow = colours.color(Role::Shadow);
-    shadow.setAlphaF(shadow.alphaF() / 5);
+    shadow.setAlphaF(shadow.alphaF() / 6);
     painter->setBrush(shadow);
-    for (double grow : {5.0, 3.5, 2.0, 1.0})
-        painter->drawRoundedRect(cardRect().adjusted(-grow, -grow + 3, grow, grow + 3), radius + grow, radius + grow);
+    for (double grow : {7.0, 5.0, 3.5, 2.0, 0.5})
+        painter->drawRoundedRect(cardRect().adjusted(-grow, -grow + 4, grow, grow + 4), radius + grow, radius + grow);
 
     QColor border = colours.color(Role::Border);
     double width = 1;

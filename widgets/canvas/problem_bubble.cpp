@@ -8,6 +8,8 @@
 #include <QStyle>
 #include <QVBoxLayout>
 
+#include <algorithm>
+
 namespace gradloom::widgets {
 
 ProblemBubble::ProblemBubble(QWidget* parent) : QFrame(parent), m_text(new QLabel), m_actions(new QHBoxLayout)
@@ -18,7 +20,6 @@ ProblemBubble::ProblemBubble(QWidget* parent) : QFrame(parent), m_text(new QLabe
     setAutoFillBackground(false);
     m_text->setWordWrap(true);
     m_text->setTextFormat(Qt::RichText);
-    m_text->setFixedWidth(360);
     m_actions->setSpacing(7);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(13, 10, 13, 10);
@@ -39,29 +40,49 @@ void ProblemBubble::setProblem(const graph::Problem& problem)
     style()->unpolish(this);
     style()->polish(this);
 
+    // A wrapped label tells its height only for a width, and the layout asks too late for a frame that is placed now.
+    const int width = std::min(360, m_text->fontMetrics().horizontalAdvance(message) + 34);
+    m_text->setFixedSize(width, m_text->heightForWidth(width));
+    rebuildActions();
+    layout()->activate();
+    adjustSize();
+}
+
+void ProblemBubble::rebuildActions()
+{
+    QStringList titles;
+    for (const auto& proposal : m_problem.proposals)
+        titles << QString::fromStdString(proposal.title);
+    if (m_actions->count() > 0 && titles == m_titles)
+        return; // a button under the pointer stays the same button
+    m_titles = titles;
     while (QLayoutItem* item = m_actions->takeAt(0)) {
         if (QWidget* old = item->widget()) {
             old->hide();
+            old->setObjectName({});
             old->deleteLater(); // it may be the button whose click brought us here
         }
         delete item;
     }
-    for (const auto& proposal : problem.proposals) {
-        auto* button = new QPushButton(QString::fromStdString(proposal.title));
+    for (int i = 0; i < titles.size(); ++i) {
+        auto* button = new QPushButton(titles[i]);
         button->setObjectName("repair");
         button->setProperty("look", "link");
         button->setCursor(Qt::PointingHandCursor);
-        connect(button, &QPushButton::clicked, this, [this, edit = proposal.edit] { Q_EMIT repairChosen(edit); });
+        connect(button, &QPushButton::clicked, this, [this, i] {
+            if (static_cast<size_t>(i) < m_problem.proposals.size())
+                Q_EMIT repairChosen(graph::GraphEdit(m_problem.proposals[static_cast<size_t>(i)].edit));
+        });
         m_actions->addWidget(button);
         m_actions->addWidget(new QLabel(QStringLiteral("·")));
     }
     auto* dismiss = new QPushButton(tr("Dismiss"));
+    dismiss->setObjectName("dismiss");
     dismiss->setProperty("look", "dimlink");
     dismiss->setCursor(Qt::PointingHandCursor);
     connect(dismiss, &QPushButton::clicked, this, &ProblemBubble::dismissed);
     m_actions->addWidget(dismiss);
     m_actions->addStretch(1);
-    adjustSize();
 }
 
 } // namespace gradloom::widgets

@@ -23,7 +23,10 @@ Q_SIGNALS:
     void dismissed();
 
 private:
+    void rebuildActions();
+
     graph::Problem m_problem;
+    QStringList m_titles;
     QLabel* m_text;
     QHBoxLayout* m_actions;
 };

@@ -32,8 +32,16 @@ void ValueField::setValue(const ParamValue& value)
     const auto typed = parseParam(m_spec, text());
     if (hasFocus() && typed && *typed == value)
         return;
-    setText(paramText(value));
+    showValue();
+}
+
+void ValueField::showValue()
+{
+    setText(paramText(m_value));
     setProblem({});
+    // A long path is read from its beginning while nobody works in it.
+    if (m_spec.kind == ParamKind::Text && !hasFocus())
+        setCursorPosition(0);
 }
 
 void ValueField::readText()
@@ -52,15 +60,15 @@ void ValueField::stepBy(int direction, bool coarse)
     if (next == m_value)
         return;
     m_value = next;
-    setText(paramText(next));
-    setProblem({});
+    showValue();
     Q_EMIT valueEdited(m_value);
 }
 
 void ValueField::setProblem(const QString& problem)
 {
     const bool invalid = !problem.isEmpty();
-    setToolTip(invalid ? problem : m_help);
+    const bool cut = m_spec.kind == ParamKind::Text && fontMetrics().horizontalAdvance(text()) > width() - 20;
+    setToolTip(invalid ? problem : cut ? text() + QLatin1Char('\n') + m_help : m_help);
     if (property("invalid").toBool() == invalid)
         return;
     setProperty("invalid", invalid);
@@ -75,8 +83,7 @@ void ValueField::keyPressEvent(QKeyEvent* event)
         return;
     }
     if (event->key() == Qt::Key_Escape) {
-        setText(paramText(m_value));
-        setProblem({});
+        showValue();
         return;
     }
     QLineEdit::keyPressEvent(event);
@@ -102,8 +109,7 @@ void ValueField::focusInEvent(QFocusEvent* event)
 void ValueField::focusOutEvent(QFocusEvent* event)
 {
     QLineEdit::focusOutEvent(event);
-    setText(paramText(m_value));
-    setProblem({});
+    showValue();
 }
 
 ChoiceField::ChoiceField(QWidget* parent) : QComboBox(parent)

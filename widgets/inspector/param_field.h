@@ -28,6 +28,7 @@ protected:
     void focusOutEvent(QFocusEvent* event) override;
 
 private:
+    void showValue();
     void readText();
     void stepBy(int direction, bool coarse);
     void setProblem(const QString& problem);

@@ -91,7 +91,7 @@ void ParamForm::setSpecs(const std::vector<ParamSpec>& specs)
         field->setObjectName(QString::fromStdString(spec.key));
         m_rows.push_back({spec, field});
         rows->addWidget(formRow(QString::fromStdString(spec.title), field, help));
-        show(m_rows.back(), spec.defaultValue);
+        showValue(m_rows.back(), spec.defaultValue);
     }
     m_layout->addWidget(m_content);
 }
@@ -118,7 +118,7 @@ QWidget* ParamForm::makeField(const ParamSpec& spec)
     return field;
 }
 
-void ParamForm::show(const Row& row, const ParamValue& value)
+void ParamForm::showValue(const Row& row, const ParamValue& value)
 {
     if (auto* field = qobject_cast<SwitchField*>(row.field))
         field->setChecked(std::holds_alternative<bool>(value) && std::get<bool>(value));
@@ -133,7 +133,7 @@ void ParamForm::setValues(const Params& values)
     for (const auto& row : m_rows) {
         const ParamValue* value = values.find(row.spec.key);
         const auto checked = value ? checkParam(row.spec, *value, row.spec.title) : Result<ParamValue>(row.spec.defaultValue);
-        show(row, checked ? *checked : row.spec.defaultValue);
+        showValue(row, checked ? *checked : row.spec.defaultValue);
     }
 }
 

@@ -37,7 +37,7 @@ private:
         QWidget* field = nullptr;
     };
     QWidget* makeField(const ParamSpec& spec);
-    void show(const Row& row, const ParamValue& value);
+    void showValue(const Row& row, const ParamValue& value);
 
     std::vector<Row> m_rows;
     QVBoxLayout* m_layout;

@@ -57,6 +57,9 @@ double steppedReal(const ParamSpec& spec, double value, int direction)
 
 QString paramText(const ParamValue& value)
 {
+    // Six digits say what a person needs to know of 1/12; the value itself is not rounded.
+    if (const auto* real = std::get_if<double>(&value))
+        return QString::number(*real, 'g', 6);
     return QString::fromStdString(formatParam(value));
 }
 

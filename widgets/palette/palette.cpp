@@ -18,6 +18,7 @@ Palette::Palette(QWidget* parent) : QFrame(parent), m_search(new QLineEdit), m_l
     auto* heading = new QLabel(tr("LAYERS"));
     heading->setProperty("look", "section");
     heading->setContentsMargins(12, 0, 0, 0);
+    m_search->setProperty("look", "search");
     m_search->setPlaceholderText(tr("Search layers"));
     m_search->setToolTip(tr("Press Tab on the canvas to search there"));
     m_search->setAccessibleName(tr("Search layers"));

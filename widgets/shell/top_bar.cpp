@@ -96,6 +96,8 @@ void TopBar::setUndoActions(QAction* undo, QAction* redo)
     m_redo->setDefaultAction(redo);
     for (auto* button : {m_undo, m_redo})
         button->setToolButtonStyle(Qt::ToolButtonIconOnly);
+    m_undo->setObjectName("undo");
+    m_redo->setObjectName("redo");
     m_undo->setAccessibleName(tr("Undo"));
     m_redo->setAccessibleName(tr("Redo"));
     refreshColours();

@@ -89,6 +89,7 @@ QFrame[look="segments"] QToolButton:hover { color: @text; }
 QFrame[look="segments"] QToolButton:focus { color: @text; background: @hover; }
 QFrame[look="segments"] QToolButton:checked { background: @accent; color: @accentText; }
 
+QScrollArea, QAbstractScrollArea { background: transparent; border: none; }
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox { background: @raised; border: 1px solid @border;
     border-radius: 7px; padding: 0 9px; min-height: 28px; selection-background-color: @accent;
     selection-color: @accentText; }
@@ -101,6 +102,8 @@ QLineEdit[look="title"] { background: transparent; border: 1px solid transparent
 QLineEdit[look="title"]:hover { border-color: @border; }
 QLineEdit[look="title"]:focus { border-color: @accent; background: @raised; color: @text; }
 QLineEdit[look="title"][invalid="true"] { border-color: @error; color: @error; }
+QLineEdit[look="search"] { padding: 0 3px; }
+QLineEdit > QToolButton { background: transparent; border: none; padding: 0; min-height: 0; }
 QComboBox { background: @raised; border: 1px solid @border; border-radius: 6px; padding: 0 9px; min-height: 26px;
     max-height: 26px; font-weight: 600; }
 QComboBox:hover { background: @hover; }
@@ -126,10 +129,9 @@ QMenu::separator { height: 1px; background: @border; margin: 5px 8px; }
 QMenu::icon { padding-left: 8px; }
 QToolTip { background: @raised; color: @text; border: 1px solid @border; padding: 5px 7px; }
 
-QScrollArea, QAbstractScrollArea { background: transparent; border: none; }
-QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
-QScrollBar:horizontal { background: transparent; height: 10px; margin: 0; }
-QScrollBar::handle { background: @border; border-radius: 3px; margin: 2px; min-height: 28px; min-width: 28px; }
+QScrollBar:vertical { background: transparent; width: 8px; margin: 0; }
+QScrollBar:horizontal { background: transparent; height: 8px; margin: 0; }
+QScrollBar::handle { background: @border; border-radius: 2px; margin: 2px; min-height: 28px; min-width: 28px; }
 QScrollBar::handle:hover { background: @line; }
 QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: none;
     border: none; width: 0; height: 0; }
