@@ -14,8 +14,8 @@ struct Command
 {
     std::string id;   ///< "train"
     std::string help; ///< one line
-    /// Declares the command's options and returns what it does once they are read. An Error becomes one line on stderr
-    /// and exit code 1.
+    /// Declares the command's options and returns what it does once they are read. An Error becomes one line
+    /// on stderr and exit code 1.
     std::function<std::function<Status()>(CLI::App& app)> declare;
 };
 

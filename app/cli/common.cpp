@@ -29,7 +29,8 @@ void addCommonOptions(CLI::App& app, CommonOptions& options)
     app.add_option("--threads", options.threads, "Threads of the CPU; 0: all cores")
         ->type_name("NUMBER")
         ->check(CLI::Range(0, 1024));
-    app.add_option("--data-dir", options.dataDir, "Replaces the project's data: a folder with an IDX set")->type_name("DIR");
+    app.add_option("--data-dir", options.dataDir, "Replaces the project's data: a folder with an IDX set")
+        ->type_name("DIR");
     addOutputOptions(app, options);
 }
 
@@ -46,7 +47,8 @@ std::filesystem::path projectFolder(const CommonOptions& options)
     return std::filesystem::path(options.project).parent_path();
 }
 
-Result<std::shared_ptr<const train::RunData>> loadData(const CommonOptions& options, const project::Project& project)
+Result<std::shared_ptr<const train::RunData>> loadData(
+    const CommonOptions& options, const project::Project& project)
 {
     if (Status status = graph::analyse(project.graph).status(); !status)
         return status.error();
@@ -81,7 +83,8 @@ Result<TrainedModel> loadModel(
         return model.error();
     if (Status status = (*model)->setWeights(file->tensors); !status) {
         Error error = status.error();
-        error.message = weights.string() + " does not fit the drawing of " + options.project + ": " + error.message;
+        error.message =
+            weights.string() + " does not fit the drawing of " + options.project + ": " + error.message;
         return error;
     }
     return TrainedModel{std::move(*model), train::Preparation::fromMetadata(file->metadata)};
@@ -97,7 +100,8 @@ Status emit(const CommonOptions& options, const std::string& name, const Json& j
     if (!options.out.empty()) {
         if (Status status = makeFolder(options.out); !status)
             return status;
-        Status status = writeFileAtomically(std::filesystem::path(options.out) / (name + ".json"), dump(json));
+        Status status =
+            writeFileAtomically(std::filesystem::path(options.out) / (name + ".json"), dump(json));
         if (!status)
             return status;
     }
@@ -134,7 +138,7 @@ Result<int> findClass(const std::string& text, const std::vector<std::string>& n
     std::string known;
     for (int64_t i = 0; i < classes; ++i)
         known += (i ? ", " : "") + std::to_string(i) +
-            (static_cast<size_t>(i) < names.size() ? " (" + className(names, i) + ")" : std::string());
+                 (static_cast<size_t>(i) < names.size() ? " (" + className(names, i) + ")" : std::string());
     return invalidArgument("There is no class \"" + text + "\"; the network knows " + known + ".");
 }
 

@@ -36,7 +36,8 @@ void addOutputOptions(CLI::App& app, CommonOptions& options);
 Result<project::Project> loadProject(const CommonOptions& options);
 std::filesystem::path projectFolder(const CommonOptions& options);
 /// The project's data; the drawing is checked first.
-Result<std::shared_ptr<const train::RunData>> loadData(const CommonOptions& options, const project::Project& project);
+Result<std::shared_ptr<const train::RunData>> loadData(
+    const CommonOptions& options, const project::Project& project);
 Result<std::shared_ptr<backend::Backend>> openDevice(const CommonOptions& options);
 
 /// A trained network, ready for new samples.

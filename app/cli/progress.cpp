@@ -54,8 +54,8 @@ void TrainProgress::finish()
 void TrainProgress::showEpoch(const train::EpochMetrics& epoch)
 {
     finish();
-    std::string line = "epoch " + std::to_string(epoch.epoch + 1) + "/" + std::to_string(m_epochs) + "  loss " +
-        decimals(epoch.trainLoss, 4);
+    std::string line = "epoch " + std::to_string(epoch.epoch + 1) + "/" + std::to_string(m_epochs) +
+                       "  loss " + decimals(epoch.trainLoss, 4);
     if (!std::isnan(epoch.trainAccuracy))
         line += "  accuracy " + percent(epoch.trainAccuracy);
     if (!std::isnan(epoch.validationLoss))
@@ -70,13 +70,13 @@ void TrainProgress::showLine(const train::TrainSession& session)
 {
     const int64_t perEpoch = session.stepsPerEpoch();
     const double rate = session.samplesPerSecond();
-    const double left = rate > 0
-        ? static_cast<double>(session.totalSteps() - m_last.step) * static_cast<double>(m_batch) / rate
-        : 0.0;
+    const double left = rate > 0 ? static_cast<double>(session.totalSteps() - m_last.step) *
+                                       static_cast<double>(m_batch) / rate
+                                 : 0.0;
     const auto count = static_cast<double>(m_count);
-    std::string line = "epoch " + std::to_string(m_last.epoch + 1) + "/" + std::to_string(m_epochs) + "  batch " +
-        std::to_string((m_last.step - 1) % perEpoch + 1) + "/" + std::to_string(perEpoch) + "  loss " +
-        decimals(m_loss / count, 4);
+    std::string line = "epoch " + std::to_string(m_last.epoch + 1) + "/" + std::to_string(m_epochs) +
+                       "  batch " + std::to_string((m_last.step - 1) % perEpoch + 1) + "/" +
+                       std::to_string(perEpoch) + "  loss " + decimals(m_loss / count, 4);
     if (!std::isnan(m_accuracy))
         line += "  accuracy " + percent(m_accuracy / count);
     line += "  " + grouped(std::llround(rate)) + " samples/s  time left " + clock(left);

@@ -4,12 +4,14 @@
 
 namespace gradloom::cli {
 
-/// Shows on stderr how a training goes: one line that is refreshed where stderr is a terminal, and one line an epoch.
+/// Shows on stderr how a training goes: one line that is refreshed where stderr is a terminal, and one line
+/// an epoch.
 class TrainProgress
 {
 public:
     TrainProgress(int64_t epochs, int64_t batch, bool quiet);
-    /// Takes what came since the last call and shows it. To be called some times a second, and once at the end.
+    /// Takes what came since the last call and shows it. To be called some times a second, and once at the
+    /// end.
     void update(train::TrainSession& session);
     /// Clears the refreshed line.
     void finish();

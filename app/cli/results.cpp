@@ -10,37 +10,40 @@ Json evaluationJson(const train::Evaluation& evaluation, const std::vector<std::
     for (size_t i = 0; i < evaluation.perClass.size(); ++i) {
         const auto& score = evaluation.perClass[i];
         classes.push_back({{"class", i}, {"name", className(classNames, static_cast<int64_t>(i))},
-            {"precision", score.precision}, {"recall", score.recall}, {"f1", score.f1}, {"support", score.support}});
+            {"precision", score.precision}, {"recall", score.recall}, {"f1", score.f1},
+            {"support", score.support}});
     }
     return Json{{"accuracy", number(evaluation.accuracy)}, {"loss", number(evaluation.loss)},
         {"samples", evaluation.samples},
-        {"macro", {{"precision", number(evaluation.macroPrecision)}, {"recall", number(evaluation.macroRecall)},
-                      {"f1", number(evaluation.macroF1)}}},
+        {"macro", {{"precision", number(evaluation.macroPrecision)},
+                      {"recall", number(evaluation.macroRecall)}, {"f1", number(evaluation.macroF1)}}},
         {"per_class", classes}, {"confusion", evaluation.confusion}, {"seconds", evaluation.seconds}};
 }
 
 std::string evaluationText(const train::Evaluation& evaluation, const std::vector<std::string>& classNames)
 {
-    std::string text = "samples   " + grouped(evaluation.samples) + "\nloss      " + decimals(evaluation.loss, 4) + "\n";
+    std::string text =
+        "samples   " + grouped(evaluation.samples) + "\nloss      " + decimals(evaluation.loss, 4) + "\n";
     if (evaluation.perClass.empty())
         return text;
     text += "accuracy  " + percent(evaluation.accuracy, 2) + "\n\n";
     TextTable table({"class", ">precision", ">recall", ">f1", ">support"});
     for (size_t i = 0; i < evaluation.perClass.size(); ++i) {
         const auto& score = evaluation.perClass[i];
-        table.add({className(classNames, static_cast<int64_t>(i)), percent(score.precision), percent(score.recall),
-            percent(score.f1), grouped(score.support)});
+        table.add({className(classNames, static_cast<int64_t>(i)), percent(score.precision),
+            percent(score.recall), percent(score.f1), grouped(score.support)});
     }
     table.rule();
-    table.add({"mean", percent(evaluation.macroPrecision), percent(evaluation.macroRecall), percent(evaluation.macroF1),
-        grouped(evaluation.samples)});
+    table.add({"mean", percent(evaluation.macroPrecision), percent(evaluation.macroRecall),
+        percent(evaluation.macroF1), grouped(evaluation.samples)});
     text += table.toString() + "\nconfusion (rows: what it is; columns: what the network says)\n";
     std::vector<std::string> headings{""};
     for (size_t i = 0; i < evaluation.confusion.size(); ++i)
         headings.push_back(">" + std::to_string(i));
     TextTable confusion(headings);
     for (size_t i = 0; i < evaluation.confusion.size(); ++i) {
-        std::vector<std::string> row{std::to_string(i) + " " + className(classNames, static_cast<int64_t>(i))};
+        std::vector<std::string> row{
+            std::to_string(i) + " " + className(classNames, static_cast<int64_t>(i))};
         for (const int64_t count : evaluation.confusion[i])
             row.push_back(std::to_string(count));
         confusion.add(std::move(row));
@@ -63,8 +66,8 @@ Json paramJson(const ParamSpec& spec)
     static constexpr const char* kinds[] = {"integer", "real", "switch", "choice", "pair", "shape", "text"};
     Json json{{"key", spec.key}, {"title", spec.title}, {"kind", kinds[static_cast<size_t>(spec.kind)]},
         {"default", valueJson(spec.defaultValue)}};
-    const bool ranged = spec.kind == ParamKind::Integer || spec.kind == ParamKind::Real || spec.kind == ParamKind::Pair ||
-        spec.kind == ParamKind::Shape;
+    const bool ranged = spec.kind == ParamKind::Integer || spec.kind == ParamKind::Real ||
+                        spec.kind == ParamKind::Pair || spec.kind == ParamKind::Shape;
     if (ranged) {
         json["minimum"] = number(spec.minimum);
         json["maximum"] = number(spec.maximum);

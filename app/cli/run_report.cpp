@@ -28,10 +28,12 @@ using Points = std::vector<std::pair<double, double>>;
 double numberIn(const Json& object, const char* key)
 {
     const auto it = object.find(key);
-    return it != object.end() && it->is_number() ? it->get<double>() : std::numeric_limits<double>::quiet_NaN();
+    return it != object.end() && it->is_number() ? it->get<double>()
+                                                 : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// Loss and accuracy of every step against the epoch, from history.csv; lines that are no numbers are left out.
+/// Loss and accuracy of every step against the epoch, from history.csv; lines that are no numbers are left
+/// out.
 struct History
 {
     Points loss;
@@ -62,7 +64,8 @@ History readHistory(const std::filesystem::path& file, double stepsPerEpoch)
     return history;
 }
 
-exports::Chart chartOf(const char* title, const Points& steps, const Json& epochs, const char* train, const char* validation)
+exports::Chart chartOf(
+    const char* title, const Points& steps, const Json& epochs, const char* train, const char* validation)
 {
     exports::Chart chart{title, "epoch", {}, false};
     const auto series = [&](const char* name, const char* key) {
@@ -70,8 +73,8 @@ exports::Chart chartOf(const char* title, const Points& steps, const Json& epoch
         for (const Json& epoch : epochs)
             if (epoch.is_object())
                 result.points.emplace_back(numberIn(epoch, "epoch") + 1, numberIn(epoch, key));
-        const bool any = std::any_of(
-            result.points.begin(), result.points.end(), [](const auto& point) { return std::isfinite(point.second); });
+        const bool any = std::any_of(result.points.begin(), result.points.end(),
+            [](const auto& point) { return std::isfinite(point.second); });
         if (any)
             chart.series.push_back(std::move(result));
     };
@@ -104,24 +107,28 @@ void addRun(exports::Report& report, const std::filesystem::path& folder)
         report.facts.emplace_back("Device", run["device"].value("name", ""));
     report.facts.emplace_back("Steps", grouped(static_cast<int64_t>(std::max(0.0, numberIn(run, "step")))));
     report.facts.emplace_back("Training time", clock(numberIn(run, "seconds")) + " min");
-    report.facts.emplace_back("Samples per second", grouped(std::llround(std::max(0.0, numberIn(run, "samples_per_second")))));
+    report.facts.emplace_back(
+        "Samples per second", grouped(std::llround(std::max(0.0, numberIn(run, "samples_per_second")))));
 }
 
-void addEvaluation(exports::Report& report, const train::Evaluation& evaluation, const std::vector<std::string>& names)
+void addEvaluation(
+    exports::Report& report, const train::Evaluation& evaluation, const std::vector<std::string>& names)
 {
+    // First what everybody looks for.
+    report.facts.insert(report.facts.begin(), {"Test loss", decimals(evaluation.loss, 4)});
     if (std::isfinite(evaluation.accuracy))
         report.facts.insert(report.facts.begin(), {"Test accuracy", percent(evaluation.accuracy, 2)});
-    report.facts.emplace_back("Test loss", decimals(evaluation.loss, 4));
     report.confusion = evaluation.confusion;
     for (size_t i = 0; i < evaluation.perClass.size(); ++i) {
         const auto& score = evaluation.perClass[i];
-        report.classes.push_back(
-            {className(names, static_cast<int64_t>(i)), score.precision, score.recall, score.f1, score.support});
+        report.classes.push_back({className(names, static_cast<int64_t>(i)), score.precision, score.recall,
+            score.f1, score.support});
     }
 }
 
 /// One picture of each class and some that the network gets wrong, with Grad-CAM for what it says.
-Status addPictures(exports::Report& report, train::Model& model, const train::RunData& data, const data::Preprocess& preprocess)
+Status addPictures(exports::Report& report, train::Model& model, const train::RunData& data,
+    const data::Preprocess& preprocess)
 {
     const data::Dataset& test = *data.loaded.test;
     if (test.sampleShape().rank() != 3 || explain::convolutionalNodes(model.graph(), model.labels()).empty())
@@ -148,16 +155,18 @@ Status addPictures(exports::Report& report, train::Model& model, const train::Ru
         if (right ? !fresh : wrong >= maxWrong)
             continue;
         const int64_t scale = std::max<int64_t>(1, 168 / test.sampleShape()[0]);
-        auto png = data::encodePng(explain::overlay(test.sample(i), answer->heat, data.loaded.valueMaximum, {0.6f, scale}));
+        auto png = data::encodePng(
+            explain::overlay(test.sample(i), answer->heat, data.loaded.valueMaximum, {0.6f, scale}));
         if (!png)
             return png.error();
         const auto probabilities = answer->probabilities.floats();
         const float first = probabilities[0];
-        const float share = probabilities.size() > 1 ? probabilities[static_cast<size_t>(answer->classIndex)]
-            : answer->classIndex == 1                ? first
-                                                     : 1 - first;
+        const float share = probabilities.size() > 1  ? probabilities[static_cast<size_t>(answer->classIndex)]
+                            : answer->classIndex == 1 ? first
+                                                      : 1 - first;
         const auto& names = data.loaded.classNames;
-        exports::ReportPicture picture{std::move(*png), className(names, answer->classIndex) + " " + percent(share, 0),
+        exports::ReportPicture picture{std::move(*png),
+            className(names, answer->classIndex) + " " + percent(share, 0),
             right ? "right, test picture " + std::to_string(i)
                   : "is " + className(names, label) + ", test picture " + std::to_string(i),
             right};
@@ -182,7 +191,8 @@ Status writeReport(const CommonOptions& options, const project::Project& project
     auto model = loadModel(options, project, sources.weights);
     if (!model)
         return model.error();
-    const data::Preprocess& preprocess = model->preparation ? model->preparation->preprocess : data.preprocess;
+    const data::Preprocess& preprocess =
+        model->preparation ? model->preparation->preprocess : data.preprocess;
     auto evaluation = train::evaluate(*model->model, data.split.test, preprocess, data.classes());
     if (!evaluation)
         return evaluation.error();
@@ -190,7 +200,8 @@ Status writeReport(const CommonOptions& options, const project::Project& project
     report.title = project.name;
     report.description = project.description;
     report.graph = project.graph;
-    report.facts.emplace_back("Data", data.loaded.name + ", " + grouped(data.split.training.count()) + " to train");
+    report.facts.emplace_back(
+        "Data", data.loaded.name + ", " + grouped(data.split.training.count()) + " to train");
     report.facts.emplace_back("Parameters", grouped(graph::analyse(project.graph).parameters));
     report.facts.emplace_back("Seed", std::to_string(project.training.seed));
     addRun(report, sources.runFolder);
@@ -200,8 +211,8 @@ Status writeReport(const CommonOptions& options, const project::Project& project
     return writeFileAtomically(output, exports::reportHtml(report));
 }
 
-Status writeRunReport(const CommonOptions& options, const project::Project& project, const train::RunData& data,
-    const std::filesystem::path& folder)
+Status writeRunReport(const CommonOptions& options, const project::Project& project,
+    const train::RunData& data, const std::filesystem::path& folder)
 {
     std::error_code code;
     const bool best = std::filesystem::exists(folder / train::bestWeightsFile, code);

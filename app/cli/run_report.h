@@ -16,7 +16,7 @@ Status writeReport(const CommonOptions& options, const project::Project& project
     const ReportSources& sources, const std::filesystem::path& output);
 
 /// The report of a run, in its folder, with the best weights.
-Status writeRunReport(const CommonOptions& options, const project::Project& project, const train::RunData& data,
-    const std::filesystem::path& folder);
+Status writeRunReport(const CommonOptions& options, const project::Project& project,
+    const train::RunData& data, const std::filesystem::path& folder);
 
 } // namespace gradloom::cli

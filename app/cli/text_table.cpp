@@ -46,8 +46,8 @@ std::string TextTable::toString() const
 
 size_t columnsOf(std::string_view text)
 {
-    return static_cast<size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string grouped(int64_t value)
@@ -74,7 +74,8 @@ std::string percent(double share, int digits)
 
 std::string clock(double seconds)
 {
-    const auto whole = static_cast<long long>(std::clamp(std::isfinite(seconds) ? std::ceil(seconds) : 0.0, 0.0, 1e9));
+    const auto whole =
+        static_cast<long long>(std::clamp(std::isfinite(seconds) ? std::ceil(seconds) : 0.0, 0.0, 1e9));
     char text[64];
     if (whole >= 3600)
         std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);

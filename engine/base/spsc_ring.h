@@ -7,8 +7,8 @@
 
 namespace gradloom {
 
-/// A queue of fixed size between one producer thread and one consumer thread, without locks. A full ring drops the new
-/// entry and counts it, so that the producer never waits.
+/// A queue of fixed size between one producer thread and one consumer thread, without locks. A full ring
+/// drops the new entry and counts it, so that the producer never waits.
 template <typename T>
 class SpscRing
 {

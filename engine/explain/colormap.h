@@ -6,8 +6,9 @@
 
 namespace gradloom::explain {
 
-/// The colour map "turbo" for heat maps: 0 is dark blue, 1 dark red; values outside are clamped. Red, green, blue in 0..1.
-/// Source: Mikhailov, "Turbo, an improved rainbow colormap for visualization", 2019; his polynomial approximation.
+/// The colour map "turbo" for heat maps: 0 is dark blue, 1 dark red; values outside are clamped. Red, green,
+/// blue in 0..1. Source: Mikhailov, "Turbo, an improved rainbow colormap for visualization", 2019; his
+/// polynomial approximation.
 inline std::array<float, 3> turbo(float value)
 {
     const float x = value > 0 ? std::min(value, 1.0f) : 0.0f; // NaN becomes 0

@@ -20,7 +20,8 @@ std::vector<std::string> convolutionalNodes(const graph::Graph& graph, const Ten
         const graph::Node& node = graph.nodes[index];
         const auto* type = layers::layerTypes().find(node.type);
         const auto info = analysis.nodes.find(node.id);
-        if (!type || type->role != layers::Role::Layer || info == analysis.nodes.end() || info->second.outputs.empty())
+        if (!type || type->role != layers::Role::Layer || info == analysis.nodes.end() ||
+            info->second.outputs.empty())
             continue;
         const TensorType& output = info->second.outputs[0];
         if (output.dtype == DType::F32 && output.shape.rank() == 3 && output.shape[0] * output.shape[1] > 1)

@@ -16,7 +16,8 @@ std::array<float, 3> pixel(const Tensor& picture, int64_t index, float maximum)
     const int64_t channels = picture.shape()[2];
     const auto value = [&](int64_t channel) {
         const auto at = static_cast<size_t>(index * channels + channel);
-        const float stored = picture.dtype() == DType::U8 ? picture.as<uint8_t>()[at] : picture.as<float>()[at];
+        const float stored =
+            picture.dtype() == DType::U8 ? picture.as<uint8_t>()[at] : picture.as<float>()[at];
         return std::clamp(stored / maximum, 0.0f, 1.0f);
     };
     if (channels < 3)
@@ -65,12 +66,14 @@ Tensor overlay(const Tensor& picture, const Tensor& heat, float maximum, const O
         for (int64_t x = 0; x < width * scale; ++x) {
             const auto at = static_cast<size_t>(y * width * scale + x);
             const float hot = std::clamp(large.floats()[at], 0.0f, 1.0f);
-            // The blend follows the heat, so that what does not matter keeps its own look; the root keeps weak heat visible.
+            // The blend follows the heat, so that what does not matter keeps its own look; the root keeps
+            // weak heat visible.
             const float share = options.strength * std::sqrt(hot);
             const auto base = pixel(picture, (y / scale) * width + x / scale, maximum);
             const auto colour = turbo(hot);
             for (size_t c = 0; c < 3; ++c)
-                out[at * 3 + c] = static_cast<uint8_t>((base[c] * (1 - share) + colour[c] * share) * 255.0f + 0.5f);
+                out[at * 3 + c] =
+                    static_cast<uint8_t>((base[c] * (1 - share) + colour[c] * share) * 255.0f + 0.5f);
         }
     return result;
 }

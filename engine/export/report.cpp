@@ -37,12 +37,12 @@ std::string cell(const std::string& content, bool number = false)
     return std::string(number ? "<td class=\"number\">" : "<td>") + content + "</td>";
 }
 
-/// 93322 as "93 322", with narrow spaces that do not break.
+/// 93322 as "93,322".
 std::string grouped(int64_t value)
 {
     std::string digits = std::to_string(value);
     for (int64_t at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3)
-        digits.insert(static_cast<size_t>(at), "\u202f");
+        digits.insert(static_cast<size_t>(at), ",");
     return digits;
 }
 
@@ -59,21 +59,24 @@ std::string facts(const Report& report)
 std::string modelTable(const Report& report)
 {
     const graph::Analysis analysis = graph::analyse(report.graph, report.labels);
-    std::string html = "<h2>Model</h2>\n<div class=\"scroll\"><table>\n<tr><th>Node</th><th>Layer</th><th>Options</th>"
-                       "<th>Result for one sample</th><th class=\"number\">Parameters</th><th class=\"number\">FLOPs</th></tr>\n";
+    std::string html =
+        "<h2>Model</h2>\n<div class=\"scroll\"><table>\n<tr><th>Node</th><th>Layer</th><th>Options</th>"
+        "<th>Result for one sample</th><th class=\"number\">Parameters</th><th "
+        "class=\"number\">FLOPs</th></tr>\n";
     for (const size_t index : graph::topologicalOrder(report.graph)) {
         const graph::Node& node = report.graph.nodes[index];
         const auto* type = layers::layerTypes().find(node.type);
         const auto found = analysis.nodes.find(node.id);
         const graph::NodeInfo info = found == analysis.nodes.end() ? graph::NodeInfo() : found->second;
-        const std::string options = type && type->summary && found != analysis.nodes.end() ? type->summary(info.params) : "";
+        const std::string options =
+            type && type->summary && found != analysis.nodes.end() ? type->summary(info.params) : "";
         html += "<tr>" + cell(escapeHtml(node.id)) + cell(escapeHtml(type ? type->title : node.type)) +
-            cell(escapeHtml(options)) +
-            cell(info.outputs.empty() ? std::string() : info.outputs[0].shape.toString()) +
-            cell(grouped(info.parameters), true) + cell(grouped(info.flops), true) + "</tr>\n";
+                cell(escapeHtml(options)) +
+                cell(info.outputs.empty() ? std::string() : info.outputs[0].shape.toString()) +
+                cell(grouped(info.parameters), true) + cell(grouped(info.flops), true) + "</tr>\n";
     }
     html += "<tr><th colspan=\"4\">Sum</th><th class=\"number\">" + grouped(analysis.parameters) +
-        "</th><th class=\"number\">" + grouped(analysis.flops) + "</th></tr>\n</table></div>\n";
+            "</th><th class=\"number\">" + grouped(analysis.flops) + "</th></tr>\n</table></div>\n";
     return html;
 }
 
@@ -96,8 +99,9 @@ std::string confusionTable(const Report& report)
 {
     if (report.confusion.empty())
         return {};
-    std::string html = "<h2>Confusion matrix</h2>\n<p class=\"lead\">Rows: what it is. Columns: what the network says.</p>\n"
-                       "<div class=\"scroll\"><table class=\"confusion\">\n<tr><th></th>";
+    std::string html =
+        "<h2>Confusion matrix</h2>\n<p class=\"lead\">Rows: what it is. Columns: what the network says.</p>\n"
+        "<div class=\"scroll\"><table class=\"confusion\">\n<tr><th></th>";
     for (size_t c = 0; c < report.confusion.size(); ++c)
         html += "<th>" + nameOf(report, c) + "</th>";
     html += "</tr>\n";
@@ -108,12 +112,13 @@ std::string confusionTable(const Report& report)
         html += "<tr><th class=\"row\">" + nameOf(report, row) + "</th>";
         for (size_t c = 0; c < report.confusion[row].size(); ++c) {
             const int64_t count = report.confusion[row][c];
-            const double share = support > 0 ? static_cast<double>(count) / static_cast<double>(support) : 0.0;
+            const double share =
+                support > 0 ? static_cast<double>(count) / static_cast<double>(support) : 0.0;
             const std::string rgb = c == row ? "0,114,178" : "213,94,0";
             // Small shares of errors would not be seen on a straight scale.
             const double depth = c == row ? share : std::min(1.0, 2.5 * share);
             html += "<td style=\"background:rgba(" + rgb + "," + formatNumber(depth, 3) + ")" +
-                (depth > 0.55 ? ";color:#fff" : "") + "\">" + std::to_string(count) + "</td>";
+                    (depth > 0.55 ? ";color:#fff" : "") + "\">" + std::to_string(count) + "</td>";
         }
         html += "</tr>\n";
     }
@@ -125,11 +130,12 @@ std::string classTable(const Report& report)
     if (report.classes.empty())
         return {};
     std::string html = "<h2>Classes</h2>\n<table>\n<tr><th>Class</th><th class=\"number\">Precision</th>"
-                       "<th class=\"number\">Recall</th><th class=\"number\">F1</th><th class=\"number\">Samples</th></tr>\n";
+                       "<th class=\"number\">Recall</th><th class=\"number\">F1</th><th "
+                       "class=\"number\">Samples</th></tr>\n";
     for (const ReportClass& entry : report.classes)
         html += "<tr>" + cell(escapeHtml(entry.name)) + cell(formatPercent(entry.precision), true) +
-            cell(formatPercent(entry.recall), true) + cell(formatPercent(entry.f1), true) +
-            cell(grouped(entry.support), true) + "</tr>\n";
+                cell(formatPercent(entry.recall), true) + cell(formatPercent(entry.f1), true) +
+                cell(grouped(entry.support), true) + "</tr>\n";
     return html + "</table>\n";
 }
 
@@ -140,8 +146,9 @@ std::string pictures(const Report& report)
     std::string html = "<h2>" + escapeHtml(report.picturesTitle) + "</h2>\n<div class=\"pictures\">\n";
     for (const ReportPicture& picture : report.pictures)
         html += "<figure><img alt=\"" + escapeHtml(picture.title) + "\" src=\"data:image/png;base64," +
-            base64(picture.png) + "\"><figcaption" + (picture.right ? "" : " class=\"wrong\"") + "><b>" +
-            escapeHtml(picture.title) + "</b><br>" + escapeHtml(picture.caption) + "</figcaption></figure>\n";
+                base64(picture.png) + "\"><figcaption" + (picture.right ? "" : " class=\"wrong\"") + "><b>" +
+                escapeHtml(picture.title) + "</b><br>" + escapeHtml(picture.caption) +
+                "</figcaption></figure>\n";
     return html + "</div>\n";
 }
 
@@ -151,12 +158,12 @@ std::string reportHtml(const Report& report)
 {
     std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
-        escapeHtml(report.title) + "</title>\n<style>" + style + "</style>\n</head>\n<body>\n<h1>" +
-        escapeHtml(report.title) + "</h1>\n";
+                       escapeHtml(report.title) + "</title>\n<style>" + style +
+                       "</style>\n</head>\n<body>\n<h1>" + escapeHtml(report.title) + "</h1>\n";
     if (!report.description.empty())
         html += "<p class=\"lead\">" + escapeHtml(report.description) + "</p>\n";
-    html += facts(report) + charts(report) + modelTable(report) + confusionTable(report) + classTable(report) +
-        pictures(report);
+    html += facts(report) + charts(report) + modelTable(report) + confusionTable(report) +
+            classTable(report) + pictures(report);
     return html + "<footer>Written by Gradloom.</footer>\n</body>\n</html>\n";
 }
 

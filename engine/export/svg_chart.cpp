@@ -20,7 +20,8 @@ constexpr double bottom = 42;
 const char* colourOf(size_t index)
 {
     // Told apart by people with any kind of colour vision (Okabe and Ito 2008).
-    static constexpr const char* colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
+    static constexpr const char* colours[] = {
+        "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
     return colours[index % std::size(colours)];
 }
 
@@ -47,15 +48,16 @@ struct Range
 std::string text(double x, double y, const char* anchor, const std::string& content, const char* extra = "")
 {
     char head[160];
-    std::snprintf(head, sizeof head, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\"%s>", x, y, anchor, extra);
+    std::snprintf(
+        head, sizeof head, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\"%s>", x, y, anchor, extra);
     return head + escapeHtml(content) + "</text>";
 }
 
 std::string line(double x1, double y1, double x2, double y2)
 {
     char result[160];
-    std::snprintf(result, sizeof result, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>", x1, y1,
-        x2, y2);
+    std::snprintf(result, sizeof result,
+        "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>", x1, y1, x2, y2);
     return result;
 }
 
@@ -105,11 +107,12 @@ std::string polyline(const Frame& frame, const Series& series, const char* colou
         ++count;
     }
     std::string svg = "<polyline fill=\"none\" stroke=\"" + std::string(colour) + "\" stroke-width=\"" +
-        (series.faint ? "1\" opacity=\"0.35" : "2") + "\" points=\"" + points + "\"/>";
+                      (series.faint ? "1\" opacity=\"0.35" : "2") + "\" points=\"" + points + "\"/>";
     if (count == 1) // a line of one point would not be seen
         for (const auto& [x, y] : series.points)
             if (std::isfinite(y)) {
-                std::snprintf(pair, sizeof pair, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"", frame.px(x), frame.py(y));
+                std::snprintf(pair, sizeof pair, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"",
+                    frame.px(x), frame.py(y));
                 svg += pair + std::string(colour) + "\"/>";
             }
     return svg;
@@ -135,7 +138,8 @@ std::vector<double> axisMarks(double low, double high, int count)
     return marks;
 }
 
-std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<double, double>>& points, size_t count)
+std::vector<std::pair<double, double>> thinned(
+    const std::vector<std::pair<double, double>>& points, size_t count)
 {
     if (points.size() <= count || count == 0)
         return points;
@@ -167,7 +171,8 @@ std::string svgChart(const Chart& chart)
     frame.x.widen();
     frame.y.widen();
     char head[200];
-    std::snprintf(head, sizeof head, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", width, height);
+    std::snprintf(
+        head, sizeof head, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", width, height);
     std::string svg = head + escapeHtml(chart.title) + "\">";
     svg += text(left, 18, "start", chart.title, " font-weight=\"600\"");
     svg += axes(frame, chart);

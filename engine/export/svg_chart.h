@@ -26,7 +26,8 @@ struct Chart
 std::string svgChart(const Chart& chart);
 
 /// At most `count` points, each the mean of its neighbours: what an eye can see of a long history.
-std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<double, double>>& points, size_t count);
+std::vector<std::pair<double, double>> thinned(
+    const std::vector<std::pair<double, double>>& points, size_t count);
 
 /// Round values between low and high for the marks of an axis, about `count` of them.
 std::vector<double> axisMarks(double low, double high, int count);

@@ -7,8 +7,8 @@
 
 namespace gradloom::train {
 
-/// A model's memory as it was a few steps ago, on the host: where the search for the origin of a NaN starts from,
-/// because the step that showed it has already spoilt the weights.
+/// A model's memory as it was a few steps ago, on the host: where the search for the origin of a NaN starts
+/// from, because the step that showed it has already spoilt the weights.
 class Rewind
 {
 public:
@@ -35,8 +35,8 @@ struct Inputs
     bool training = false;
 };
 
-/// The first node, in the order of computation, whose result is not finite for these inputs; the loss node where all
-/// others are. Empty where everything is finite.
+/// The first node, in the order of computation, whose result is not finite for these inputs; the loss node
+/// where all others are. Empty where everything is finite.
 Result<std::string> firstNonFinite(Model& model, const Inputs& inputs);
 
 } // namespace gradloom::train

@@ -26,9 +26,10 @@ T numberOr(const json& object, const char* key, T missing)
 
 json toJson(const EpochMetrics& epoch)
 {
-    return json{{"epoch", epoch.epoch}, {"train_loss", epoch.trainLoss}, {"train_accuracy", epoch.trainAccuracy},
-        {"validation_loss", epoch.validationLoss}, {"validation_accuracy", epoch.validationAccuracy},
-        {"samples_per_second", epoch.samplesPerSecond}, {"seconds", epoch.seconds}, {"best", epoch.best}};
+    return json{{"epoch", epoch.epoch}, {"train_loss", epoch.trainLoss},
+        {"train_accuracy", epoch.trainAccuracy}, {"validation_loss", epoch.validationLoss},
+        {"validation_accuracy", epoch.validationAccuracy}, {"samples_per_second", epoch.samplesPerSecond},
+        {"seconds", epoch.seconds}, {"best", epoch.best}};
 }
 
 EpochMetrics epochFrom(const json& object)
@@ -110,12 +111,14 @@ Result<Checkpoint> loadCheckpoint(const std::filesystem::path& path)
         return file.error();
     const auto text = file->metadata.find(positionKey);
     if (text == file->metadata.end())
-        return invalidFile(path.string() + " is not the state of a run: it does not say at which step it was written.");
+        return invalidFile(
+            path.string() + " is not the state of a run: it does not say at which step it was written.");
     Checkpoint checkpoint;
     try {
         fromJson(json::parse(text->second), checkpoint);
     } catch (const std::exception& exception) {
-        return invalidFile(path.string() + " does not say properly where its run stood: " + exception.what() + ".");
+        return invalidFile(
+            path.string() + " does not say properly where its run stood: " + exception.what() + ".");
     }
     for (auto& [name, tensor] : file->tensors) {
         const auto slash = name.find('/');
@@ -145,7 +148,8 @@ Status uploadSlots(const ir::Program& program, const Weights& slots, backend::Me
     for (const ir::Value* value : values) {
         const auto it = slots.find(value->name);
         if (it == slots.end() || it->second.type() != value->type)
-            return invalidArgument("The optimizer's state \"" + value->name + "\" is missing or of another size.");
+            return invalidArgument(
+                "The optimizer's state \"" + value->name + "\" is missing or of another size.");
     }
     for (const ir::Value* value : values) {
         const Tensor& tensor = slots.at(value->name);

@@ -5,17 +5,18 @@
 
 namespace gradloom::train {
 
-/// Where a run stands, to the bit: with the weights and the optimizer's state it decides everything that follows.
+/// Where a run stands, to the bit: with the weights and the optimizer's state it decides everything that
+/// follows.
 struct RunPosition
 {
-    int64_t step = 0;             ///< steps done
-    double baseLearningRate = 0;  ///< before the schedule's factor
-    double lossSum = 0;           ///< of the epoch in progress, over its samples
+    int64_t step = 0;            ///< steps done
+    double baseLearningRate = 0; ///< before the schedule's factor
+    double lossSum = 0;          ///< of the epoch in progress, over its samples
     double accuracySum = 0;
     int64_t epochSamples = 0;
-    double epochSeconds = 0;      ///< of training in the epoch in progress
-    double seconds = 0;           ///< of the whole run, pauses not counted
-    double bestValue = 0;         ///< validation accuracy, or minus the loss where there are no classes
+    double epochSeconds = 0; ///< of training in the epoch in progress
+    double seconds = 0;      ///< of the whole run, pauses not counted
+    double bestValue = 0;    ///< validation accuracy, or minus the loss where there are no classes
     bool hasBest = false;
     std::vector<EpochMetrics> epochs; ///< complete ones
 };

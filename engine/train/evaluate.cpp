@@ -34,7 +34,7 @@ Status checkSamples(const LoadedProgram& program, const Shape& sample)
     const TensorType* input = program.inputType("input");
     if (input && !(input->shape.withoutFirst() == sample))
         return invalidArgument("The network takes samples of " + input->shape.withoutFirst().toString() +
-            " but these are " + sample.toString() + ".");
+                               " but these are " + sample.toString() + ".");
     return {};
 }
 
@@ -43,7 +43,8 @@ class Gathering
 {
 public:
     Gathering(const LoadedProgram& program, int64_t batch)
-        : m_program(program), m_classes(program.hasOutput("metric:accuracy") && program.hasOutput("probabilities")),
+        : m_program(program),
+          m_classes(program.hasOutput("metric:accuracy") && program.hasOutput("probabilities")),
           m_losses(program.hasOutput("losses") ? static_cast<size_t>(batch) : 0)
     {
         if (m_classes)
@@ -159,7 +160,8 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
     else
         result.accuracy = result.macroPrecision = result.macroRecall = result.macroF1 = nan;
     result.samples = part.count();
-    result.loss = run.hasOutput("losses") ? gathering.lossSum / static_cast<double>(part.count()) + penalty : nan;
+    result.loss =
+        run.hasOutput("losses") ? gathering.lossSum / static_cast<double>(part.count()) + penalty : nan;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return result;
 }

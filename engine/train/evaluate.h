@@ -16,7 +16,8 @@ struct ClassScore
     int64_t support = 0;  ///< samples of this class
 };
 
-/// Numbers over a part of the data. Without classes (regression, autoencoders) accuracy is NaN and the tables empty.
+/// Numbers over a part of the data. Without classes (regression, autoencoders) accuracy is NaN and the tables
+/// empty.
 struct Evaluation
 {
     int64_t samples = 0;
@@ -30,11 +31,12 @@ struct Evaluation
     double seconds = 0;
 };
 
-/// Confusion matrix and everything that follows from it. Source of the definitions: Sokolova and Lapalme 2009.
+/// Confusion matrix and everything that follows from it. Source of the definitions: Sokolova and Lapalme
+/// 2009.
 Evaluation scoreClasses(std::span<const int32_t> truth, std::span<const int32_t> predicted, int64_t classes);
 
-/// The class that a row of probabilities stands for: the largest one, of equal ones the first; with a single number the
-/// second class where it is above one half.
+/// The class that a row of probabilities stands for: the largest one, of equal ones the first; with a single
+/// number the second class where it is above one half.
 int32_t predictedClass(std::span<const float> probabilities);
 
 struct EvaluateOptions
@@ -50,8 +52,8 @@ struct EvaluateOptions
 Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data::Preprocess& preprocess,
     int64_t classes, const EvaluateOptions& options = {});
 
-/// What the network says to samples as it sees them (F32, N×sample shape, preprocessed): N×(prediction's shape),
-/// probabilities where it is a classifier.
+/// What the network says to samples as it sees them (F32, N×sample shape, preprocessed): N×(prediction's
+/// shape), probabilities where it is a classifier.
 Result<Tensor> predict(Model& model, const Tensor& samples);
 
 } // namespace gradloom::train

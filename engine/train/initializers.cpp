@@ -11,8 +11,8 @@ namespace gradloom::train {
 
 namespace {
 
-/// FNV-1a of the weight's name: its own stream of random numbers, so that another layer in the drawing changes nothing
-/// for the layers that were there.
+/// FNV-1a of the weight's name: its own stream of random numbers, so that another layer in the drawing
+/// changes nothing for the layers that were there.
 uint64_t streamOf(std::string_view name)
 {
     uint64_t hash = 0xcbf29ce484222325u;
@@ -46,7 +46,8 @@ void fillOrthogonal(std::span<float> values, Random& random, int64_t columns)
             normal(r, c) = random.normal();
     const Eigen::HouseholderQR<Eigen::MatrixXd> qr(normal);
     Eigen::MatrixXd q = qr.householderQ() * Eigen::MatrixXd::Identity(tall, thin);
-    // Without the signs of R's diagonal the result would not be uniform among the orthogonal matrices (Mezzadri 2007).
+    // Without the signs of R's diagonal the result would not be uniform among the orthogonal matrices
+    // (Mezzadri 2007).
     for (Eigen::Index c = 0; c < thin; ++c)
         if (qr.matrixQR()(c, c) < 0)
             q.col(c) *= -1;

@@ -20,7 +20,8 @@ public:
     const ir::Program& program() const { return m_plan->program; }
     backend::Executable& executable() { return *m_executable; }
 
-    /// Sets an input; nothing happens where no operation reads an input of that name. `bytes` has its exact size.
+    /// Sets an input; nothing happens where no operation reads an input of that name. `bytes` has its exact
+    /// size.
     void write(const std::string& name, std::span<const std::byte> bytes);
     void write(const std::string& name, const Tensor& tensor) { write(name, bytesOf(tensor)); }
     void write(const std::string& name, float value);

@@ -11,7 +11,8 @@ namespace {
 
 bool isWeight(const ir::Value& value)
 {
-    return (value.segment == ir::Segment::Parameters || value.segment == ir::Segment::State) && !value.name.empty();
+    return (value.segment == ir::Segment::Parameters || value.segment == ir::Segment::State) &&
+           !value.name.empty();
 }
 
 /// The flat buffers of trained and other weights on the host, in the layout of the device.
@@ -21,7 +22,8 @@ struct HostSegments
     std::vector<float> state;
 
     explicit HostSegments(const ir::Program& layout)
-        : parameters(static_cast<size_t>(layout.parameterElements)), state(static_cast<size_t>(layout.stateElements))
+        : parameters(static_cast<size_t>(layout.parameterElements)),
+          state(static_cast<size_t>(layout.stateElements))
     {
     }
 
@@ -62,8 +64,8 @@ struct Model::Impl
 Model::Model(std::unique_ptr<Impl> impl) : m_impl(std::move(impl)) {}
 Model::~Model() = default;
 
-Result<std::unique_ptr<Model>> Model::create(
-    const graph::Graph& graph, const TensorType& labels, std::shared_ptr<backend::Backend> device, uint64_t seed)
+Result<std::unique_ptr<Model>> Model::create(const graph::Graph& graph, const TensorType& labels,
+    std::shared_ptr<backend::Backend> device, uint64_t seed)
 {
     compile::LowerOptions options;
     options.labels = labels;
@@ -135,11 +137,12 @@ Status Model::setWeights(const Weights& weights)
             continue;
         auto it = weights.find(value.name);
         if (it == weights.end())
-            return invalidArgument("The weight \"" + value.name + "\" of the drawing is missing.", value.node);
+            return invalidArgument(
+                "The weight \"" + value.name + "\" of the drawing is missing.", value.node);
         if (it->second.type() != value.type)
-            return invalidArgument("The weight \"" + value.name + "\" is " + it->second.shape().toString() + " " +
-                    nameOf(it->second.dtype()) + " but the drawing needs " + value.type.shape.toString() + " " +
-                    nameOf(value.type.dtype) + ".",
+            return invalidArgument("The weight \"" + value.name + "\" is " + it->second.shape().toString() +
+                                       " " + nameOf(it->second.dtype()) + " but the drawing needs " +
+                                       value.type.shape.toString() + " " + nameOf(value.type.dtype) + ".",
                 value.node);
         const auto values = it->second.floats();
         std::copy(values.begin(), values.end(), host.of(value).begin());
@@ -147,8 +150,7 @@ Status Model::setWeights(const Weights& weights)
     }
     if (used != weights.size())
         for (const auto& [name, tensor] : weights)
-            if (const auto id = m_impl->layout.find(name);
-                id == ir::noValue || !isWeight(m_impl->layout[id]))
+            if (const auto id = m_impl->layout.find(name); id == ir::noValue || !isWeight(m_impl->layout[id]))
                 return invalidArgument("The drawing has no place for the weight \"" + name + "\".");
     host.upload(m_impl->memory);
     return {};
@@ -168,7 +170,8 @@ Status Model::loadWeights(const std::filesystem::path& path)
     return {};
 }
 
-Result<LoadedProgram*> Model::program(const std::string& key, const std::function<Result<ir::Program>()>& build)
+Result<LoadedProgram*> Model::program(
+    const std::string& key, const std::function<Result<ir::Program>()>& build)
 {
     if (auto it = m_impl->programs.find(key); it != m_impl->programs.end())
         return it->second.get();

@@ -19,8 +19,8 @@ class Model
 {
 public:
     /// Compiles the drawing; weights are initialised from `seed` (Philox, one stream per weight).
-    static Result<std::unique_ptr<Model>> create(
-        const graph::Graph& graph, const TensorType& labels, std::shared_ptr<backend::Backend> device, uint64_t seed);
+    static Result<std::unique_ptr<Model>> create(const graph::Graph& graph, const TensorType& labels,
+        std::shared_ptr<backend::Backend> device, uint64_t seed);
     ~Model();
 
     const graph::Graph& graph() const;
@@ -31,13 +31,14 @@ public:
     const TensorType& labels() const;
 
     Weights weights() const;
-    /// Takes weights by name. Missing names and other shapes are errors that name the weight; nothing changes then.
+    /// Takes weights by name. Missing names and other shapes are errors that name the weight; nothing changes
+    /// then.
     Status setWeights(const Weights& weights);
     /// The same from a .safetensors file; the message of an Error names it.
     Status loadWeights(const std::filesystem::path& path);
 
-    /// A program of this drawing on this device and these weights: made by `build` at the first call with `key` and
-    /// kept, so that what is asked again (the next picture, the next click) answers at once.
+    /// A program of this drawing on this device and these weights: made by `build` at the first call with
+    /// `key` and kept, so that what is asked again (the next picture, the next click) answers at once.
     Result<LoadedProgram*> program(const std::string& key, const std::function<Result<ir::Program>()>& build);
 
 private:

@@ -7,16 +7,16 @@
 
 namespace gradloom::train {
 
-/// What an optimizer writes its update with. Everything is one vector over all trainable weights of the model, so the
-/// whole update becomes one fused pass on any device.
+/// What an optimizer writes its update with. Everything is one vector over all trainable weights of the
+/// model, so the whole update becomes one fused pass on any device.
 struct OptimizerContext
 {
     ir::Builder& b;
-    const Params& params;      ///< complete
-    ir::ValueId weights;       ///< {P}
-    ir::ValueId gradients;     ///< {P}
-    ir::ValueId learningRate;  ///< {1}, set before every step
-    ir::ValueId step;          ///< {1}, float: 1 at the first step
+    const Params& params;     ///< complete
+    ir::ValueId weights;      ///< {P}
+    ir::ValueId gradients;    ///< {P}
+    ir::ValueId learningRate; ///< {1}, set before every step
+    ir::ValueId step;         ///< {1}, float: 1 at the first step
 
     /// A vector kept from step to step, zero at the start: momentum, moments.
     ir::ValueId slot(const std::string& name) { return b.slot(name, b.shape(weights)); }

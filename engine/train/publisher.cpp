@@ -54,7 +54,8 @@ Result<std::unique_ptr<Publisher>> Publisher::create(Model& model, const Tensor&
         if (value.segment != ir::Segment::Parameters)
             continue;
         auto& layers = publisher->m_layers;
-        auto layer = std::find_if(layers.begin(), layers.end(), [&](const Layer& l) { return l.node == value.node; });
+        auto layer =
+            std::find_if(layers.begin(), layers.end(), [&](const Layer& l) { return l.node == value.node; });
         if (layer == layers.end())
             layer = layers.insert(layers.end(), Layer{value.node, {}});
         layer->ranges.emplace_back(value.offset, value.type.shape.elements());

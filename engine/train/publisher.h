@@ -7,8 +7,9 @@
 
 namespace gradloom::train {
 
-/// Makes the snapshots that the window shows: what each node computes for one picture and how each layer's weights and
-/// gradients are doing. At most a few a second, and so rarely that they cost training well under one percent.
+/// Makes the snapshots that the window shows: what each node computes for one picture and how each layer's
+/// weights and gradients are doing. At most a few a second, and so rarely that they cost training well under
+/// one percent.
 class Publisher
 {
 public:
@@ -17,8 +18,8 @@ public:
 
     /// True when the next snapshot may be made.
     bool due() const { return std::chrono::steady_clock::now() >= m_next; }
-    /// Reads the gradients of the step that `training` did last; nullptr before the first one. Engine thread, between
-    /// steps.
+    /// Reads the gradients of the step that `training` did last; nullptr before the first one. Engine thread,
+    /// between steps.
     std::unique_ptr<Snapshot> make(int64_t step, const LoadedProgram* training);
 
 private:

@@ -57,18 +57,21 @@ Status checkFit(const graph::Graph& graph, const Shape& sample, int64_t classes)
         const auto info = analysis.nodes.find(node.id);
         if (info == analysis.nodes.end())
             continue;
-        if (node.type == "input" && !info->second.outputs.empty() && !(info->second.outputs[0].shape == sample))
-            return invalidArgument("\"" + node.id + "\" takes samples of " + info->second.outputs[0].shape.toString() +
-                    " but the data set's are " + sample.toString() + ": set its shape to " + sample.toString() + ".",
+        if (node.type == "input" && !info->second.outputs.empty() &&
+            !(info->second.outputs[0].shape == sample))
+            return invalidArgument("\"" + node.id + "\" takes samples of " +
+                                       info->second.outputs[0].shape.toString() + " but the data set's are " +
+                                       sample.toString() + ": set its shape to " + sample.toString() + ".",
                 node.id);
-        // Integer labels choose a column of the scores; one that is not there would silently count as no loss.
+        // Integer labels choose a column of the scores; one that is not there would silently count as no
+        // loss.
         const auto& inputs = info->second.inputs;
         if (node.type == "cross_entropy" && inputs.size() > 1 && inputs[1].dtype == DType::I32) {
             const int64_t scores = inputs[0].shape.rank() > 0 ? inputs[0].shape[-1] : 1;
             if (scores < classes)
                 return invalidArgument("\"" + node.id + "\" judges " + std::to_string(scores) +
-                        " scores but the data set has " + std::to_string(classes) +
-                        " classes: give the last layer at least as many units.",
+                                           " scores but the data set has " + std::to_string(classes) +
+                                           " classes: give the last layer at least as many units.",
                     node.id);
         }
     }
@@ -95,8 +98,8 @@ std::optional<Preparation> Preparation::fromMetadata(const std::map<std::string,
         result.preprocess.deviation = json.at("deviation").get<std::vector<float>>();
         result.classNames = json.at("classes").get<std::vector<std::string>>();
         result.valueMaximum = json.at("value_maximum").get<float>();
-        const bool sensible = std::isfinite(result.preprocess.scale) && positive(result.preprocess.deviation) &&
-            result.valueMaximum > 0;
+        const bool sensible = std::isfinite(result.preprocess.scale) &&
+                              positive(result.preprocess.deviation) && result.valueMaximum > 0;
         return sensible ? std::optional(result) : std::nullopt;
     } catch (const nlohmann::json::exception&) {
         return {};

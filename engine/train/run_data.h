@@ -10,7 +10,8 @@
 
 namespace gradloom::train {
 
-/// A project's data, ready for training: loaded, split, with the preprocessing found out from the training part.
+/// A project's data, ready for training: loaded, split, with the preprocessing found out from the training
+/// part.
 struct RunData
 {
     data::LoadedData loaded;

@@ -22,11 +22,13 @@ constexpr int64_t maxHistoryBytes = int64_t{4} << 30;
 std::string historyLine(const StepMetrics& step)
 {
     char text[160];
-    const int length = std::isnan(step.accuracy)
-        ? std::snprintf(text, sizeof text, "%lld,%d,%.9g,,%.9g,%.6f\n", static_cast<long long>(step.step), step.epoch,
-              step.loss, step.learningRate, step.seconds)
-        : std::snprintf(text, sizeof text, "%lld,%d,%.9g,%.9g,%.9g,%.6f\n", static_cast<long long>(step.step),
-              step.epoch, step.loss, step.accuracy, step.learningRate, step.seconds);
+    const int length =
+        std::isnan(step.accuracy)
+            ? std::snprintf(text, sizeof text, "%lld,%d,%.9g,,%.9g,%.6f\n", static_cast<long long>(step.step),
+                  step.epoch, step.loss, step.learningRate, step.seconds)
+            : std::snprintf(text, sizeof text, "%lld,%d,%.9g,%.9g,%.9g,%.6f\n",
+                  static_cast<long long>(step.step), step.epoch, step.loss, step.accuracy, step.learningRate,
+                  step.seconds);
     return {text, static_cast<size_t>(length)};
 }
 
@@ -82,8 +84,8 @@ Result<std::string> historyUpTo(const std::filesystem::path& file, int64_t step)
     return kept;
 }
 
-Result<std::unique_ptr<RunFiles>> RunFiles::open(
-    const std::filesystem::path& folder, std::string history, std::map<std::string, std::string> weightsMetadata)
+Result<std::unique_ptr<RunFiles>> RunFiles::open(const std::filesystem::path& folder, std::string history,
+    std::map<std::string, std::string> weightsMetadata)
 {
     if (Status status = makeFolder(folder); !status)
         return status.error();
@@ -168,7 +170,8 @@ void RunFiles::loop(std::stop_token token)
         try {
             status = write(work);
         } catch (const std::exception& exception) {
-            status = Error{ErrorCode::Internal, "Writing to " + m_folder.string() + " failed: " + exception.what() + ".", {}};
+            status = Error{ErrorCode::Internal,
+                "Writing to " + m_folder.string() + " failed: " + exception.what() + ".", {}};
         }
         lock.lock();
         m_writing = false;

@@ -11,14 +11,14 @@
 
 namespace gradloom::train {
 
-/// Writes the files of a run on its own thread, so that no training step waits for the disk. What was handed over and
-/// not yet written is merged with what comes: of checkpoints only the newest is written, of the history every line.
-/// All methods are for the engine thread.
+/// Writes the files of a run on its own thread, so that no training step waits for the disk. What was handed
+/// over and not yet written is merged with what comes: of checkpoints only the newest is written, of the
+/// history every line. All methods are for the engine thread.
 class RunFiles
 {
 public:
-    /// Creates the folder where it is missing. `keep` (when a run is resumed) is the history up to the step it goes on
-    /// from; a fresh run starts a new history.
+    /// Creates the folder where it is missing. `keep` (when a run is resumed) is the history up to the step
+    /// it goes on from; a fresh run starts a new history.
     static Result<std::unique_ptr<RunFiles>> open(const std::filesystem::path& folder, std::string history,
         std::map<std::string, std::string> weightsMetadata);
     /// Writes what is left.
@@ -69,7 +69,8 @@ private:
     std::jthread m_thread; ///< last member: ends before what it uses
 };
 
-/// The history of an earlier run up to and including `step`, with its heading; only the heading where there is no file.
+/// The history of an earlier run up to and including `step`, with its heading; only the heading where there
+/// is no file.
 Result<std::string> historyUpTo(const std::filesystem::path& file, int64_t step);
 
 } // namespace gradloom::train

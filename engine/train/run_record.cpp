@@ -20,8 +20,8 @@ std::string TrainingRun::runRecord(const char* state, const Error* error) const
             best = epoch.epoch;
     // Samples counted as steps times batch would count the filler of each epoch's last batch.
     const int64_t wholeEpochs = m_position.step / m_stepsPerEpoch;
-    const double samples = static_cast<double>(wholeEpochs * m_identity.trainingSamples +
-        (m_position.step % m_stepsPerEpoch) * m_identity.batch);
+    const double samples = static_cast<double>(
+        wholeEpochs * m_identity.trainingSamples + (m_position.step % m_stepsPerEpoch) * m_identity.batch);
     Json record{{"program", "gradloom"}, {"project", m_project.name}, {"state", state}};
     if (error)
         record["error"] = {{"message", error->message}, {"node", error->node}};

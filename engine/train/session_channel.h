@@ -19,8 +19,9 @@ struct SessionCommand
     double value = 0;
 };
 
-/// Everything that passes between the engine thread and the thread that owns the session. What happens in every step
-/// goes through the ring and atomics; the mutex guards what happens once an epoch or when somebody presses a button.
+/// Everything that passes between the engine thread and the thread that owns the session. What happens in
+/// every step goes through the ring and atomics; the mutex guards what happens once an epoch or when somebody
+/// presses a button.
 class SessionChannel
 {
 public:

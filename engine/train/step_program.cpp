@@ -31,8 +31,9 @@ ValueId weightedMean(ir::Builder& b, ValueId perSample, ValueId weights, ValueId
 ValueId weightsInput(ir::Builder& b, int64_t batch)
 {
     const ValueId existing = b.program().find("weights");
-    return existing != noValue && b.program()[existing].input ? existing
-                                                              : b.input("weights", {Shape{batch}, DType::F32});
+    return existing != noValue && b.program()[existing].input
+               ? existing
+               : b.input("weights", {Shape{batch}, DType::F32});
 }
 
 /// All trainable weights in the order of the flat buffer.
@@ -48,13 +49,15 @@ std::vector<ValueId> trainableWeights(const ir::Program& program)
 }
 
 /// The gradients of all weights as one vector {P}; zero for weights that no loss depends on.
-ValueId flatGradients(ir::Builder& b, const std::vector<ValueId>& weights, const std::vector<ValueId>& gradients)
+ValueId flatGradients(
+    ir::Builder& b, const std::vector<ValueId>& weights, const std::vector<ValueId>& gradients)
 {
     std::vector<ValueId> parts;
     for (size_t i = 0; i < weights.size(); ++i) {
         const Shape flat{b.shape(weights[i]).elements()};
-        parts.push_back(gradients[i] == noValue ? b.op("fill", {}, {{"shape", flat.toVector()}, {"value", 0.0}})
-                                                : b.reshape(gradients[i], flat));
+        parts.push_back(gradients[i] == noValue
+                            ? b.op("fill", {}, {{"shape", flat.toVector()}, {"value", 0.0}})
+                            : b.reshape(gradients[i], flat));
     }
     return parts.size() == 1 ? parts[0] : b.op("concat", parts, {{"axis", int64_t{0}}});
 }
@@ -69,8 +72,8 @@ std::vector<std::pair<ValueId, double>> lossList(const compile::Lowered& lowered
 
 Error noLoss()
 {
-    return invalidArgument(
-        "The drawing has no loss, so there is nothing to train: add a loss node and connect the network's output to it.");
+    return invalidArgument("The drawing has no loss, so there is nothing to train: add a loss node and "
+                           "connect the network's output to it.");
 }
 
 void emitUpdate(ir::Builder& b, ValueId loss, const TrainingRecipe& recipe)
@@ -111,7 +114,8 @@ Result<ir::Program> trainingProgram(
         return noLoss();
     ir::Builder& b = lowered->builder;
     if (b.program().parameterElements == 0)
-        return invalidArgument("The drawing has no weights to train: add a layer with weights, or unfreeze one.");
+        return invalidArgument(
+            "The drawing has no weights to train: add a layer with weights, or unfreeze one.");
 
     const ValueId weights = weightsInput(b, options.batch);
     const ValueId weightSum = b.reduceAll("sum", weights);

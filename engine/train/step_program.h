@@ -14,16 +14,17 @@ struct ProgramOptions
 {
     int64_t batch = 1;
     TensorType labels{Shape(), DType::I32}; ///< type of one sample's label
-    bool training = false;                  ///< dropout drops, batch normalisation uses the batch's statistics
-    std::vector<std::string> watch;         ///< nodes whose results become outputs "node:<id>"
+    bool training = false;          ///< dropout drops, batch normalisation uses the batch's statistics
+    std::vector<std::string> watch; ///< nodes whose results become outputs "node:<id>"
 };
 
-/// One training step of the recipe "supervised": forward, losses, gradients of all trainable weights as one vector,
-/// optimizer's update.
+/// One training step of the recipe "supervised": forward, losses, gradients of all trainable weights as one
+/// vector, optimizer's update.
 ///
-/// Inputs: "input", "labels", "weights" ({N}: 1 for a sample, 0 for filler), "random" (4 integers: seed low, seed high,
-/// step low, step high), "learning_rate" ({1}) and "step" ({1}, from 1); those that nothing reads may be missing.
-/// Outputs: "loss" ({1}), "metric:<name>" ({1}, weighted mean over the batch) and, with `keepGradients`, "gradients"
+/// Inputs: "input", "labels", "weights" ({N}: 1 for a sample, 0 for filler), "random" (4 integers: seed low,
+/// seed high, step low, step high), "learning_rate" ({1}) and "step" ({1}, from 1); those that nothing reads
+/// may be missing. Outputs: "loss" ({1}), "metric:<name>" ({1}, weighted mean over the batch) and, with
+/// `keepGradients`, "gradients"
 /// ({P}, in the order of the flat parameter buffer).
 struct TrainingRecipe
 {
@@ -34,8 +35,9 @@ struct TrainingRecipe
 Result<ir::Program> trainingProgram(
     const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe);
 
-/// Forward pass for judging. Outputs, where the drawing has them: "probabilities", "scores", "losses" ({N}, the weighted
-/// sum of all losses of each sample), "metric:<name>" ({N}), "penalty" ({1}) and what is watched.
+/// Forward pass for judging. Outputs, where the drawing has them: "probabilities", "scores", "losses" ({N},
+/// the weighted sum of all losses of each sample), "metric:<name>" ({N}), "penalty" ({1}) and what is
+/// watched.
 Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptions& options);
 
 /// The weighted sum of a drawing's losses per sample, {N}; noValue where there are none. Adds to the builder.

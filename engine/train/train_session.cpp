@@ -14,7 +14,8 @@ using Kind = SessionCommand::Kind;
 Error errorFrom(const std::exception& exception)
 {
     if (dynamic_cast<const std::bad_alloc*>(&exception))
-        return {ErrorCode::OutOfMemory, "The training does not fit into memory; use a smaller batch or network.", {}};
+        return {ErrorCode::OutOfMemory,
+            "The training does not fit into memory; use a smaller batch or network.", {}};
     return {ErrorCode::Internal, std::string("The training failed: ") + exception.what() + ".", {}};
 }
 
@@ -42,7 +43,8 @@ struct TrainSession::Impl
     std::jthread thread; ///< last member: ends before what it uses
 };
 
-TrainSession::TrainSession(project::Project project, SessionOptions options) : m_impl(std::make_unique<Impl>())
+TrainSession::TrainSession(project::Project project, SessionOptions options)
+    : m_impl(std::make_unique<Impl>())
 {
     m_impl->project = std::move(project);
     m_impl->options = std::move(options);

@@ -18,12 +18,14 @@ struct RunData;
 struct SessionOptions
 {
     std::string device = "cpu";
-    int threads = 0;                        ///< 0: all cores
-    std::filesystem::path projectFolder;    ///< relative data folders in the project count from here
+    int threads = 0;                              ///< 0: all cores
+    std::filesystem::path projectFolder;          ///< relative data folders in the project count from here
     std::optional<std::filesystem::path> dataDir; ///< replaces the project's data folder
-    /// The project's data where it is loaded already (same source, seed and share held out); none: the session loads it.
+    /// The project's data where it is loaded already (same source, seed and share held out); none: the
+    /// session loads it.
     std::shared_ptr<const RunData> data;
-    std::optional<std::filesystem::path> outDir;  ///< where run.json, history.csv and weights go; none: nothing is written
+    std::optional<std::filesystem::path>
+        outDir; ///< where run.json, history.csv and weights go; none: nothing is written
     std::optional<std::filesystem::path> resumeDir; ///< a folder written by an earlier run, to go on from
     std::optional<int64_t> maxSteps;
     bool startPaused = false;
@@ -34,7 +36,7 @@ struct SessionOptions
 /// Metrics of one training step.
 struct StepMetrics
 {
-    int64_t step = 0; ///< from 1
+    int64_t step = 0;  ///< from 1
     int32_t epoch = 0; ///< from 0
     float loss = 0;
     float accuracy = 0; ///< share, 0..1; NaN where the model has no classes
@@ -92,8 +94,8 @@ struct SessionResult
     std::vector<EpochMetrics> epochs;
 };
 
-/// Trains a project on its own thread. All methods are for one other thread (the window's or the command line's) and
-/// never wait for a step. The session works on its own copy of the project.
+/// Trains a project on its own thread. All methods are for one other thread (the window's or the command
+/// line's) and never wait for a step. The session works on its own copy of the project.
 class TrainSession
 {
 public:
@@ -125,8 +127,8 @@ public:
     std::shared_ptr<const Snapshot> pollSnapshot();
     /// Batch in progress and samples per second over the last seconds.
     double samplesPerSecond() const;
-    /// The weights as of the last checkpoint (best where validation exists), by name, for evaluation and explanation
-    /// while training goes on; empty before the first one. Never waits for a step.
+    /// The weights as of the last checkpoint (best where validation exists), by name, for evaluation and
+    /// explanation while training goes on; empty before the first one. Never waits for a step.
     std::shared_ptr<const std::map<std::string, Tensor>> latestWeights() const;
     /// Set once when the session is over.
     std::optional<SessionResult> result() const;

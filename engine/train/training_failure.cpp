@@ -20,7 +20,9 @@ Error TrainingRun::numericalError(const std::string& what, const std::string& no
     if (found && found->type == "input")
         message += "the data set holds a value that is no finite number. Mend the data.";
     else if (found)
-        message += "\"" + node + "\" is the first node whose result is no finite number. Choose a smaller learning rate (now " +
+        message +=
+            "\"" + node +
+            "\" is the first node whose result is no finite number. Choose a smaller learning rate (now " +
             formatParam(learningRate(m_position.step)) + ") or normalise the data.";
     else
         message += "choose a smaller learning rate (now " + formatParam(learningRate(m_position.step)) + ").";
@@ -31,14 +33,15 @@ Error TrainingRun::numericalError(const std::string& what, const std::string& no
 
 Error TrainingRun::stepFailed(float loss, int64_t step)
 {
-    const std::string what = std::string("The loss became ") + nameOfValue(loss) + " at step " + std::to_string(step + 1) +
-        " (epoch " + std::to_string(step / m_stepsPerEpoch + 1) + "): ";
+    const std::string what = std::string("The loss became ") + nameOfValue(loss) + " at step " +
+                             std::to_string(step + 1) + " (epoch " +
+                             std::to_string(step / m_stepsPerEpoch + 1) + "): ";
     auto node = nodeToBlame(step);
     return numericalError(what, node ? *node : std::string());
 }
 
-/// The step that showed the fault has spoilt the weights. So the model goes back to where it was captured and repeats
-/// the steps up to the one before; they are deterministic.
+/// The step that showed the fault has spoilt the weights. So the model goes back to where it was captured and
+/// repeats the steps up to the one before; they are deterministic.
 Result<std::string> TrainingRun::nodeToBlame(int64_t step)
 {
     data::LoaderOptions options;
@@ -66,7 +69,7 @@ Result<std::string> TrainingRun::nodeToBlame(int64_t step)
 Error TrainingRun::validationFailed(double loss)
 {
     const std::string what = std::string("The validation loss became ") + nameOfValue(loss) + " after step " +
-        std::to_string(m_position.step) + ": ";
+                             std::to_string(m_position.step) + ": ";
     const data::DataPart& part = m_data->split.validation;
     data::Batch batch(part.dataset->sampleShape(), m_project.training.batch);
     for (int64_t first = 0; first < part.count(); first += batch.size()) {

@@ -65,7 +65,8 @@ Status TrainingRun::loop()
     m_channel.learningRate = learningRate(m_position.step);
     lap();
     for (;;) {
-        // Asked here and not after the step, because a stop may have come between the last step and its validation.
+        // Asked here and not after the step, because a stop may have come between the last step and its
+        // validation.
         if (m_position.epochSamples > 0 && m_position.step % m_stepsPerEpoch == 0) {
             if (Status status = finishEpoch(true); !status)
                 return status;
@@ -84,7 +85,8 @@ Status TrainingRun::loop()
             if (Status status = m_files->status(); !status)
                 return status;
     }
-    if (m_position.epochSamples > 0) { // the run ends within an epoch; its state is that of the step, not of an epoch
+    if (m_position.epochSamples >
+        0) { // the run ends within an epoch; its state is that of the step, not of an epoch
         checkpoint(false);
         if (Status status = finishEpoch(false); !status)
             return status;
@@ -165,7 +167,8 @@ Status TrainingRun::step()
     const float loss = m_program->readNumber("loss");
     if (!std::isfinite(loss))
         return stepFailed(loss, step);
-    account(**batch, loss, m_hasAccuracy ? m_program->readNumber("metric:accuracy") : nan, learningRate(step));
+    account(
+        **batch, loss, m_hasAccuracy ? m_program->readNumber("metric:accuracy") : nan, learningRate(step));
     return {};
 }
 

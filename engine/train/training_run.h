@@ -14,8 +14,8 @@
 
 namespace gradloom::train {
 
-/// The work of a session's engine thread, from loading the data to the last file. Errors come as the result; only what
-/// the standard library throws (no memory) leaves as an exception.
+/// The work of a session's engine thread, from loading the data to the last file. Errors come as the result;
+/// only what the standard library throws (no memory) leaves as an exception.
 class TrainingRun
 {
 public:
@@ -44,7 +44,8 @@ private:
     void feed(const data::Batch& batch, int64_t step);
     void account(const data::Batch& batch, float loss, float accuracy, double rate);
     void publish(bool now);
-    /// At the end of an epoch, and of a run that ends within one (`whole` false): validation, best weights, checkpoint.
+    /// At the end of an epoch, and of a run that ends within one (`whole` false): validation, best weights,
+    /// checkpoint.
     Status finishEpoch(bool whole);
     Status validate(EpochMetrics& epoch);
     void keepBest(EpochMetrics& epoch);

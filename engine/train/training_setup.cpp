@@ -97,10 +97,12 @@ Status TrainingRun::chooseMethods()
         return schedule.error();
     m_optimizer = *optimizer;
     m_schedule = *schedule;
-    auto optimizerParams = completeParams(m_optimizer->parameters, training.optimizer.params, "optimizer " + m_optimizer->id);
+    auto optimizerParams =
+        completeParams(m_optimizer->parameters, training.optimizer.params, "optimizer " + m_optimizer->id);
     if (!optimizerParams)
         return optimizerParams.error();
-    auto scheduleParams = completeParams(m_schedule->parameters, training.schedule.params, "schedule " + m_schedule->id);
+    auto scheduleParams =
+        completeParams(m_schedule->parameters, training.schedule.params, "schedule " + m_schedule->id);
     if (!scheduleParams)
         return scheduleParams.error();
     m_optimizerParams = std::move(*optimizerParams);
@@ -156,7 +158,8 @@ Status TrainingRun::compile()
     options.batch = m_project.training.batch;
     options.labels = m_data->labels();
     options.training = true;
-    auto program = trainingProgram(m_project.graph, options, {m_optimizer, m_optimizerParams, m_options.publish});
+    auto program =
+        trainingProgram(m_project.graph, options, {m_optimizer, m_optimizerParams, m_options.publish});
     if (!program)
         return program.error();
     m_memory = m_model->memory();
@@ -181,7 +184,7 @@ Status TrainingRun::checkIdentity(const RunIdentity& earlier) const
 {
     const auto differs = [&](const char* what, const std::string& then, const std::string& now) {
         return invalidArgument("The run in " + m_options.resumeDir->string() + " had " + what + " " + then +
-            " but the project has " + now + "; set it back to go on with that run.");
+                               " but the project has " + now + "; set it back to go on with that run.");
     };
     if (earlier.seed != m_identity.seed)
         return differs("the seed", std::to_string(earlier.seed), std::to_string(m_identity.seed));
@@ -202,8 +205,8 @@ Status TrainingRun::goOnFromCheckpoint()
     const std::filesystem::path path = *m_options.resumeDir / stateFile;
     std::error_code code;
     if (!std::filesystem::exists(path, code))
-        return notFound("There is no run to go on with in " + m_options.resumeDir->string() + ": " + stateFile +
-            " is missing.");
+        return notFound("There is no run to go on with in " + m_options.resumeDir->string() + ": " +
+                        stateFile + " is missing.");
     auto checkpoint = loadCheckpoint(path);
     if (!checkpoint)
         return checkpoint.error();

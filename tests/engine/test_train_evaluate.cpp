@@ -88,8 +88,10 @@ TEST(TrainEvaluate, PredictGivesTheProbabilitiesThatEvaluateCounts)
 TEST(TrainEvaluate, ANetworkWithoutClassesHasALossOnly)
 {
     // An autoencoder: the target is the input.
-    graph::Graph graph = train_test::chain({train_test::node("input", "input", {{"shape", std::vector<int64_t>{16, 16, 1}}}),
-        train_test::node("same", "conv2d", {{"filters", int64_t{1}}, {"padding", std::string("same")}}), train_test::node("loss", "mse")});
+    graph::Graph graph =
+        train_test::chain({train_test::node("input", "input", {{"shape", std::vector<int64_t>{16, 16, 1}}}),
+            train_test::node("same", "conv2d", {{"filters", int64_t{1}}, {"padding", std::string("same")}}),
+            train_test::node("loss", "mse")});
     graph.edges.push_back({"input", 0, "loss", 1});
     const auto data = train_test::dataOf(train_test::smallProject());
     auto model = train_test::modelOf(graph);

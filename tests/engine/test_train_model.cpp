@@ -41,8 +41,8 @@ TEST(TrainModel, InitialWeightsHaveTheSpreadOfTheirPapers)
         double deviation;
         double limit; ///< 0: none
     } cases[] = {{"glorot_uniform", std::sqrt(2.0 / 500), std::sqrt(6.0 / 500)},
-        {"glorot_normal", std::sqrt(2.0 / 500), 0}, {"he_uniform", std::sqrt(2.0 / 300), std::sqrt(6.0 / 300)},
-        {"he_normal", std::sqrt(2.0 / 300), 0}};
+        {"glorot_normal", std::sqrt(2.0 / 500), 0},
+        {"he_uniform", std::sqrt(2.0 / 300), std::sqrt(6.0 / 300)}, {"he_normal", std::sqrt(2.0 / 300), 0}};
     for (const auto& test : cases) {
         double mean = 0, deviation = 0, highest = 0;
         statistics(made(test.kind, shape, 300, 200), mean, deviation, highest);
@@ -66,7 +66,9 @@ TEST(TrainModel, OrthogonalWeights)
         const Tensor tensor = made("orthogonal", shape, 1, 1);
         const int64_t cols = shape[-1];
         const int64_t rows = shape.elements() / cols;
-        const auto at = [&](int64_t r, int64_t c) { return tensor.floats()[static_cast<size_t>(r * cols + c)]; };
+        const auto at = [&](int64_t r, int64_t c) {
+            return tensor.floats()[static_cast<size_t>(r * cols + c)];
+        };
         const bool tall = rows >= cols;
         for (int64_t a = 0; a < std::min(rows, cols); ++a)
             for (int64_t b = 0; b < std::min(rows, cols); ++b) {
@@ -92,7 +94,8 @@ TEST(TrainModel, AnotherLayerLeavesTheOthersAsTheyWere)
     EXPECT_GT(after.size(), before.size());
     for (const auto& [name, tensor] : before) {
         ASSERT_TRUE(after.contains(name)) << name;
-        EXPECT_EQ(std::memcmp(after.at(name).data(), tensor.data(), static_cast<size_t>(tensor.bytes())), 0) << name;
+        EXPECT_EQ(std::memcmp(after.at(name).data(), tensor.data(), static_cast<size_t>(tensor.bytes())), 0)
+            << name;
     }
     EXPECT_FALSE(train_test::sameBits(before, train_test::modelOf(train_test::smallCnn(), 8)->weights()));
 }

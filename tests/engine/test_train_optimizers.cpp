@@ -1,5 +1,5 @@
-#include "engine/train/optimizer_type.h"
 #include "engine/train/loaded_program.h"
+#include "engine/train/optimizer_type.h"
 #include "engine/train/schedule_type.h"
 #include "tests/engine/train_test_util.h"
 
@@ -17,7 +17,8 @@ constexpr int steps = 20;
 double gradientAt(int64_t i, int step)
 {
     // Sizes from 1e-6 to 10, so that an epsilon in the wrong place is seen.
-    return std::sin(1.7 * static_cast<double>(i) + 0.9 * step) * std::pow(10.0, static_cast<double>(i % 8) - 6);
+    return std::sin(1.7 * static_cast<double>(i) + 0.9 * step) *
+           std::pow(10.0, static_cast<double>(i % 8) - 6);
 }
 
 double weightAt(int64_t i)
@@ -71,7 +72,8 @@ void expectNear(const std::vector<float>& actual, const std::vector<double>& exp
     // What counts is how exactly a weight was moved.
     for (size_t i = 0; i < actual.size(); ++i) {
         const double start = weightAt(static_cast<int64_t>(i));
-        EXPECT_NEAR(actual[i] - start, expected[i] - start, relative * std::abs(expected[i] - start) + 2e-7) << "weight " << i;
+        EXPECT_NEAR(actual[i] - start, expected[i] - start, relative * std::abs(expected[i] - start) + 2e-7)
+            << "weight " << i;
     }
 }
 

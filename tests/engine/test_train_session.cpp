@@ -111,13 +111,13 @@ TEST(TrainSession, OneSeedGivesTheSameBits)
     auto published = writingTo(folder / "b", data);
     published.publish = true; // looking at it must not change it
     train_test::trained(project, published);
-    EXPECT_TRUE(train_test::sameBits(
-        train_test::weightsIn(folder / "a/weights.safetensors"), train_test::weightsIn(folder / "b/weights.safetensors")));
+    EXPECT_TRUE(train_test::sameBits(train_test::weightsIn(folder / "a/weights.safetensors"),
+        train_test::weightsIn(folder / "b/weights.safetensors")));
     EXPECT_EQ(historyOf(folder / "a"), historyOf(folder / "b"));
     project.training.seed = 8;
     train_test::trained(project, writingTo(folder / "c", train_test::dataOf(project)));
-    EXPECT_FALSE(train_test::sameBits(
-        train_test::weightsIn(folder / "a/weights.safetensors"), train_test::weightsIn(folder / "c/weights.safetensors")));
+    EXPECT_FALSE(train_test::sameBits(train_test::weightsIn(folder / "a/weights.safetensors"),
+        train_test::weightsIn(folder / "c/weights.safetensors")));
 }
 
 TEST(TrainSession, GoingOnGivesTheBitsOfARunWithoutABreak)
@@ -138,8 +138,8 @@ TEST(TrainSession, GoingOnGivesTheBitsOfARunWithoutABreak)
         EXPECT_EQ(rest.steps, whole.steps);
         EXPECT_TRUE(train_test::sameBits(train_test::weightsIn(folder / "whole/weights.safetensors"),
             train_test::weightsIn(folder / "rest/weights.safetensors")));
-        EXPECT_TRUE(train_test::sameBits(
-            train_test::weightsIn(folder / "whole/best.safetensors"), train_test::weightsIn(folder / "rest/best.safetensors")));
+        EXPECT_TRUE(train_test::sameBits(train_test::weightsIn(folder / "whole/best.safetensors"),
+            train_test::weightsIn(folder / "rest/best.safetensors")));
         EXPECT_EQ(historyOf(folder / "whole"), historyOf(folder / "rest"));
         ASSERT_EQ(rest.epochs.size(), whole.epochs.size());
         for (size_t i = 0; i < whole.epochs.size(); ++i) {
@@ -185,8 +185,8 @@ TEST(TrainSession, PauseStepResume)
     options.resumeDir = folder / "run"; // into the same folder
     const auto rest = train_test::trained(project, options);
     ASSERT_FALSE(rest.error) << rest.error->message;
-    EXPECT_TRUE(train_test::sameBits(
-        train_test::weightsIn(folder / "whole/weights.safetensors"), train_test::weightsIn(folder / "run/weights.safetensors")));
+    EXPECT_TRUE(train_test::sameBits(train_test::weightsIn(folder / "whole/weights.safetensors"),
+        train_test::weightsIn(folder / "run/weights.safetensors")));
     EXPECT_EQ(historyOf(folder / "whole"), historyOf(folder / "run"));
 }
 
@@ -293,7 +293,8 @@ TEST(TrainSession, ALossThatIsNoNumberNamesTheNodeAndKeepsTheCheckpoint)
     ASSERT_TRUE(result.error);
     EXPECT_EQ(result.error->code, ErrorCode::Numerical);
     ASSERT_TRUE(project.graph.find(result.error->node)) << result.error->message;
-    EXPECT_NE(result.error->message.find("\"" + result.error->node + "\""), std::string::npos) << result.error->message;
+    EXPECT_NE(result.error->message.find("\"" + result.error->node + "\""), std::string::npos)
+        << result.error->message;
     EXPECT_TRUE(train_test::sameBits(train_test::weightsIn(folder / "run/weights.safetensors"), good));
     const auto run = runOf(folder / "run");
     EXPECT_EQ(run["state"], "failed");

@@ -38,7 +38,8 @@ inline graph::Graph smallCnn()
     return chain({node("input", "input", {{"shape", std::vector<int64_t>{16, 16, 1}}}),
         node("conv", "conv2d", {{"filters", int64_t{4}}, {"activation", relu}}), node("pool", "max_pool2d"),
         node("conv_b", "conv2d", {{"filters", int64_t{6}}, {"activation", relu}}), node("flat", "flatten"),
-        node("drop", "dropout", {{"rate", 0.2}}), node("hidden", "dense", {{"units", int64_t{12}}, {"activation", relu}}),
+        node("drop", "dropout", {{"rate", 0.2}}),
+        node("hidden", "dense", {{"units", int64_t{12}}, {"activation", relu}}),
         node("scores", "dense", {{"units", int64_t{10}}}), node("loss", "cross_entropy")});
 }
 
@@ -46,7 +47,8 @@ inline project::Project smallProject()
 {
     project::Project project;
     project.name = "small";
-    project.data.source = {"shapes", {{"training", int64_t{230}}, {"test", int64_t{60}}, {"size", int64_t{16}}}};
+    project.data.source = {
+        "shapes", {{"training", int64_t{230}}, {"test", int64_t{60}}, {"size", int64_t{16}}}};
     project.graph = smallCnn();
     project.training.optimizer = {"adam", {{"learning_rate", 0.003}}};
     project.training.schedule = {"cosine", {}};

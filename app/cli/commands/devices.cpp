@@ -12,7 +12,8 @@ Status run(const CommonOptions& options)
     Json json = Json::array();
     TextTable table({"device", "name", ""});
     for (const auto& device : backend::devices()) {
-        json.push_back({{"id", device.id}, {"name", device.name}, {"usable", device.usable}, {"problem", device.problem}});
+        json.push_back({{"id", device.id}, {"name", device.name}, {"usable", device.usable},
+            {"problem", device.problem}});
         table.add({device.id, device.name, device.usable ? "" : device.problem});
     }
     return emit(options, "devices", json, table.toString());

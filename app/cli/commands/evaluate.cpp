@@ -30,12 +30,14 @@ Status run(const EvaluateOptions& options)
         return data.error();
     const data::DataPart& part = partOf(**data, options.split);
     if (part.empty())
-        return invalidArgument("The project holds nothing out for validation, so there is no split \"validation\".");
+        return invalidArgument(
+            "The project holds nothing out for validation, so there is no split \"validation\".");
     Status fit = train::checkFit(project->graph, part.dataset->sampleShape(), (*data)->classes());
     if (!fit)
         return fit;
     // As in training: a network must see new samples prepared in the same way.
-    const data::Preprocess& preprocess = model->preparation ? model->preparation->preprocess : (*data)->preprocess;
+    const data::Preprocess& preprocess =
+        model->preparation ? model->preparation->preprocess : (*data)->preprocess;
     train::EvaluateOptions how;
     how.batch = options.batch;
     auto evaluation = train::evaluate(*model->model, part, preprocess, (*data)->classes(), how);
@@ -54,7 +56,9 @@ Command evaluate()
     return {"evaluate", "Judge trained weights on a part of the data", [](CLI::App& app) {
                 auto options = std::make_shared<EvaluateOptions>();
                 addCommonOptions(app, *options);
-                app.add_option("--weights", options->weights, "Weights of the network")->type_name("FILE")->required();
+                app.add_option("--weights", options->weights, "Weights of the network")
+                    ->type_name("FILE")
+                    ->required();
                 app.add_option("--split", options->split, "Part of the data")
                     ->check(CLI::IsMember({"test", "validation", "train"}))
                     ->capture_default_str();

@@ -37,7 +37,8 @@ struct Picture
     std::vector<std::string> classNames;
 };
 
-Result<Picture> pictureOf(const ExplainOptions& options, const project::Project& project, const TrainedModel& model)
+Result<Picture> pictureOf(
+    const ExplainOptions& options, const project::Project& project, const TrainedModel& model)
 {
     Picture picture;
     if (!options.image.empty() && model.preparation) {
@@ -55,24 +56,26 @@ Result<Picture> pictureOf(const ExplainOptions& options, const project::Project&
         return picture;
     }
     if (!options.image.empty())
-        return invalidFile(options.weights + " does not say how pictures are prepared; use --index instead of --image.");
+        return invalidFile(
+            options.weights + " does not say how pictures are prepared; use --index instead of --image.");
     auto data = loadData(options, project);
     if (!data)
         return data.error();
     const auto& split = (*data)->split;
-    const data::DataPart& part =
-        options.split == "test" ? split.test : options.split == "train" ? split.training : split.validation;
+    const data::DataPart& part = options.split == "test"    ? split.test
+                                 : options.split == "train" ? split.training
+                                                            : split.validation;
     if (options.index < 0 || options.index >= part.count())
-        return invalidArgument("There is no sample " + std::to_string(options.index) + "; the split \"" + options.split +
-            "\" has " + std::to_string(part.count()) + ".");
+        return invalidArgument("There is no sample " + std::to_string(options.index) + "; the split \"" +
+                               options.split + "\" has " + std::to_string(part.count()) + ".");
     const int64_t at = part.indices[static_cast<size_t>(options.index)];
     picture.stored = part.dataset->sample(at);
     picture.sample = Tensor(picture.stored.shape());
     picture.maximum = (*data)->loaded.valueMaximum;
     picture.label = part.dataset->label(at);
     picture.classNames = (*data)->loaded.classNames;
-    data::applyPreprocess(model.preparation ? model.preparation->preprocess : (*data)->preprocess, picture.stored,
-        picture.sample.floats());
+    data::applyPreprocess(model.preparation ? model.preparation->preprocess : (*data)->preprocess,
+        picture.stored, picture.sample.floats());
     return picture;
 }
 
@@ -98,8 +101,8 @@ std::string answerText(const ExplainOptions& options, const Picture& picture, co
     const bool single = probabilities.size() == 1;
     const float share = single ? (answer.classIndex == 0 ? 1 - probabilities[0] : probabilities[0])
                                : probabilities[static_cast<size_t>(answer.classIndex)];
-    std::string text = "class  " + className(picture.classNames, answer.classIndex) + " (" + percent(share) + ")\nlayer  " +
-        answer.layer + " (" + answer.map.shape().toString() + ")\n";
+    std::string text = "class  " + className(picture.classNames, answer.classIndex) + " (" + percent(share) +
+                       ")\nlayer  " + answer.layer + " (" + answer.map.shape().toString() + ")\n";
     if (!options.output.empty())
         text += "picture  " + options.output + "\n";
     return text;
@@ -112,8 +115,9 @@ Status writeFiles(const ExplainOptions& options, const Picture& picture, const e
         explain::OverlayOptions how;
         how.strength = static_cast<float>(options.strength);
         constexpr int64_t comfortable = 224;
-        how.scale = options.scale > 0 ? options.scale
-                                      : std::max<int64_t>(1, (comfortable + shape[0] - 1) / std::max<int64_t>(shape[0], 1));
+        how.scale = options.scale > 0
+                        ? options.scale
+                        : std::max<int64_t>(1, (comfortable + shape[0] - 1) / std::max<int64_t>(shape[0], 1));
         const Tensor picturePng = explain::overlay(picture.stored, answer.heat, picture.maximum, how);
         if (Status status = data::writePng(options.output, picturePng); !status)
             return status;
@@ -138,7 +142,8 @@ Status run(ExplainOptions options)
     if (!picture)
         return picture.error();
     if (picture->stored.shape().rank() != 3)
-        return unsupported("Only networks that look at pictures (height × width × channels) can be explained by an overlay.");
+        return unsupported("Only networks that look at pictures (height × width × channels) can be explained "
+                           "by an overlay.");
     explain::Question question;
     question.sample = picture->sample;
     question.layer = options.layer;
@@ -161,7 +166,8 @@ Status run(ExplainOptions options)
             return status;
     if (Status status = writeFiles(options, *picture, *answer); !status)
         return status;
-    return emit(options, "explain", answerJson(options, *picture, *answer), answerText(options, *picture, *answer));
+    return emit(
+        options, "explain", answerJson(options, *picture, *answer), answerText(options, *picture, *answer));
 }
 
 std::vector<std::string> methodIds()
@@ -176,30 +182,38 @@ std::vector<std::string> methodIds()
 
 Command explain()
 {
-    return {"explain", "Show where a network looks for a class", [](CLI::App& app) {
-                auto options = std::make_shared<ExplainOptions>();
-                addCommonOptions(app, *options);
-                app.add_option("--weights", options->weights, "Weights of the network")->type_name("FILE")->required();
-                app.add_option("--method", options->method, "Method")->check(CLI::IsMember(methodIds()))->capture_default_str();
-                app.add_option("--split", options->split, "Part of the data that --index counts in")
-                    ->check(CLI::IsMember({"test", "validation", "train"}))
-                    ->capture_default_str();
-                auto* index = app.add_option("--index", options->index, "Sample of the split, from 0")
-                                  ->check(CLI::NonNegativeNumber);
-                app.add_option("--image", options->image, "A picture of your own instead of a sample")
-                    ->type_name("FILE")
-                    ->excludes(index);
-                app.add_option("--class", options->classText, "Class, by number or name; the predicted one if not given")
-                    ->type_name("CLASS");
-                app.add_option("--layer", options->layer, "Node to look at; the last convolution if not given")
-                    ->type_name("NODE");
-                app.add_option("-o,--output", options->output, "Overlay to write (PNG)")->type_name("FILE");
-                app.add_option("--raw", options->raw, "Map to write at the layer's resolution (NumPy)")->type_name("FILE");
-                app.add_option("--scale", options->scale, "Enlarges the overlay; 0: to about 224 pixels")
-                    ->check(CLI::Range(0, 64));
-                app.add_option("--strength", options->strength, "Strength of the heat, 0 to 1")->check(CLI::Range(0.0, 1.0));
-                return [options] { return run(*options); };
-            }};
+    return {
+        "explain", "Show where a network looks for a class", [](CLI::App& app) {
+            auto options = std::make_shared<ExplainOptions>();
+            addCommonOptions(app, *options);
+            app.add_option("--weights", options->weights, "Weights of the network")
+                ->type_name("FILE")
+                ->required();
+            app.add_option("--method", options->method, "Method")
+                ->check(CLI::IsMember(methodIds()))
+                ->capture_default_str();
+            app.add_option("--split", options->split, "Part of the data that --index counts in")
+                ->check(CLI::IsMember({"test", "validation", "train"}))
+                ->capture_default_str();
+            auto* index = app.add_option("--index", options->index, "Sample of the split, from 0")
+                              ->check(CLI::NonNegativeNumber);
+            app.add_option("--image", options->image, "A picture of your own instead of a sample")
+                ->type_name("FILE")
+                ->excludes(index);
+            app.add_option(
+                   "--class", options->classText, "Class, by number or name; the predicted one if not given")
+                ->type_name("CLASS");
+            app.add_option("--layer", options->layer, "Node to look at; the last convolution if not given")
+                ->type_name("NODE");
+            app.add_option("-o,--output", options->output, "Overlay to write (PNG)")->type_name("FILE");
+            app.add_option("--raw", options->raw, "Map to write at the layer's resolution (NumPy)")
+                ->type_name("FILE");
+            app.add_option("--scale", options->scale, "Enlarges the overlay; 0: to about 224 pixels")
+                ->check(CLI::Range(0, 64));
+            app.add_option("--strength", options->strength, "Strength of the heat, 0 to 1")
+                ->check(CLI::Range(0.0, 1.0));
+            return [options] { return run(*options); };
+        }};
 }
 
 } // namespace gradloom::cli

@@ -15,8 +15,9 @@ Json nodeJson(const graph::Node& node, const layers::LayerType* type, const grap
     Json outputs = Json::array();
     for (const auto& output : info.outputs)
         outputs.push_back(shapeJson(output.shape));
-    return Json{{"id", node.id}, {"type", node.type}, {"title", type ? type->title : node.type}, {"inputs", inputs},
-        {"outputs", outputs}, {"parameters", info.parameters}, {"trainable", info.trainable}, {"flops", info.flops}};
+    return Json{{"id", node.id}, {"type", node.type}, {"title", type ? type->title : node.type},
+        {"inputs", inputs}, {"outputs", outputs}, {"parameters", info.parameters},
+        {"trainable", info.trainable}, {"flops", info.flops}};
 }
 
 Status run(const CommonOptions& options)
@@ -36,13 +37,15 @@ Status run(const CommonOptions& options)
         nodes.push_back(nodeJson(node, type, info));
         table.add({node.id, type ? type->title : node.type,
             type && type->summary && found != analysis.nodes.end() ? type->summary(info.params) : "",
-            info.outputs.empty() ? "" : info.outputs[0].shape.toString(), grouped(info.parameters), grouped(info.flops)});
+            info.outputs.empty() ? "" : info.outputs[0].shape.toString(), grouped(info.parameters),
+            grouped(info.flops)});
     }
     table.rule();
     table.add({"sum", "", "", "", grouped(analysis.parameters), grouped(analysis.flops)});
     Json problems = Json::array();
     for (const auto& problem : analysis.problems)
-        problems.push_back({{"node", problem.node}, {"message", problem.message}, {"warning", problem.warning}});
+        problems.push_back(
+            {{"node", problem.node}, {"message", problem.message}, {"warning", problem.warning}});
     const Json json{{"name", project->name}, {"description", project->description}, {"layers", nodes},
         {"parameters", analysis.parameters}, {"trainable", analysis.trainable}, {"flops", analysis.flops},
         {"problems", problems}};

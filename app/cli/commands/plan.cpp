@@ -27,7 +27,8 @@ Result<ir::Program> programOf(const PlanOptions& options, const project::Project
     const auto* optimizer = train::optimizerTypes().find(project.training.optimizer.type);
     if (!optimizer)
         return notFound("There is no optimizer \"" + project.training.optimizer.type + "\".");
-    auto params = completeParams(optimizer->parameters, project.training.optimizer.params, "optimizer " + optimizer->id);
+    auto params = completeParams(
+        optimizer->parameters, project.training.optimizer.params, "optimizer " + optimizer->id);
     if (!params)
         return params.error();
     return train::trainingProgram(project.graph, how, {optimizer, *params, false});
@@ -100,8 +101,8 @@ Status time(const PlanOptions& options, const project::Project& project, ir::Pro
         const auto flops = static_cast<double>(ir::flopsOf(planned, op));
         const std::string shape = op.outputs.empty() ? "" : planned.typeOf(op.outputs[0]).shape.toString();
         const double speed = seconds[i] > 0 ? flops / seconds[i] * 1e-9 : 0;
-        json.push_back({{"operation", op.type->id}, {"node", op.node}, {"result", shape}, {"seconds", seconds[i]},
-            {"gflops", speed}});
+        json.push_back({{"operation", op.type->id}, {"node", op.node}, {"result", shape},
+            {"seconds", seconds[i]}, {"gflops", speed}});
         table.add({op.type->id, op.node, shape, decimals(seconds[i] * 1e3, 3), percent(seconds[i] / total),
             decimals(speed, 1)});
     }

@@ -17,7 +17,8 @@ struct PredictOptions : CommonOptions
 };
 
 /// How samples are prepared: from the weights' file, else from the project's data.
-Result<train::Preparation> preparation(const PredictOptions& options, const project::Project& project, const TrainedModel& model)
+Result<train::Preparation> preparation(
+    const PredictOptions& options, const project::Project& project, const TrainedModel& model)
 {
     if (model.preparation)
         return *model.preparation;
@@ -30,8 +31,9 @@ Result<train::Preparation> preparation(const PredictOptions& options, const proj
 Result<Tensor> readSamples(const PredictOptions& options, const train::Preparation& how, const Shape& shape)
 {
     if (shape.rank() != 3)
-        return unsupported("Only networks that look at pictures (height × width × channels) can predict files; this one takes " +
-            shape.toString() + ".");
+        return unsupported("Only networks that look at pictures (height × width × channels) can predict "
+                           "files; this one takes " +
+                           shape.toString() + ".");
     Tensor samples(shape.prepended(static_cast<int64_t>(options.inputs.size())));
     const auto elements = static_cast<size_t>(shape.elements());
     for (size_t i = 0; i < options.inputs.size(); ++i) {
@@ -56,16 +58,19 @@ void matchRange(train::Preparation& how)
     how.preprocess.scale *= how.valueMaximum / bytes;
 }
 
-Json predictionJson(const std::string& input, std::span<const float> values, const std::vector<std::string>& names)
+Json predictionJson(
+    const std::string& input, std::span<const float> values, const std::vector<std::string>& names)
 {
     const int32_t best = train::predictedClass(values);
     Json probabilities = Json::object();
     for (size_t c = 0; c < values.size(); ++c)
         probabilities[className(names, static_cast<int64_t>(c))] = values[c];
-    return Json{{"input", input}, {"class", best}, {"class_name", className(names, best)}, {"probabilities", probabilities}};
+    return Json{{"input", input}, {"class", best}, {"class_name", className(names, best)},
+        {"probabilities", probabilities}};
 }
 
-std::string predictionText(const std::string& input, std::span<const float> values, const std::vector<std::string>& names)
+std::string predictionText(
+    const std::string& input, std::span<const float> values, const std::vector<std::string>& names)
 {
     constexpr size_t shown = 3;
     std::vector<size_t> order(values.size());
@@ -74,7 +79,8 @@ std::string predictionText(const std::string& input, std::span<const float> valu
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] > values[b]; });
     std::string text = input + ":";
     for (size_t i = 0; i < std::min(shown, order.size()); ++i)
-        text += (i ? ", " : " ") + className(names, static_cast<int64_t>(order[i])) + " " + percent(values[order[i]]);
+        text += (i ? ", " : " ") + className(names, static_cast<int64_t>(order[i])) + " " +
+                percent(values[order[i]]);
     return text + "\n";
 }
 
@@ -126,8 +132,12 @@ Command predict()
     return {"predict", "Say what a network sees in pictures", [](CLI::App& app) {
                 auto options = std::make_shared<PredictOptions>();
                 addCommonOptions(app, *options);
-                app.add_option("--weights", options->weights, "Weights of the network")->type_name("FILE")->required();
-                app.add_option("INPUT", options->inputs, "Pictures: PNG, JPEG, or sample N of an IDX file as FILE#N")->required();
+                app.add_option("--weights", options->weights, "Weights of the network")
+                    ->type_name("FILE")
+                    ->required();
+                app.add_option(
+                       "INPUT", options->inputs, "Pictures: PNG, JPEG, or sample N of an IDX file as FILE#N")
+                    ->required();
                 return [options] { return run(*options); };
             }};
 }

@@ -22,7 +22,8 @@ Status run(ReportOptions options)
         return data.error();
     ReportSources sources;
     sources.weights = options.weights;
-    sources.runFolder = options.run.empty() ? std::filesystem::path(options.weights).parent_path() : std::filesystem::path(options.run);
+    sources.runFolder = options.run.empty() ? std::filesystem::path(options.weights).parent_path()
+                                            : std::filesystem::path(options.run);
     if (Status status = writeReport(options, *project, **data, sources, options.output); !status)
         return status;
     options.out.clear();
@@ -36,9 +37,14 @@ Command report()
     return {"report", "Write a page with curves, confusion matrix and Grad-CAM pictures", [](CLI::App& app) {
                 auto options = std::make_shared<ReportOptions>();
                 addCommonOptions(app, *options);
-                app.add_option("--weights", options->weights, "Weights of the network")->type_name("FILE")->required();
-                app.add_option("-o,--output", options->output, "Page to write")->type_name("FILE")->capture_default_str();
-                app.add_option("--run", options->run, "Folder of the run, for the curves; the weights' folder if not given")
+                app.add_option("--weights", options->weights, "Weights of the network")
+                    ->type_name("FILE")
+                    ->required();
+                app.add_option("-o,--output", options->output, "Page to write")
+                    ->type_name("FILE")
+                    ->capture_default_str();
+                app.add_option("--run", options->run,
+                       "Folder of the run, for the curves; the weights' folder if not given")
                     ->type_name("DIR");
                 return [options] { return run(*options); };
             }};

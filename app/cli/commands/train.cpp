@@ -70,7 +70,8 @@ std::string freshFolder(const std::string& project)
     return (std::filesystem::path("runs") / (stemOf(project) + "-" + time)).string();
 }
 
-train::SessionResult follow(train::TrainSession& session, const TrainOptions& options, const project::Training& training)
+train::SessionResult follow(
+    train::TrainSession& session, const TrainOptions& options, const project::Training& training)
 {
     const StopOnSignal signal;
     TrainProgress progress(training.epochs, training.batch, options.quiet);
@@ -88,14 +89,15 @@ train::SessionResult follow(train::TrainSession& session, const TrainOptions& op
     return *session.result();
 }
 
-Json resultJson(const train::SessionResult& result, const TrainOptions& options, const project::Project& project)
+Json resultJson(
+    const train::SessionResult& result, const TrainOptions& options, const project::Project& project)
 {
     Json epochs = Json::array();
     for (const auto& epoch : result.epochs)
         epochs.push_back(Json::parse(train::epochJson(epoch)));
     const std::filesystem::path out = options.out;
-    Json json{{"state", result.state == train::State::Finished ? "finished" : "stopped"}, {"out", options.out},
-        {"seed", project.training.seed}, {"steps", result.steps}, {"epochs", epochs}};
+    Json json{{"state", result.state == train::State::Finished ? "finished" : "stopped"},
+        {"out", options.out}, {"seed", project.training.seed}, {"steps", result.steps}, {"epochs", epochs}};
     json["weights"] = (out / train::lastWeightsFile).string();
     if (std::filesystem::exists(out / train::bestWeightsFile))
         json["best"] = (out / train::bestWeightsFile).string();
@@ -108,8 +110,8 @@ std::string resultText(const train::SessionResult& result, const TrainOptions& o
 {
     std::string text;
     if (result.state == train::State::Stopped)
-        text = "Stopped after step " + grouped(result.steps) + ". To go on: gradloom-cli train " + options.project +
-            " --resume " + options.out + "\n";
+        text = "Stopped after step " + grouped(result.steps) + ". To go on: gradloom-cli train " +
+               options.project + " --resume " + options.out + "\n";
     else if (!result.epochs.empty()) {
         const auto& last = result.epochs.back();
         text = "Trained " + grouped(result.steps) + " steps in " + clock(last.seconds) + " min.\n";
@@ -134,9 +136,9 @@ Status run(TrainOptions options)
     auto data = loadData(options, *project);
     if (!data)
         return data.error();
-    note(options, (*data)->loaded.name + ": " + grouped((*data)->split.training.count()) + " samples to train, " +
-            grouped((*data)->split.validation.count()) + " to validate, " + grouped((*data)->split.test.count()) +
-            " to test. Writing to " + options.out + ".");
+    note(options, (*data)->loaded.name + ": " + grouped((*data)->split.training.count()) +
+                      " samples to train, " + grouped((*data)->split.validation.count()) + " to validate, " +
+                      grouped((*data)->split.test.count()) + " to test. Writing to " + options.out + ".");
 
     train::SessionOptions session;
     session.device = options.device;
@@ -176,7 +178,8 @@ Command train()
                     ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
                 app.add_option("--max-steps", options->maxSteps, "Ends the run after so many steps")
                     ->check(CLI::Range(int64_t{1}, int64_t{1} << 53));
-                app.add_option("--resume", options->resume, "Goes on with the run in this folder")->type_name("DIR");
+                app.add_option("--resume", options->resume, "Goes on with the run in this folder")
+                    ->type_name("DIR");
                 app.add_flag("--report", options->report, "Writes report.html beside the weights at the end");
                 return [options] { return run(*options); };
             }};

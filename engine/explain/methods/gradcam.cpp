@@ -11,8 +11,8 @@ namespace gradloom::explain {
 namespace {
 
 /// Forward pass for one picture and the gradient of one class score with respect to the layer's result.
-/// Inputs: "input", "chosen" (1×C: 1 for the class, 0 for the others). Outputs: "features", "gradient" (1×h×w×K),
-/// "probabilities".
+/// Inputs: "input", "chosen" (1×C: 1 for the class, 0 for the others). Outputs: "features", "gradient"
+/// (1×h×w×K), "probabilities".
 Result<ir::Program> gradientProgram(const train::Model& model, const std::string& layer)
 {
     compile::LowerOptions options;
@@ -22,7 +22,7 @@ Result<ir::Program> gradientProgram(const train::Model& model, const std::string
     if (!lowered)
         return lowered.error();
     const bool classes = lowered->scores != ir::noValue && lowered->probabilities != ir::noValue &&
-        lowered->builder.shape(lowered->scores).rank() == 2;
+                         lowered->builder.shape(lowered->scores).rank() == 2;
     if (!classes)
         return unsupported("Grad-CAM explains classifiers; this drawing has no loss that judges classes.");
     ir::Builder& b = lowered->builder;
@@ -32,7 +32,8 @@ Result<ir::Program> gradientProgram(const train::Model& model, const std::string
     const ir::ValueId targets[] = {features};
     const ir::ValueId gradient = ir::differentiate(b, score, targets)[0];
     if (gradient == ir::noValue)
-        return invalidArgument("The class scores do not depend on \"" + layer + "\"; choose another layer.", layer);
+        return invalidArgument(
+            "The class scores do not depend on \"" + layer + "\"; choose another layer.", layer);
     b.program().outputs.clear();
     b.output("features", features);
     b.output("gradient", gradient);
@@ -75,7 +76,8 @@ Result<std::string> chooseLayer(const train::Model& model, const std::string& wa
 {
     const auto nodes = convolutionalNodes(model.graph(), model.labels());
     if (nodes.empty())
-        return unsupported("Grad-CAM needs a layer with feature maps (height × width × channels); this drawing has none.");
+        return unsupported(
+            "Grad-CAM needs a layer with feature maps (height × width × channels); this drawing has none.");
     if (wanted.empty())
         return defaultLayer(model.graph(), model.labels());
     if (std::find(nodes.begin(), nodes.end(), wanted) != nodes.end())
@@ -83,7 +85,8 @@ Result<std::string> chooseLayer(const train::Model& model, const std::string& wa
     std::string known;
     for (const auto& node : nodes)
         known += (known.empty() ? "" : ", ") + node;
-    return invalidArgument("\"" + wanted + "\" is no layer with feature maps; choose one of " + known + ".", wanted);
+    return invalidArgument(
+        "\"" + wanted + "\" is no layer with feature maps; choose one of " + known + ".", wanted);
 }
 
 Result<Answer> explainGradcam(train::Model& model, const Question& question)
@@ -96,14 +99,15 @@ Result<Answer> explainGradcam(train::Model& model, const Question& question)
     if (!found)
         return found.error();
     train::LoadedProgram& program = **found;
-    if (const TensorType* input = program.inputType("input"); input && !(input->shape.withoutFirst() == question.sample.shape()))
-        return invalidArgument("The network takes samples of " + input->shape.withoutFirst().toString() + " but this one is " +
-            question.sample.shape().toString() + ".");
+    if (const TensorType* input = program.inputType("input");
+        input && !(input->shape.withoutFirst() == question.sample.shape()))
+        return invalidArgument("The network takes samples of " + input->shape.withoutFirst().toString() +
+                               " but this one is " + question.sample.shape().toString() + ".");
     const int64_t columns = program.outputType("probabilities").shape[-1];
     const int64_t classes = std::max<int64_t>(columns, 2);
     if (question.classIndex >= classes)
-        return invalidArgument("There is no class " + std::to_string(question.classIndex) + "; the network knows 0 to " +
-            std::to_string(classes - 1) + ".");
+        return invalidArgument("There is no class " + std::to_string(question.classIndex) +
+                               "; the network knows 0 to " + std::to_string(classes - 1) + ".");
     Answer answer;
     answer.layer = *layer;
     program.write("input", question.sample);
@@ -118,7 +122,8 @@ Result<Answer> explainGradcam(train::Model& model, const Question& question)
         program.run();
     }
     answer.probabilities = Tensor(Shape{columns});
-    std::copy(probabilities.floats().begin(), probabilities.floats().end(), answer.probabilities.floats().begin());
+    std::copy(
+        probabilities.floats().begin(), probabilities.floats().end(), answer.probabilities.floats().begin());
     answer.map = weightedMaps(program.read("features"), program.read("gradient"));
     answer.heat = heatOf(answer.map, question.sample.shape()[0], question.sample.shape()[1]);
     answer.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -127,8 +132,8 @@ Result<Answer> explainGradcam(train::Model& model, const Question& question)
 
 } // namespace
 
-/// Selvaraju et al., "Grad-CAM: Visual explanations from deep networks via gradient-based localization", 2017. The score
-/// is the one before softmax, as there.
+/// Selvaraju et al., "Grad-CAM: Visual explanations from deep networks via gradient-based localization",
+/// 2017. The score is the one before softmax, as there.
 MethodType gradcam()
 {
     MethodType type;

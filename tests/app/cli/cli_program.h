@@ -47,7 +47,8 @@ public:
         posix_spawn_file_actions_t actions;
         posix_spawn_file_actions_init(&actions);
         const auto toFile = [&](int descriptor, const std::filesystem::path& path) {
-            posix_spawn_file_actions_addopen(&actions, descriptor, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+            posix_spawn_file_actions_addopen(
+                &actions, descriptor, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
         };
         toFile(1, m_folder / "out");
         if (terminal >= 0)
@@ -135,7 +136,8 @@ protected:
     /// Trains into at("run") and returns the weights' path.
     std::string trained(std::vector<std::string> more = {})
     {
-        std::vector<std::string> arguments{"train", project(), "--out", at("run"), "--quiet", "--threads", "2"};
+        std::vector<std::string> arguments{
+            "train", project(), "--out", at("run"), "--quiet", "--threads", "2"};
         arguments.insert(arguments.end(), more.begin(), more.end());
         const Output output = run(std::move(arguments));
         EXPECT_EQ(output.code, 0) << output.err;

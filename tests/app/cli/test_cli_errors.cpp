@@ -32,10 +32,11 @@ protected:
 
 TEST_F(CliErrors, WrongUseIsTwo)
 {
-    for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{}, {"frobnicate"}, {"train"},
-             {"train", project(), "--nonsense"}, {"train", project(), "--epochs", "0"}, {"train", project(), "--epochs", "many"},
-             {"train", project(), "--seed", "-1"}, {"evaluate", project()},
-             {"evaluate", project(), "--weights", "w", "--split", "all"}, {"predict", project(), "--weights", "w"},
+    for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{}, {"frobnicate"},
+             {"train"}, {"train", project(), "--nonsense"}, {"train", project(), "--epochs", "0"},
+             {"train", project(), "--epochs", "many"}, {"train", project(), "--seed", "-1"},
+             {"evaluate", project()}, {"evaluate", project(), "--weights", "w", "--split", "all"},
+             {"predict", project(), "--weights", "w"},
              {"explain", project(), "--weights", "w", "--method", "guess"}}) {
         const Output output = run(arguments);
         EXPECT_EQ(output.code, 2) << (arguments.empty() ? "" : arguments.back());
@@ -60,8 +61,11 @@ TEST_F(CliErrors, ProjectsThatAreNone)
     expectBadProject(replaced(smallProject(), "\"format\": 1", "\"format\": 99"), "99");
     expectBadProject(replaced(smallProject(), "\"type\": \"flatten\"", "\"type\": \"flattten\""), "flattten");
     expectBadProject(replaced(smallProject(), "\"id\": \"pool\"", "\"id\": \"conv\""), "conv");
-    expectBadProject(replaced(smallProject(), "{\"from\": \"in\", \"to\"", "{\"from\": \"nobody\", \"to\""), "nobody");
-    expectBadProject(replaced(smallProject(), "{\"from\": \"in\", \"to\": \"conv\"}", "{\"from\": \"pool\", \"to\": \"conv\"}"), "");
+    expectBadProject(
+        replaced(smallProject(), "{\"from\": \"in\", \"to\"", "{\"from\": \"nobody\", \"to\""), "nobody");
+    expectBadProject(replaced(smallProject(), "{\"from\": \"in\", \"to\": \"conv\"}",
+                         "{\"from\": \"pool\", \"to\": \"conv\"}"),
+        "");
     expectBadProject(replaced(smallProject(), "[16, 16, 1]", "[1000000, 1000000, 1000000]"), "");
     expectBadProject(replaced(smallProject(), "\"type\": \"adam\"", "\"type\": \"magic\""), "magic");
 }
@@ -86,8 +90,8 @@ TEST_F(CliErrors, DataThatIsMissingOrWrong)
     set.height = set.width = 16;
     std::filesystem::create_directory(folder / "set");
     set.write(folder / "set");
-    const Output good =
-        run({"train", project(), "--data-dir", at("set"), "--out", at("idx"), "--max-steps", "2", "--quiet", "--batch", "5"});
+    const Output good = run({"train", project(), "--data-dir", at("set"), "--out", at("idx"), "--max-steps",
+        "2", "--quiet", "--batch", "5"});
     EXPECT_EQ(good.code, 0) << good.err;
     const std::string pictures = at("set/train-images-idx3-ubyte");
     const std::string bytes = test::readBytes(pictures);
@@ -106,7 +110,8 @@ TEST_F(CliErrors, WeightsThatDoNotFit)
     test::writeBytes(folder / "junk.safetensors", "not a tensor in sight");
     for (const char* command : {"evaluate", "explain", "report"})
         expectFailure({command, project(), "--weights", at("junk.safetensors")}, "junk.safetensors");
-    test::writeBytes(folder / "wide.gradloom.json", replaced(smallProject(), "\"filters\": 4", "\"filters\": 5"));
+    test::writeBytes(
+        folder / "wide.gradloom.json", replaced(smallProject(), "\"filters\": 4", "\"filters\": 5"));
     expectFailure({"evaluate", at("wide.gradloom.json"), "--weights", weights}, "conv");
     expectFailure({"predict", project(), "--weights", weights, at("no.png")}, "no.png");
     expectFailure({"explain", project(), "--weights", weights, "--index", "50"}, "50");
@@ -123,7 +128,8 @@ TEST_F(CliErrors, FoldersThatCannotBeWritten)
     EXPECT_EQ(test::readBytes(folder / "file"), "x");
     if (::geteuid() != 0) { // root may write everywhere
         std::filesystem::create_directory(folder / "locked");
-        std::filesystem::permissions(folder / "locked", std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+        std::filesystem::permissions(
+            folder / "locked", std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
         expectFailure({"train", project(), "--out", at("locked"), "--quiet"}, "locked");
         std::filesystem::permissions(folder / "locked", std::filesystem::perms::owner_all);
     }
@@ -142,8 +148,10 @@ TEST_F(CliErrors, AFailedTrainingKeepsTheEarlierRun)
     const std::string weights = test::readBytes(folder / "run/weights.safetensors");
     std::string wild = replaced(smallProject(), "\"type\": \"adam\"", "\"type\": \"sgd\"");
     wild = replaced(replaced(wild, "0.003", "100.0"), ", \"activation\": \"relu\"", "");
-    test::writeBytes(folder / "wild.gradloom.json", replaced(wild, "\"type\": \"cross_entropy\"", "\"type\": \"mse\""));
-    const Output output = run({"train", at("wild.gradloom.json"), "--out", at("run"), "--quiet", "--epochs", "50"});
+    test::writeBytes(
+        folder / "wild.gradloom.json", replaced(wild, "\"type\": \"cross_entropy\"", "\"type\": \"mse\""));
+    const Output output =
+        run({"train", at("wild.gradloom.json"), "--out", at("run"), "--quiet", "--epochs", "50"});
     EXPECT_EQ(output.code, 1) << output.out;
     EXPECT_NE(output.err.find("learning rate"), std::string::npos) << output.err;
     EXPECT_EQ(test::readBytes(folder / "run/weights.safetensors"), weights);
