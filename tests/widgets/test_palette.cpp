@@ -5,8 +5,11 @@
 #include "engine/layers/layer_type.h"
 
 #include <QLineEdit>
+#include <QMimeData>
 #include <QSignalSpy>
 #include <QTest>
+
+#include <set>
 
 using namespace gradloom;
 using namespace gradloom::widgets;

@@ -24,6 +24,7 @@ ProblemBubble::ProblemBubble(QWidget* parent) : QFrame(parent), m_text(new QLabe
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(13, 10, 13, 10);
     layout->setSpacing(5);
+    layout->setSizeConstraint(QLayout::SetFixedSize);
     layout->addWidget(m_text);
     layout->addLayout(m_actions);
     hide();
@@ -64,24 +65,30 @@ void ProblemBubble::rebuildActions()
         }
         delete item;
     }
-    for (int i = 0; i < titles.size(); ++i) {
-        auto* button = new QPushButton(titles[i]);
-        button->setObjectName("repair");
-        button->setProperty("look", "link");
+    // Shown at once: what is added to a visible frame otherwise has no size until the next turn of the event loop.
+    const auto add = [this](QWidget* widget) {
+        m_actions->addWidget(widget);
+        widget->show();
+    };
+    const auto link = [this](const QString& text, const char* name, const char* look) {
+        auto* button = new QPushButton(text, this);
+        button->setObjectName(name);
+        button->setProperty("look", look);
         button->setCursor(Qt::PointingHandCursor);
+        return button;
+    };
+    for (int i = 0; i < titles.size(); ++i) {
+        auto* button = link(titles[i], "repair", "link");
         connect(button, &QPushButton::clicked, this, [this, i] {
             if (static_cast<size_t>(i) < m_problem.proposals.size())
                 Q_EMIT repairChosen(graph::GraphEdit(m_problem.proposals[static_cast<size_t>(i)].edit));
         });
-        m_actions->addWidget(button);
-        m_actions->addWidget(new QLabel(QStringLiteral("·")));
+        add(button);
+        add(new QLabel(QStringLiteral("·"), this));
     }
-    auto* dismiss = new QPushButton(tr("Dismiss"));
-    dismiss->setObjectName("dismiss");
-    dismiss->setProperty("look", "dimlink");
-    dismiss->setCursor(Qt::PointingHandCursor);
+    auto* dismiss = link(tr("Dismiss"), "dismiss", "dimlink");
     connect(dismiss, &QPushButton::clicked, this, &ProblemBubble::dismissed);
-    m_actions->addWidget(dismiss);
+    add(dismiss);
     m_actions->addStretch(1);
 }
 
