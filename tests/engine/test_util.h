@@ -48,6 +48,24 @@ private:
     std::filesystem::path m_path;
 };
 
+/// While it lives the process has the rights of nobody, so that tests of missing rights hold for the superuser too.
+class Unprivileged
+{
+public:
+    Unprivileged() : m_user(::geteuid())
+    {
+        if (m_user == 0) {
+            EXPECT_EQ(::seteuid(65534), 0);
+        }
+    }
+    Unprivileged(const Unprivileged&) = delete;
+    Unprivileged& operator=(const Unprivileged&) = delete;
+    ~Unprivileged() { EXPECT_EQ(::seteuid(m_user), 0); }
+
+private:
+    uid_t m_user;
+};
+
 inline void writeBytes(const std::filesystem::path& path, std::string_view bytes)
 {
     std::ofstream(path, std::ios::binary) << bytes;
