@@ -2,10 +2,10 @@
 
     python tests/bench/compare_pytorch.py --program build/bin/train_bench
 
-First PyTorch's settings are tried one after the other: memory layout, torch.compile of the network or of the optimizer
-too, threads, Adam variants, memory kept by the allocator. Then the fastest of them and Gradloom take turns, a round each,
-so that a machine that changes its speed disturbs both alike; PyTorch's fastest setting of each round counts. First losses
-of both from the same weights and data are compared, so that a fast wrong answer does not count.
+First PyTorch's settings are tried one after the other: memory layout, torch.compile of the network or of the
+optimizer too, threads, Adam variants, memory kept by the allocator. Then the fastest of them and Gradloom take turns,
+a round each, so that a machine that changes its speed disturbs both alike; PyTorch's fastest setting of each round
+counts. First losses of both from the same weights and data are compared, so that a fast wrong answer does not count.
 """
 
 from __future__ import annotations
@@ -92,37 +92,41 @@ def ours(program: Path, arguments: list[str]) -> dict | list[float]:
     return json.loads(subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout)
 
 
-def largest_difference(program: Path, worker: Worker, setting: dict, model: Path, batch: int) -> float:
+def differences(program: Path, worker: Worker, setting: dict, model: Path, batch: int) -> list[float]:
     """Of the first 20 losses, relative."""
     with tempfile.TemporaryDirectory() as folder:
         theirs = worker.ask(command_of(setting, model, batch) | {"losses": folder})
         mine = ours(program, ["--losses", "--models", str(model), "--weights", f"{folder}/weights.safetensors",
                               "--data", f"{folder}/data.safetensors"])
     assert isinstance(mine, list) and len(mine) == len(theirs)
-    return max(abs(a - b) / abs(b) for a, b in zip(mine, theirs))
+    return [abs(a - b) / abs(b) for a, b in zip(mine, theirs)]
 
 
 def compare(arguments: argparse.Namespace, workers: dict[str, Worker], model: Path, batch: int) -> dict:
     """Rounds in turn; in each round the fastest of PyTorch's finalists counts."""
     chosen = finalists(workers, model, batch, settings(model, arguments.torch_threads, not arguments.no_compile),
                        arguments.verbose)
-    theirs: list[list[float]] = []
-    mine: list[float] = []
+    theirs: list[list[list[float]]] = []  # round, setting, step
+    mine: list[dict] = []
     for _ in range(arguments.rounds):
-        theirs.append([statistics.median(workers[setting["allocator"]].ask(
-            command_of(setting, model, batch) | {"steps": arguments.steps})) for setting in chosen])
+        theirs.append([workers[setting["allocator"]].ask(command_of(setting, model, batch) | {"steps": arguments.steps})
+                       for setting in chosen])
         result = ours(arguments.program, ["--models", str(model), "--batch", str(batch), "--rounds", "1", "--steps",
                                           str(arguments.steps), "--threads", str(arguments.threads), "--json"])
         assert isinstance(result, dict)
-        mine.append(result["results"][0]["ms_per_step"])
-    fastest = [min(times) for times in theirs]
-    medians = [statistics.median(times) for times in zip(*theirs)]
-    best = chosen[medians.index(min(medians))]
-    ratios = [a / b for a, b in zip(fastest, mine)]
-    return {"model": model.name.split(".")[0], "batch": batch, "setting": described(best), "torch_rounds_ms": theirs,
-            "our_rounds_ms": mine, "torch_ms": statistics.median(fastest), "our_ms": statistics.median(mine),
+        mine.append(result["results"][0])
+    medians = [[statistics.median(steps) for steps in turn] for turn in theirs]
+    overall = [statistics.median(column) for column in zip(*medians)]
+    best = chosen[overall.index(min(overall))]
+    ratios = [min(turn) / own["ms_per_step"] for turn, own in zip(medians, mine)]
+    return {"model": model.name.split(".")[0], "batch": batch, "setting": described(best),
+            "torch_rounds_ms": medians, "our_rounds_ms": [own["ms_per_step"] for own in mine],
+            "torch_ms": statistics.median(min(turn) for turn in medians),
+            "our_ms": statistics.median(own["ms_per_step"] for own in mine),
+            "torch_fastest_ms": min(min(steps) for turn in theirs for steps in turn),
+            "our_fastest_ms": min(own["fastest_ms"] for own in mine),
             "ratio": statistics.median(ratios), "ratios": ratios, "peak_gflops": result["peak_gflops"],
-            "difference": largest_difference(arguments.program, workers[best["allocator"]], best, model, batch)}
+            "differences": differences(arguments.program, workers[best["allocator"]], best, model, batch)}
 
 
 def machine() -> str:
@@ -136,14 +140,16 @@ def print_table(results: list[dict]) -> None:
     peak = max(result["peak_gflops"] for result in results)
     print(f"{machine()}, FMA peak {peak:.0f} GFLOP/s, PyTorch {torch.__version__}, {date.today()}; load average "
           f"{os.getloadavg()[0]:.1f}\n")
-    print("| model | batch | PyTorch ms/step | Gradloom ms/step | ratio | worst to best round | goal now / final | "
-          "losses differ by | PyTorch's best setting |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| model | batch | PyTorch ms/step | Gradloom ms/step | ratio | worst to best round | of fastest steps | "
+          "goal now / final | first 5 / 20 losses differ by | PyTorch's best setting |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for r in results:
         goal = GOALS.get(r["model"])
         print(f"| {r['model']} | {r['batch']} | {r['torch_ms']:.3f} | {r['our_ms']:.3f} | {r['ratio']:.2f} | "
-              f"{min(r['ratios']):.2f} to {max(r['ratios']):.2f} | {f'{goal[0]} / {goal[1]}' if goal else ''} | "
-              f"{r['difference']:.1e} | {r['setting']} |")
+              f"{min(r['ratios']):.2f} to {max(r['ratios']):.2f} | "
+              f"{r['torch_fastest_ms']:.3f} / {r['our_fastest_ms']:.3f} = "
+              f"{r['torch_fastest_ms'] / r['our_fastest_ms']:.2f} | {f'{goal[0]} / {goal[1]}' if goal else ''} | "
+              f"{max(r['differences'][:5]):.0e} / {max(r['differences']):.0e} | {r['setting']} |")
 
 
 def main() -> int:
@@ -167,7 +173,9 @@ def main() -> int:
     print_table(results)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1))
-    return 1 if any(result["difference"] > 1e-3 for result in results) else 0
+    # Adam's first steps are as long for a tiny gradient as for a large one, so rounding errors double at every step, in
+    # PyTorch against its own double precision as well.
+    return 1 if any(max(r["differences"][:5]) > 1e-5 or max(r["differences"]) > 1e-2 for r in results) else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 #include "engine/train/run_data.h"
 #include "engine/train/train_session.h"
+#include "source_dir.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,5 +1,6 @@
 #include "tests/golden/golden_sample.h"
 
+#include "source_dir.h"
 #include "tests/layers/layer_harness.h"
 
 namespace gradloom::tests {
