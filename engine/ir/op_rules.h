@@ -52,6 +52,20 @@ struct Window
     }
 };
 
+/// Shape of a pooling's result over x (N×H×W×C).
+inline Result<Shape> pooledShape(const Shape& x, const Params& attributes)
+{
+    const Window window(attributes);
+    const auto& kernel = attributes.list("kernel");
+    if (x.rank() != 4)
+        return shapeError("the input must be N×H×W×C");
+    const int64_t height = window.outputExtent(0, x[1], kernel[0]);
+    const int64_t width = window.outputExtent(1, x[2], kernel[1]);
+    if (height < 1 || width < 1)
+        return shapeError("the window is larger than the padded input");
+    return Shape{x[0], height, width, x[3]};
+}
+
 /// The options of `op` without the fused activation.
 inline Params withoutActivation(const Op& op)
 {

@@ -14,6 +14,9 @@ thread_local int64_t allocations = 0;
 } // namespace
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they bring their own
+// GCC inlines only one half of the pair and takes it for a mistake.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 void* operator new(size_t bytes)
 {
     ++allocations;

@@ -8,16 +8,10 @@ OpType avg_pool2d()
     type.id = "avg_pool2d";
     type.help = "Mean of each window of x (N×H×W×C) over the elements that are not padding; options kernel, stride, padding.";
     type.infer = [](std::span<const TensorType> in, const Params& attributes) -> Result<Types> {
-        const Window window(attributes);
-        const Shape& x = in[0].shape;
-        const auto& kernel = attributes.list("kernel");
-        if (x.rank() != 4)
-            return shapeError("the input must be N×H×W×C");
-        const int64_t height = window.outputExtent(0, x[1], kernel[0]);
-        const int64_t width = window.outputExtent(1, x[2], kernel[1]);
-        if (height < 1 || width < 1)
-            return shapeError("the window is larger than the padded input");
-        return Types{{Shape{x[0], height, width, x[3]}, DType::F32}};
+        const auto y = pooledShape(in[0].shape, attributes);
+        if (!y)
+            return y.error();
+        return Types{{*y, DType::F32}};
     };
     type.adjoint = [](Builder& b, const Op& op, Gradients g, const Wanted&) -> std::vector<ValueId> {
         const Shape& x = b.shape(op.inputs[0]);
