@@ -116,12 +116,12 @@ void RunController::start()
     options.device = m_window.device();
     options.outDir = runFolder(m_project);
     options.projectFolder = m_window.document().path().parent_path();
+    m_window.showPage(Page::Train); // before the session begins, so that the panel gets it once
     m_session = std::make_shared<train::TrainSession>(m_project, options);
     m_window.canvas().clearActivations();
     m_window.runBar().setState(RunBar::State::Running);
     m_window.runBar().setProgress(0, tr("loading data"));
     m_window.statusLine().setMessage({});
-    m_window.showPage(Page::Train);
     m_panel->setSession(m_session, m_project);
 }
 

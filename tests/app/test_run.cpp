@@ -1,0 +1,152 @@
+#include "app/gui/run_controller.h"
+
+#include "source_dir.h"
+#include "tests/widgets/gui_test.h"
+
+#include "widgets/canvas/canvas_view.h"
+#include "widgets/explain/explain_page.h"
+#include "widgets/live/train_panel.h"
+#include "widgets/shell/page_switch.h"
+#include "widgets/shell/run_bar.h"
+#include "widgets/shell/top_bar.h"
+#include "widgets/theme/theme.h"
+
+#include <QMessageBox>
+#include <QPushButton>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QStandardPaths>
+#include <QTemporaryDir>
+#include <QToolButton>
+
+#include <set>
+
+using namespace gradloom;
+using namespace gradloom::gui;
+using namespace gradloom::widgets;
+
+/// The main job in the real window: press Train, watch, ask why.
+class TestRun : public QObject
+{
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QStandardPaths::setTestModeEnabled(true);
+        QCoreApplication::setOrganizationName("GradloomTest");
+        QCoreApplication::setApplicationName("GradloomTestRun");
+        QSettings::setDefaultFormat(QSettings::IniFormat);
+        QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, m_dir.path());
+        setTheme("dark");
+    }
+
+    void init()
+    {
+        m_window = std::make_unique<MainWindow>();
+        m_runs = new RunController(*m_window);
+        m_window->resize(1500, 900);
+        m_window->show();
+        QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
+        QVERIFY(m_window->openProject(GRADLOOM_SOURCE_DIR "/projects/shapes_cnn.gradloom.json"));
+    }
+    void cleanup()
+    {
+        m_runs = nullptr;
+        m_window->document().undoStack().setClean();
+        m_window.reset();
+    }
+
+    void trainTwoEpochsThenExplain()
+    {
+        shorten(2, 1200);
+        QSignalSpy finished(m_runs, &RunController::finished);
+        pressTrain();
+        QCOMPARE(m_window->page(), MainWindow::Page::Train);
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, 120000);
+        QVERIFY(!m_runs->session()->result()->error);
+        QCOMPARE(m_runs->trainPanel()->history().epochs().size(), size_t(2));
+        QCOMPARE(m_window->runBar().state(), RunBar::State::Idle);
+        QVERIFY(colours(m_window->grab().toImage()) > 50);
+        // Every layer with maps shows what it computes, and the Input its picture.
+        const auto& scene = m_window->canvas().canvasScene();
+        for (const auto& node : m_window->document().graph().nodes)
+            if (node.type == "conv2d" || node.type == "input")
+                QTRY_VERIFY(!scene.node(node.id)->activation().isNull());
+
+        m_window->showPage(MainWindow::Page::Explain);
+        QVERIFY(m_runs->explainPage());
+        QSignalSpy explained(m_runs->explainPage(), &ExplainPage::explained);
+        QTRY_VERIFY_WITH_TIMEOUT(explained.count() > 0, 60000);
+        QVERIFY(colours(m_window->grab().toImage()) > 100);
+        const int before = static_cast<int>(explained.count());
+        m_runs->explainPage()->select(5);
+        QTRY_VERIFY_WITH_TIMEOUT(explained.count() > before, 60000);
+    }
+
+    void pauseStepAndStop()
+    {
+        shorten(50, 1200);
+        pressTrain();
+        RunBar& bar = m_window->runBar();
+        QTRY_VERIFY_WITH_TIMEOUT(!m_runs->trainPanel()->history().steps().empty(), 60000);
+        press("pause");
+        QTRY_COMPARE_WITH_TIMEOUT(bar.state(), RunBar::State::Paused, 20000);
+        QTRY_COMPARE(m_runs->session()->state(), train::State::Paused);
+        press("step");
+        press("stop");
+        QTRY_VERIFY_WITH_TIMEOUT(!m_runs->running(), 20000);
+        QTRY_COMPARE(bar.state(), RunBar::State::Idle);
+        QCOMPARE(m_runs->session()->result()->state, train::State::Stopped);
+    }
+
+    void aMissingDataSetIsSaidAndTheWindowGoesOn()
+    {
+        m_window->document().editProject("other data", [this](project::Project& project) {
+            project.data.source = {"idx", {{"folder", m_dir.filePath("nothing").toStdString()}}};
+        });
+        QSignalSpy finished(m_runs, &RunController::finished);
+        pressTrain();
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, 60000);
+        auto* box = m_window->findChild<QMessageBox*>();
+        QVERIFY(box && box->informativeText().contains("nothing"));
+        box->close();
+        QCOMPARE(m_window->runBar().state(), RunBar::State::Idle);
+    }
+
+private:
+    void shorten(int64_t epochs, int64_t training)
+    {
+        m_window->document().editProject("shorter", [=](project::Project& project) {
+            project.training.epochs = epochs;
+            project.data.source.params.set("training", training);
+            project.data.source.params.set("test", int64_t(200));
+        });
+    }
+    void pressTrain()
+    {
+        auto* button = m_window->runBar().findChild<QPushButton*>("train");
+        QVERIFY(button && button->isEnabled());
+        test::Mouse(button).click(button->rect().center());
+    }
+    void press(const char* name)
+    {
+        auto* button = m_window->runBar().findChild<QToolButton*>(name);
+        QVERIFY(button);
+        test::Mouse(button).click(button->rect().center());
+    }
+    static size_t colours(const QImage& image)
+    {
+        std::set<QRgb> seen;
+        for (int y = 0; y < image.height(); y += 3)
+            for (int x = 0; x < image.width(); x += 3)
+                seen.insert(image.pixel(x, y));
+        return seen.size();
+    }
+
+    QTemporaryDir m_dir;
+    std::unique_ptr<MainWindow> m_window;
+    RunController* m_runs = nullptr;
+};
+
+QTEST_MAIN(TestRun)
+#include "test_run.moc"
