@@ -52,7 +52,8 @@ Status Autosave::write(const project::Project& project, const std::filesystem::p
         m_lock = lockOf(m_file);
         m_lock->tryLock(0);
     }
-    if (auto written = writeFileAtomically(beside(m_file, ".origin"), std::string_view(origin.string())); !written)
+    if (auto written = writeFileAtomically(beside(m_file, ".origin"), std::string_view(origin.string()));
+        !written)
         return written;
     return project::saveProject(project, m_file);
 }
@@ -69,12 +70,14 @@ std::vector<Autosave::Leftover> Autosave::leftovers()
 {
     std::vector<Leftover> found;
     const QDir dir(toQString(folder()));
-    for (const auto& info : dir.entryInfoList({QStringLiteral("*") + QLatin1String(suffix)}, QDir::Files, QDir::Time)) {
+    for (const auto& info :
+        dir.entryInfoList({QStringLiteral("*") + QLatin1String(suffix)}, QDir::Files, QDir::Time)) {
         const std::filesystem::path file = toPath(info.filePath());
         if (!lockOf(file)->tryLock(0))
             continue;
         const auto origin = readFile(beside(file, ".origin"), 1 << 16);
-        found.push_back({file, origin ? std::filesystem::path(*origin) : std::filesystem::path(), info.lastModified()});
+        found.push_back(
+            {file, origin ? std::filesystem::path(*origin) : std::filesystem::path(), info.lastModified()});
     }
     return found;
 }

@@ -11,8 +11,8 @@
 
 namespace gradloom::gui {
 
-/// The side file of one running program: written after changes, removed when the project is saved or given up. What is
-/// left without a living owner was left by a crash.
+/// The side file of one running program: written after changes, removed when the project is saved or given
+/// up. What is left without a living owner was left by a crash.
 class Autosave
 {
 public:

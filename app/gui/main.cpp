@@ -31,20 +31,25 @@ struct Arguments
 Arguments readArguments(const QApplication& application)
 {
     QCommandLineParser parser;
-    parser.setApplicationDescription(QApplication::translate("main", "Draw, train, watch and explain neural networks."));
+    parser.setApplicationDescription(
+        QApplication::translate("main", "Draw, train, watch and explain neural networks."));
     parser.addHelpOption();
     parser.addVersionOption();
-    parser.addPositionalArgument("project", QApplication::translate("main", "A project to open."), "[project]");
+    parser.addPositionalArgument(
+        "project", QApplication::translate("main", "A project to open."), "[project]");
     const QCommandLineOption screenshot(
         "screenshot", QApplication::translate("main", "Write a picture of the window and end."), "file");
-    const QCommandLineOption page("page", QApplication::translate("main", "build, train or explain."), "page", "build");
+    const QCommandLineOption page(
+        "page", QApplication::translate("main", "build, train or explain."), "page", "build");
     const QCommandLineOption themeOption("theme", QApplication::translate("main", "dark or light."), "theme");
     const QCommandLineOption select(
         "select", QApplication::translate("main", "Select a layer by its name."), "layer");
-    const QCommandLineOption size("size", QApplication::translate("main", "Size of the window: 1600x960."), "size");
+    const QCommandLineOption size(
+        "size", QApplication::translate("main", "Size of the window: 1600x960."), "size");
     const QCommandLineOption train("train", QApplication::translate("main", "Start training at once."));
     const QCommandLineOption after("after-epochs",
-        QApplication::translate("main", "With --train and --screenshot: wait for so many epochs."), "number", "0");
+        QApplication::translate("main", "With --train and --screenshot: wait for so many epochs."), "number",
+        "0");
     parser.addOptions({screenshot, page, themeOption, select, size, train, after});
     parser.process(application);
     Arguments arguments;
@@ -80,7 +85,8 @@ void finishWithScreenshot(gui::MainWindow& window, const Arguments& arguments)
 {
     showPageNamed(window, arguments.page);
     const int patience = arguments.train ? 2500 : 700;
-    QTimer::singleShot(patience, &window, [&window, file = arguments.screenshot] { writeScreenshot(window, file); });
+    QTimer::singleShot(
+        patience, &window, [&window, file = arguments.screenshot] { writeScreenshot(window, file); });
 }
 
 void begin(gui::MainWindow& window, gui::RunController& runs, const Arguments& arguments)
@@ -118,7 +124,8 @@ int main(int argc, char** argv)
     QApplication::setApplicationName("Gradloom");
     QApplication::setApplicationVersion(GRADLOOM_VERSION);
     const Arguments arguments = readArguments(application);
-    widgets::setTheme(arguments.theme.isEmpty() ? QSettings().value("theme", "dark").toString() : arguments.theme);
+    widgets::setTheme(
+        arguments.theme.isEmpty() ? QSettings().value("theme", "dark").toString() : arguments.theme);
 
     gui::MainWindow window;
     if (arguments.size.isValid())

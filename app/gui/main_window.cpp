@@ -1,6 +1,7 @@
 #include "app/gui/main_window.h"
 
 #include "app/gui/autosave.h"
+#include "app/gui/memory_estimate.h"
 
 #include "widgets/canvas/canvas_view.h"
 #include "widgets/inspector/inspector.h"
@@ -46,7 +47,8 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_document(new Do
 
 MainWindow::~MainWindow()
 {
-    // Widgets that go may change selection and focus; the document must still be there, and nobody may listen.
+    // Widgets that go may change selection and focus; the document must still be there, and nobody may
+    // listen.
     m_canvas->canvasScene().disconnect(this);
 }
 
@@ -104,14 +106,18 @@ void MainWindow::connectWidgets()
         [this] { m_status->setMessage(tr("Autosaved %1").arg(QTime::currentTime().toString("HH:mm"))); });
     connect(m_document, &Document::autosaveFailed, this,
         [this](const QString& message) { m_status->setMessage(tr("Not autosaved: %1").arg(message)); });
-    connect(&m_canvas->canvasScene(), &CanvasScene::nodeSelectionChanged, this, &MainWindow::refreshSelection);
+    connect(
+        &m_canvas->canvasScene(), &CanvasScene::nodeSelectionChanged, this, &MainWindow::refreshSelection);
     connect(m_canvas, &CanvasView::inspectRequested, this, [this] {
         m_inspector->showTab(Inspector::Layer);
         m_inspector->layerPanel().focusForm();
     });
+    auto* memory = new MemoryEstimate(*m_document);
+    connect(memory, &MemoryEstimate::changed, m_status, &StatusLine::setMemory);
     connect(m_palette, &widgets::Palette::layerChosen, m_canvas, &CanvasView::appendLayer);
     connect(m_status, &StatusLine::problemClicked, m_canvas, &CanvasView::showNode);
-    connect(&m_top->pages(), &PageSwitch::pageChosen, this, [this](int page) { showPage(static_cast<Page>(page)); });
+    connect(&m_top->pages(), &PageSwitch::pageChosen, this,
+        [this](int page) { showPage(static_cast<Page>(page)); });
 }
 
 void MainWindow::addPage(Page page, std::function<QWidget*()> make)

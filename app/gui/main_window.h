@@ -40,8 +40,9 @@ public:
     widgets::StatusLine& statusLine() { return *m_status; }
     widgets::TopBar& topBar() { return *m_top; }
 
-    /// Gives the window a page: `make` is called once, when the page is first shown, so that starting stays quick. The
-    /// Train page stands below the canvas, Explain takes its place. A page that is not given is not shown.
+    /// Gives the window a page: `make` is called once, when the page is first shown, so that starting stays
+    /// quick. The Train page stands below the canvas, Explain takes its place. A page that is not given is
+    /// not shown.
     void addPage(Page page, std::function<QWidget*()> make);
     void showPage(Page page);
     Page page() const { return m_page; }
@@ -51,7 +52,8 @@ public:
     /// Id of the device to train on, as in backend::devices().
     const std::string& device() const { return m_device; }
 
-    /// Opens a project after asking about unsaved changes; what goes wrong is shown. Returns whether it is open now.
+    /// Opens a project after asking about unsaved changes; what goes wrong is shown. Returns whether it is
+    /// open now.
     bool openProject(const std::filesystem::path& path);
     bool save();
     bool saveAs();

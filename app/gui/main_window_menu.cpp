@@ -1,4 +1,5 @@
-// The menu of the window. All actions also belong to the window itself, so that their shortcuts work everywhere.
+// The menu of the window. All actions also belong to the window itself, so that their shortcuts work
+// everywhere.
 #include "app/gui/main_window.h"
 
 #include "widgets/canvas/canvas_view.h"
@@ -21,7 +22,8 @@ namespace gradloom::gui {
 
 using namespace widgets;
 
-QAction* MainWindow::addAction(QMenu& menu, const QString& text, const QKeySequence& keys, std::function<void()> run)
+QAction* MainWindow::addAction(
+    QMenu& menu, const QString& text, const QKeySequence& keys, std::function<void()> run)
 {
     QAction* action = menu.addAction(text);
     action->setShortcut(keys);
@@ -62,7 +64,8 @@ void MainWindow::buildFileMenu(QMenu& menu)
     });
     addAction(menu, tr("&Open …"), QKeySequence::Open, [this] {
         const QString name = QFileDialog::getOpenFileName(this, tr("Open project"),
-            toQString(m_document->path().parent_path()), tr("Gradloom projects (*.gradloom.json);;All files (*)"));
+            toQString(m_document->path().parent_path()),
+            tr("Gradloom projects (*.gradloom.json);;All files (*)"));
         if (!name.isEmpty())
             openProject(toPath(name));
     });
@@ -116,10 +119,13 @@ void MainWindow::buildViewMenu(QMenu& menu)
     fit->setShortcutContext(Qt::WidgetShortcut);
     connect(fit, &QAction::triggered, m_canvas, &CanvasView::fit);
     m_canvas->addAction(fit);
-    addAction(menu, tr("Zoom &in"), QKeySequence(Qt::CTRL | Qt::Key_Plus), [this] { m_canvas->zoomBy(1.25); })
-        ->setShortcuts({QKeySequence(Qt::CTRL | Qt::Key_Plus), QKeySequence(Qt::CTRL | Qt::Key_Equal)});
-    addAction(menu, tr("Zoom &out"), QKeySequence(Qt::CTRL | Qt::Key_Minus), [this] { m_canvas->zoomBy(0.8); });
-    addAction(menu, tr("&Actual size"), QKeySequence(Qt::CTRL | Qt::Key_1), [this] { m_canvas->resetZoom(); });
+    addAction(menu, tr("Zoom &in"), QKeySequence(Qt::CTRL | Qt::Key_Plus), [this] {
+        m_canvas->zoomBy(1.25);
+    })->setShortcuts({QKeySequence(Qt::CTRL | Qt::Key_Plus), QKeySequence(Qt::CTRL | Qt::Key_Equal)});
+    addAction(
+        menu, tr("Zoom &out"), QKeySequence(Qt::CTRL | Qt::Key_Minus), [this] { m_canvas->zoomBy(0.8); });
+    addAction(
+        menu, tr("&Actual size"), QKeySequence(Qt::CTRL | Qt::Key_1), [this] { m_canvas->resetZoom(); });
     menu.addSeparator();
     QMenu* themes = menu.addMenu(tr("&Theme"));
     auto* group = new QActionGroup(themes);
@@ -157,7 +163,8 @@ void MainWindow::fillRecent(QMenu& menu)
     menu.clear();
     for (const QString& file : QSettings().value("recent").toStringList())
         if (QFile::exists(file)) {
-            QAction* action = menu.addAction(QFileInfo(file).fileName(), this, [this, file] { openProject(toPath(file)); });
+            QAction* action =
+                menu.addAction(QFileInfo(file).fileName(), this, [this, file] { openProject(toPath(file)); });
             action->setToolTip(file);
         }
     menu.setToolTipsVisible(true);
@@ -178,7 +185,8 @@ void MainWindow::fillSamples(QMenu& menu)
             const auto loaded = project::loadProject(toPath(path));
             if (!loaded)
                 continue;
-            const QString name = loaded->name.empty() ? file.completeBaseName() : QString::fromStdString(loaded->name);
+            const QString name =
+                loaded->name.empty() ? file.completeBaseName() : QString::fromStdString(loaded->name);
             QAction* action = menu.addAction(name, this, [this, path] { openProject(toPath(path)); });
             action->setToolTip(QString::fromStdString(loaded->description));
         }
@@ -196,9 +204,10 @@ void MainWindow::about()
     box.setWindowTitle(tr("About Gradloom"));
     box.setIconPixmap(windowIcon().pixmap(64, 64));
     box.setText(QStringLiteral("<b>Gradloom %1</b>").arg(QStringLiteral(GRADLOOM_VERSION)));
-    box.setInformativeText(tr("Draw neural networks, train them, watch what happens inside and see why they decide.\n\n"
-                              "Apache License 2.0. Built with Qt %1.")
-                               .arg(QString::fromLatin1(qVersion())));
+    box.setInformativeText(
+        tr("Draw neural networks, train them, watch what happens inside and see why they decide.\n\n"
+           "Apache License 2.0. Built with Qt %1.")
+            .arg(QString::fromLatin1(qVersion())));
     box.exec();
 }
 

@@ -1,7 +1,7 @@
 #include "app/gui/autosave.h"
 
-#include "source_dir.h"
 #include "app/gui/document.h"
+#include "source_dir.h"
 
 #include <QSignalSpy>
 #include <QStandardPaths>
@@ -48,10 +48,13 @@ private Q_SLOTS:
         QVERIFY(document.open(sample()).ok());
         const graph::Graph before = document.graph();
         for (int64_t filters : {4, 48})
-            QVERIFY(document.edit({graph::SetParameter{"conv2d_1", "filters", filters}, "Change Filters"}, "a").ok());
+            QVERIFY(
+                document.edit({graph::SetParameter{"conv2d_1", "filters", filters}, "Change Filters"}, "a")
+                    .ok());
         QCOMPARE(document.undoStack().count(), 1);
         QCOMPARE(document.analysis().nodes.at("conv2d_1").outputs[0].shape[2], int64_t(48));
-        QVERIFY(document.edit({graph::SetParameter{"conv2d_2", "filters", int64_t(8)}, "Change Filters"}, "b").ok());
+        QVERIFY(document.edit({graph::SetParameter{"conv2d_2", "filters", int64_t(8)}, "Change Filters"}, "b")
+                    .ok());
         QCOMPARE(document.undoStack().count(), 2);
         document.undoStack().undo();
         document.undoStack().undo();
@@ -74,7 +77,9 @@ private Q_SLOTS:
         Document document;
         QVERIFY(document.open(sample()).ok());
         const auto epochs = document.project().training.epochs;
-        const auto set = [](int64_t value) { return [value](project::Project& p) { p.training.epochs = value; }; };
+        const auto set = [](int64_t value) {
+            return [value](project::Project& p) { p.training.epochs = value; };
+        };
         document.editProject("Change training", set(3), "epochs");
         document.editProject("Change training", set(31), "epochs");
         document.editProject("Change training", set(31), "epochs");
@@ -118,7 +123,8 @@ private Q_SLOTS:
         QVERIFY(document.open(sample()).ok());
         const Status status = document.open(path);
         QVERIFY(!status.ok());
-        QVERIFY2(status.error().message.find("broken.gradloom.json") != std::string::npos, status.error().message.c_str());
+        QVERIFY2(status.error().message.find("broken.gradloom.json") != std::string::npos,
+            status.error().message.c_str());
         QVERIFY(document.graph().find("conv2d_1"));
     }
 

@@ -1,7 +1,7 @@
 #include "app/gui/autosave.h"
 
-#include "source_dir.h"
 #include "app/gui/main_window.h"
+#include "source_dir.h"
 #include "tests/widgets/gui_test.h"
 
 #include "widgets/canvas/canvas_view.h"
@@ -12,6 +12,7 @@
 #include "widgets/palette/palette.h"
 #include "widgets/shell/page_switch.h"
 #include "widgets/shell/run_bar.h"
+#include "widgets/shell/status_line.h"
 #include "widgets/shell/top_bar.h"
 #include "widgets/theme/theme.h"
 
@@ -64,6 +65,13 @@ private Q_SLOTS:
         QVERIFY(document().analysis().valid());
         QCOMPARE(document().analysis().parameters, int64_t(93322));
         QVERIFY(verdict()->text().contains("valid"));
+        const auto memoryShown = [this] {
+            const auto labels = m_window->statusLine().findChildren<QLabel*>();
+            return std::any_of(labels.begin(), labels.end(), [](const QLabel* label) {
+                return label->isVisible() && label->text().contains("at batch 64");
+            });
+        };
+        QTRY_VERIFY(memoryShown());
         QCOMPARE(canvas().canvasScene().nodes().size(), document().graph().nodes.size());
     }
 
@@ -92,7 +100,8 @@ private Q_SLOTS:
     void dragFromThePaletteUndoAndRedo()
     {
         const auto before = document().graph();
-        test::dropLayer(canvas().viewport(), "dropout", canvas().viewport()->rect().bottomLeft() + QPoint(200, -120));
+        test::dropLayer(
+            canvas().viewport(), "dropout", canvas().viewport()->rect().bottomLeft() + QPoint(200, -120));
         QVERIFY(document().graph().find("dropout_1"));
         QTRY_COMPARE(nameField().text(), QString("dropout_1"));
         document().undoStack().undo();
@@ -207,8 +216,8 @@ private Q_SLOTS:
         bar.setProgress(0.5, "epoch 4/8 · 0:41 left");
         auto* pauseButton = bar.findChild<QToolButton*>("pause");
         QTRY_VERIFY(pauseButton->isVisible() && !button->isVisible());
-        QTRY_VERIFY(pauseButton->width() > 0 && m_window->topBar().rect().contains(
-            pauseButton->mapTo(&m_window->topBar(), pauseButton->rect().center())));
+        QTRY_VERIFY(pauseButton->width() > 0 && m_window->topBar().rect().contains(pauseButton->mapTo(
+                                                    &m_window->topBar(), pauseButton->rect().center())));
         pauseButton->click();
         bar.setState(RunBar::State::Paused);
         pauseButton->click();

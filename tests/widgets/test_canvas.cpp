@@ -29,14 +29,16 @@ public:
         Q_EMIT analysisChanged();
         return {};
     }
-    void editProject(const QString&, const std::function<void(project::Project&)>& change, const QString&) override
+    void editProject(
+        const QString&, const std::function<void(project::Project&)>& change, const QString&) override
     {
         change(m_project);
         Q_EMIT projectChanged();
     }
     void add(const std::string& type, double x, double y, Params params = {})
     {
-        QVERIFY(edit({graph::AddNode{{graph().freshId(type), type, std::move(params), {x, y}}}, {}}, {}).ok());
+        QVERIFY(
+            edit({graph::AddNode{{graph().freshId(type), type, std::move(params), {x, y}}}, {}}, {}).ok());
     }
     void join(const std::string& from, const std::string& to, int port = 0)
     {
@@ -130,7 +132,8 @@ private Q_SLOTS:
         mouse.dragTo(m_view->portPoint("dense_1", {true, 0}), m_view->portPoint("conv2d_1", {false, 0}));
         QTRY_VERIFY(m_view->hint().isVisible());
         QVERIFY2(m_view->hint().text().contains("circle"), qPrintable(m_view->hint().text()));
-        QCOMPARE(m_view->canvasScene().node("conv2d_1")->portMark({false, 0}), NodeItem::PortMark::Impossible);
+        QCOMPARE(
+            m_view->canvasScene().node("conv2d_1")->portMark({false, 0}), NodeItem::PortMark::Impossible);
         mouse.release(m_view->portPoint("conv2d_1", {false, 0}));
         QCOMPARE(m_model->graph().edges.size(), size_t(2));
         QVERIFY(m_view->hint().isVisible());
@@ -141,7 +144,8 @@ private Q_SLOTS:
     {
         m_model->join("input_1", "conv2d_1");
         test::Mouse(m_view->viewport())
-            .drag(m_view->portPoint("conv2d_1", {false, 0}), m_view->portPoint("conv2d_1", {false, 0}) + QPoint(0, 200));
+            .drag(m_view->portPoint("conv2d_1", {false, 0}),
+                m_view->portPoint("conv2d_1", {false, 0}) + QPoint(0, 200));
         QTRY_VERIFY(m_model->graph().edges.empty());
     }
 
@@ -196,7 +200,8 @@ private Q_SLOTS:
         const QPoint place(300, 200);
         const QPointF before = m_view->mapToScene(place);
         const double zoom = m_view->zoom();
-        QWheelEvent wheel(place, m_view->viewport()->mapToGlobal(place), {}, {0, 240}, {}, {}, Qt::NoScrollPhase, false);
+        QWheelEvent wheel(
+            place, m_view->viewport()->mapToGlobal(place), {}, {0, 240}, {}, {}, Qt::NoScrollPhase, false);
         QApplication::sendEvent(m_view->viewport(), &wheel);
         QVERIFY(m_view->zoom() > zoom * 1.2);
         const QPointF moved = m_view->mapToScene(place) - before;

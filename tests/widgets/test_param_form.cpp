@@ -17,7 +17,8 @@ std::vector<ParamSpec> specs()
         pairParam("kernel", "Kernel", 3, 3, 1, 11, "Size of the window"),
         shapeParam("shape", "Shape", {28, 28, 1}, "Shape of a sample"),
         choiceParam("padding", "Padding", "valid", {{"valid", "valid"}, {"same", "same"}}, "At the border"),
-        switchParam("bias", "Use bias", true, "Adds a constant"), textParam("folder", "Folder", "a", "Where")};
+        switchParam("bias", "Use bias", true, "Adds a constant"),
+        textParam("folder", "Folder", "a", "Where")};
 }
 
 } // namespace
@@ -31,10 +32,11 @@ private Q_SLOTS:
         setTheme("dark");
         m_form = std::make_unique<ParamForm>();
         m_form->setSpecs(specs());
-        connect(m_form.get(), &ParamForm::edited, this, [this](const std::string& key, const ParamValue& value) {
-            m_values.set(key, value);
-            ++m_edits;
-        });
+        connect(
+            m_form.get(), &ParamForm::edited, this, [this](const std::string& key, const ParamValue& value) {
+                m_values.set(key, value);
+                ++m_edits;
+            });
         m_form->show();
         m_form->activateWindow();
         QVERIFY(QTest::qWaitForWindowExposed(m_form.get()));

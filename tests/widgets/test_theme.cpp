@@ -24,7 +24,8 @@ private Q_SLOTS:
                 QVERIFY2(theme().color(static_cast<Role>(role)).isValid(), qPrintable(id));
             const QColor unknown = theme().category("no such category");
             for (const auto& category : layers::layerCategories())
-                QVERIFY2(category.id == "data" || theme().category(category.id) != unknown, category.id.c_str());
+                QVERIFY2(
+                    category.id == "data" || theme().category(category.id) != unknown, category.id.c_str());
         }
     }
 
@@ -32,7 +33,9 @@ private Q_SLOTS:
     {
         // Contrast after WCAG 2.1: 4.5 to 1 for text.
         const auto luminance = [](const QColor& c) {
-            const auto linear = [](double v) { return v <= 0.03928 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4); };
+            const auto linear = [](double v) {
+                return v <= 0.03928 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4);
+            };
             return 0.2126 * linear(c.redF()) + 0.7152 * linear(c.greenF()) + 0.0722 * linear(c.blueF());
         };
         const auto contrast = [&](Role a, Role b) {
@@ -43,16 +46,15 @@ private Q_SLOTS:
             setTheme(id);
             for (Role ground : {Role::Background, Role::Panel, Role::Raised})
                 for (Role text : {Role::Text, Role::TextDim})
-                    QVERIFY2(contrast(text, ground) >= 4.5,
-                        qPrintable(QString("%1: %2 on %3").arg(id).arg(static_cast<int>(text)).arg(static_cast<int>(ground))));
+                    QVERIFY2(contrast(text, ground) >= 4.5, qPrintable(QString("%1: %2 on %3")
+                                                                           .arg(id)
+                                                                           .arg(static_cast<int>(text))
+                                                                           .arg(static_cast<int>(ground))));
             QVERIFY(contrast(Role::SuccessText, Role::Success) >= 4);
         }
     }
 
-    void styleSheetHasNoOpenNames()
-    {
-        QVERIFY(!applicationStyleSheet(theme()).contains('@'));
-    }
+    void styleSheetHasNoOpenNames() { QVERIFY(!applicationStyleSheet(theme()).contains('@')); }
 
     void changeIsTold()
     {
@@ -67,7 +69,8 @@ private Q_SLOTS:
 
     void iconsTakeTheColour()
     {
-        for (const auto* name : {"undo", "redo", "menu", "search", "play", "pause", "step", "stop", "chevron_down"}) {
+        for (const auto* name :
+            {"undo", "redo", "menu", "search", "play", "pause", "step", "stop", "chevron_down"}) {
             const QImage image = themedPixmap(name, Qt::red, 16, 1).toImage();
             QVERIFY2(!image.isNull(), name);
             bool red = false;

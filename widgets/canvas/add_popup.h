@@ -8,7 +8,8 @@ namespace gradloom::widgets {
 
 class LayerListView;
 
-/// A small search over the layer types that opens where the hand is: type, Enter, done. Deletes itself when closed.
+/// A small search over the layer types that opens where the hand is: type, Enter, done. Deletes itself when
+/// closed.
 class AddPopup : public QFrame
 {
     Q_OBJECT

@@ -213,7 +213,7 @@ void CanvasScene::syncNodes()
             // A renamed node keeps its item, and with it selection and activation.
             const auto renamed = std::find_if(gone.begin(), gone.end(), [&](const auto& entry) {
                 return entry.second->pos() == place &&
-                    entry.second->look().title == lookOf(graph, m_model.analysis(), node).title;
+                       entry.second->look().title == lookOf(graph, m_model.analysis(), node).title;
             });
             if (renamed != gone.end()) {
                 item = renamed->second;

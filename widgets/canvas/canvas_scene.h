@@ -13,8 +13,8 @@ namespace gradloom::widgets {
 
 class ConnectionDrag;
 
-/// The drawing as items, kept equal to the model: after every change items are added, removed and updated by id, so
-/// that selection and activations survive. Mouse actions end in edits of the model.
+/// The drawing as items, kept equal to the model: after every change items are added, removed and updated by
+/// id, so that selection and activations survive. Mouse actions end in edits of the model.
 class CanvasScene : public QGraphicsScene
 {
     Q_OBJECT
@@ -37,7 +37,8 @@ public:
     std::vector<graph::Edge> selectedEdges() const;
     void selectNodes(const std::vector<std::string>& ids);
 
-    /// What a node computes now; a null image takes it away. Kept when the drawing changes as long as the node exists.
+    /// What a node computes now; a null image takes it away. Kept when the drawing changes as long as the
+    /// node exists.
     void setActivation(const std::string& node, const QImage& strip);
     void clearActivations();
 

@@ -29,7 +29,8 @@ CanvasView::CanvasView(GraphModel& model, QWidget* parent)
     setScene(m_scene);
     setObjectName("canvas");
     setAccessibleName(tr("Canvas"));
-    setAccessibleDescription(tr("The network as a drawing. Tab adds a layer, Ctrl with the arrow keys walks along it."));
+    setAccessibleDescription(
+        tr("The network as a drawing. Tab adds a layer, Ctrl with the arrow keys walks along it."));
     setFrameShape(QFrame::NoFrame);
     setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -187,7 +188,8 @@ void CanvasView::wheelEvent(QWheelEvent* event)
 
 void CanvasView::mousePressEvent(QMouseEvent* event)
 {
-    const bool pan = event->button() == Qt::MiddleButton || (event->button() == Qt::LeftButton && m_spaceDown);
+    const bool pan =
+        event->button() == Qt::MiddleButton || (event->button() == Qt::LeftButton && m_spaceDown);
     if (pan) {
         m_panning = true;
         m_autoFit = false;
@@ -255,7 +257,8 @@ void CanvasView::placeOverlays()
 {
     if (!m_minimap)
         return;
-    m_minimap->move(viewport()->width() - m_minimap->width() - 14, viewport()->height() - m_minimap->height() - 14);
+    m_minimap->move(
+        viewport()->width() - m_minimap->width() - 14, viewport()->height() - m_minimap->height() - 14);
     m_minimap->setVisible(viewport()->width() > 420 && viewport()->height() > 220);
     m_minimap->update();
     if (!m_bubble || m_bubble->isHidden())
@@ -274,7 +277,8 @@ void CanvasView::refreshBubble()
     const auto& problems = model().analysis().problems;
     const graph::Problem* shown = nullptr;
     const auto consider = [&](const graph::Problem& problem, bool wanted) {
-        if (!shown && wanted && m_scene->node(problem.node) && !m_dismissed.count({problem.node, problem.message}))
+        if (!shown && wanted && m_scene->node(problem.node) &&
+            !m_dismissed.count({problem.node, problem.message}))
             shown = &problem;
     };
     for (const auto& id : m_scene->selectedNodes())

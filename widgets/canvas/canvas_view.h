@@ -15,8 +15,8 @@ struct AddedNodes;
 class Minimap;
 class ProblemBubble;
 
-/// The canvas: view of the scene with zoom, pan, drop, keyboard, overview and bubbles. Everything that changes the
-/// drawing is also a public slot, so that menus and shortcuts use the same way.
+/// The canvas: view of the scene with zoom, pan, drop, keyboard, overview and bubbles. Everything that
+/// changes the drawing is also a public slot, so that menus and shortcuts use the same way.
 class CanvasView : public QGraphicsView
 {
     Q_OBJECT

@@ -60,7 +60,8 @@ void CanvasView::appendLayer(const std::string& type)
     const auto selected = m_scene->selectedNodes();
     const auto sizes = [this](const std::string& id) { return m_scene->sizeOf(id); };
     const bool first = model().graph().nodes.empty();
-    applyAdded(widgets::appendLayer(model().graph(), type, selected.empty() ? std::string() : selected.back(), sizes),
+    applyAdded(widgets::appendLayer(
+                   model().graph(), type, selected.empty() ? std::string() : selected.back(), sizes),
         visibleSceneRect().center());
     if (first)
         fit();
@@ -121,8 +122,9 @@ void CanvasView::paste()
     const QMimeData* mime = QGuiApplication::clipboard()->mimeData();
     if (!mime)
         return;
-    const QByteArray text = mime->hasFormat(QLatin1String(nodesMimeType)) ? mime->data(QLatin1String(nodesMimeType))
-                                                                          : mime->text().toUtf8();
+    const QByteArray text = mime->hasFormat(QLatin1String(nodesMimeType))
+                                ? mime->data(QLatin1String(nodesMimeType))
+                                : mime->text().toUtf8();
     if (const auto added = pasteText(model().graph(), text, {40, 100}))
         applyAdded(*added, visibleSceneRect().center());
     else
@@ -158,7 +160,8 @@ void CanvasView::moveSelected(QPointF by)
         moves.push_back({graph::MoveNode{id, {place.x + by.x(), place.y + by.y()}}, {}});
     }
     if (!moves.empty())
-        m_scene->edit({graph::Composite{std::move(moves)}, tr("Move").toStdString()}, visibleSceneRect().center());
+        m_scene->edit(
+            {graph::Composite{std::move(moves)}, tr("Move").toStdString()}, visibleSceneRect().center());
 }
 
 void CanvasView::walk(int direction)
@@ -184,7 +187,8 @@ void CanvasView::keyPressEvent(QKeyEvent* event)
     switch (event->key()) {
     case Qt::Key_Tab: {
         const QPoint pointer = viewport()->mapFromGlobal(QCursor::pos());
-        openAddPopup(mapToScene(viewport()->rect().contains(pointer) ? pointer : viewport()->rect().center()));
+        openAddPopup(
+            mapToScene(viewport()->rect().contains(pointer) ? pointer : viewport()->rect().center()));
         return;
     }
     case Qt::Key_Space:
@@ -226,8 +230,8 @@ void CanvasView::keyReleaseEvent(QKeyEvent* event)
 
 void CanvasView::contextMenuEvent(QContextMenuEvent* event)
 {
-    const QPointF place = event->reason() == QContextMenuEvent::Mouse ? mapToScene(event->pos())
-                                                                      : visibleSceneRect().center();
+    const QPointF place =
+        event->reason() == QContextMenuEvent::Mouse ? mapToScene(event->pos()) : visibleSceneRect().center();
     if (EdgeItem* edge = m_scene->edgeAt(place, 6); edge && !m_scene->nodeAt(place) && !edge->isSelected()) {
         m_scene->clearSelection();
         edge->setSelected(true);

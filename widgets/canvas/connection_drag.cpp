@@ -44,7 +44,8 @@ void ConnectionDrag::markPorts()
             for (int i = 0; i < count; ++i) {
                 const PortRef port{output, i};
                 const bool possible = refusal({node, port}).isEmpty();
-                node->setPortMark(port, possible ? NodeItem::PortMark::Possible : NodeItem::PortMark::Impossible);
+                node->setPortMark(
+                    port, possible ? NodeItem::PortMark::Possible : NodeItem::PortMark::Impossible);
             }
         }
     }
@@ -132,7 +133,8 @@ std::optional<Edge> ConnectionDrag::drop(QPointF place)
     const Target target = targetAt(place);
     if (!target.node) {
         if (m_pickedUp) {
-            m_scene.edit({graph::RemoveEdge{*m_pickedUp}, CanvasScene::tr("Delete connection").toStdString()}, place);
+            m_scene.edit(
+                {graph::RemoveEdge{*m_pickedUp}, CanvasScene::tr("Delete connection").toStdString()}, place);
             return std::nullopt;
         }
         return m_port.output ? Edge{m_node, m_port.index, {}, 0} : Edge{{}, 0, m_node, m_port.index};

@@ -12,8 +12,8 @@ namespace gradloom::widgets {
 
 class CanvasScene;
 
-/// A connection while it is drawn from a port: the loose line, the marks on ports that would take it, and the reason
-/// where one would not. Lives from press to release.
+/// A connection while it is drawn from a port: the loose line, the marks on ports that would take it, and the
+/// reason where one would not. Lives from press to release.
 class ConnectionDrag
 {
 public:
@@ -22,8 +22,8 @@ public:
     ~ConnectionDrag();
 
     void moveTo(QPointF place);
-    /// Ends it: connects, refuses, or takes the picked up connection away. Returns the open edge where it was dropped
-    /// on nothing and a layer could follow.
+    /// Ends it: connects, refuses, or takes the picked up connection away. Returns the open edge where it was
+    /// dropped on nothing and a layer could follow.
     std::optional<graph::Edge> drop(QPointF place);
 
 private:

@@ -11,12 +11,12 @@ namespace gradloom::widgets {
 struct EdgeCourse
 {
     QPainterPath path;
-    QPointF label;          ///< centre of the shape label
+    QPointF label;            ///< centre of the shape label
     bool labelOnLine = false; ///< the label interrupts the line; otherwise it floats above it
 };
 
-/// Straight or curved where the target lies to the right; where it lies back to the left the line turns, runs along
-/// the horizontal `channel` between the rows and turns again.
+/// Straight or curved where the target lies to the right; where it lies back to the left the line turns, runs
+/// along the horizontal `channel` between the rows and turns again.
 EdgeCourse edgeCourse(QPointF from, QPointF to, double channel);
 /// Whether the line has to turn back, so that a channel is needed.
 bool turnsBack(QPointF from, QPointF to);

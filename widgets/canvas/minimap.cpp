@@ -52,7 +52,8 @@ void Minimap::paintEvent(QPaintEvent*)
         box.setHeight(std::min(std::max(box.height(), 6.0), box.width() * 0.6));
         painter.drawRoundedRect(box, 1.5, 1.5);
     }
-    const QRectF seen = map.mapRect(m_view.visibleSceneRect()).intersected(QRectF(rect()).adjusted(4, 4, -4, -4));
+    const QRectF seen =
+        map.mapRect(m_view.visibleSceneRect()).intersected(QRectF(rect()).adjusted(4, 4, -4, -4));
     painter.setBrush(Qt::NoBrush);
     painter.setPen(QPen(colours.color(Role::Accent), 1.2));
     painter.drawRoundedRect(seen, 2, 2);

@@ -200,7 +200,8 @@ void NodeItem::paint(QPainter* painter, const QStyleOptionGraphicsItem*, QWidget
         painter->save();
         painter->setClipPath(clip, Qt::IntersectClip);
         // Pixels stay pixels: a smoothed 28×28 picture hides what the network really sees.
-        painter->setRenderHint(QPainter::SmoothPixmapTransform, m_activation.width() > 2 * m_activationRect.width());
+        painter->setRenderHint(
+            QPainter::SmoothPixmapTransform, m_activation.width() > 2 * m_activationRect.width());
         painter->drawImage(m_activationRect, m_activation);
         painter->restore();
     }
@@ -217,7 +218,8 @@ void NodeItem::paintCard(QPainter* painter) const
     shadow.setAlphaF(shadow.alphaF() / 6);
     painter->setBrush(shadow);
     for (double grow : {7.0, 5.0, 3.5, 2.0, 0.5})
-        painter->drawRoundedRect(cardRect().adjusted(-grow, -grow + 4, grow, grow + 4), radius + grow, radius + grow);
+        painter->drawRoundedRect(
+            cardRect().adjusted(-grow, -grow + 4, grow, grow + 4), radius + grow, radius + grow);
 
     QColor border = colours.color(Role::Border);
     double width = 1;
@@ -256,7 +258,8 @@ void NodeItem::paintTexts(QPainter* painter) const
     painter->drawRoundedRect(QRectF(padding, headerCentre - 4.5, 9, 9), 2.5, 2.5);
     painter->setFont(titleFont());
     painter->setPen(colours.color(Role::Text));
-    painter->drawText(textLine(headerCentre, m_size.width()).adjusted(16, 0, 8, 0), Qt::AlignVCenter, m_look.title);
+    painter->drawText(
+        textLine(headerCentre, m_size.width()).adjusted(16, 0, 8, 0), Qt::AlignVCenter, m_look.title);
     painter->setFont(detailFont());
     painter->setPen(colours.color(Role::TextDim));
     const QRectF line = textLine(summaryCentre, m_size.width());

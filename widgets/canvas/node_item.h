@@ -15,11 +15,11 @@ struct NodeLook
     std::string id;
     QString title;
     std::string category;
-    QString summary; ///< left: "32 · 3×3 · ReLU"
-    QString count;   ///< right: "320 p"
-    QStringList inputs;  ///< names of the ports
+    QString summary;    ///< left: "32 · 3×3 · ReLU"
+    QString count;      ///< right: "320 p"
+    QStringList inputs; ///< names of the ports
     QStringList outputs;
-    QString problem; ///< empty where all is well
+    QString problem;      ///< empty where all is well
     bool warning = false; ///< the problem does not keep the network from training
     bool operator==(const NodeLook&) const = default;
 };

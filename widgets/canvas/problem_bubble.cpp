@@ -35,13 +35,15 @@ void ProblemBubble::setProblem(const graph::Problem& problem)
     m_problem = problem;
     const QString message = QString::fromStdString(problem.message);
     const QColor colour = theme().color(problem.warning ? Role::Warning : Role::Error);
-    m_text->setText(QStringLiteral("<b style='color:%1'>⚠</b>&nbsp; %2").arg(colour.name(), message.toHtmlEscaped()));
+    m_text->setText(
+        QStringLiteral("<b style='color:%1'>⚠</b>&nbsp; %2").arg(colour.name(), message.toHtmlEscaped()));
     setAccessibleName(message);
     setProperty("error", !problem.warning);
     style()->unpolish(this);
     style()->polish(this);
 
-    // A wrapped label tells its height only for a width, and the layout asks too late for a frame that is placed now.
+    // A wrapped label tells its height only for a width, and the layout asks too late for a frame that is
+    // placed now.
     const int width = std::min(360, m_text->fontMetrics().horizontalAdvance(message) + 34);
     m_text->setFixedSize(width, m_text->heightForWidth(width));
     rebuildActions();
@@ -65,7 +67,8 @@ void ProblemBubble::rebuildActions()
         }
         delete item;
     }
-    // Shown at once: what is added to a visible frame otherwise has no size until the next turn of the event loop.
+    // Shown at once: what is added to a visible frame otherwise has no size until the next turn of the event
+    // loop.
     const auto add = [this](QWidget* widget) {
         m_actions->addWidget(widget);
         widget->show();

@@ -9,6 +9,7 @@
 #include "widgets/theme/theme.h"
 
 #include <QButtonGroup>
+#include <QGridLayout>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
@@ -124,7 +125,7 @@ QWidget* AnswerPanel::buildPictures()
 }
 
 QComboBox* AnswerPanel::addChoice(
-    QHBoxLayout* layout, const QString& caption, const char* name, QLabel** label)
+    QGridLayout* layout, const QString& caption, const char* name, QLabel** label)
 {
     auto* text = new QLabel(caption, this);
     text->setProperty("look", "dim");
@@ -132,9 +133,9 @@ QComboBox* AnswerPanel::addChoice(
     box->setObjectName(QLatin1String(name));
     box->setAccessibleName(caption);
     text->setBuddy(box);
-    layout->addWidget(text);
-    layout->addWidget(box);
-    layout->addStretch(1);
+    const int row = layout->rowCount();
+    layout->addWidget(text, row, 0);
+    layout->addWidget(box, row, 1);
     connect(box, &QComboBox::activated, this, &AnswerPanel::questionChanged);
     if (label)
         *label = text;
@@ -161,14 +162,13 @@ QWidget* AnswerPanel::buildPrediction()
     });
     layout->addWidget(m_bars);
     layout->addStretch(1);
-    auto* classRow = new QHBoxLayout;
-    classRow->setSpacing(8);
-    m_class = addChoice(classRow, tr("Heat: which pixels raise the score of"), "classChoice");
-    layout->addLayout(classRow);
-    auto* layerRow = new QHBoxLayout;
-    layerRow->setSpacing(8);
-    m_layer = addChoice(layerRow, tr("as seen by the layer"), "layerChoice", &m_layerCaption);
-    layout->addLayout(layerRow);
+    auto* choices = new QGridLayout;
+    choices->setHorizontalSpacing(10);
+    choices->setVerticalSpacing(6);
+    choices->setColumnStretch(2, 1);
+    m_class = addChoice(choices, tr("Which pixels speak for"), "classChoice");
+    m_layer = addChoice(choices, tr("as seen by the layer"), "layerChoice", &m_layerCaption);
+    layout->addLayout(choices);
     return card;
 }
 
@@ -185,8 +185,9 @@ QWidget* AnswerPanel::buildLayers()
     m_stripsScroll->setFrameShape(QFrame::NoFrame);
     m_stripsScroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_stripsScroll->viewport()->setAutoFillBackground(false);
-    m_strips->setAutoFillBackground(false);
+    m_stripsScroll->setMinimumWidth(190);
     m_stripsScroll->setWidget(m_strips);
+    m_strips->setAutoFillBackground(false); // the scroll area has just switched it on
     layout->addWidget(m_stripsScroll, 1);
     return card;
 }

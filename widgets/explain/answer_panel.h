@@ -6,7 +6,7 @@
 
 class QButtonGroup;
 class QComboBox;
-class QHBoxLayout;
+class QGridLayout;
 class QLabel;
 class QScrollArea;
 class QSlider;
@@ -48,7 +48,7 @@ private:
     QWidget* buildPrediction();
     QWidget* buildLayers();
     QComboBox* addChoice(
-        QHBoxLayout* layout, const QString& caption, const char* name, QLabel** label = nullptr);
+        QGridLayout* layout, const QString& caption, const char* name, QLabel** label = nullptr);
     void renderOverlay();
     QString className(int index) const;
 

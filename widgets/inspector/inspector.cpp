@@ -76,7 +76,8 @@ QWidget* Inspector::makeNotes()
     connect(m_notes, &QPlainTextEdit::textChanged, this, [this] {
         const std::string text = m_notes->toPlainText().toStdString();
         if (text != m_model.project().description)
-            m_model.editProject(tr("Edit notes"), [&](project::Project& p) { p.description = text; }, "notes");
+            m_model.editProject(
+                tr("Edit notes"), [&](project::Project& p) { p.description = text; }, "notes");
     });
     return page;
 }

@@ -46,8 +46,8 @@ QLabel* wrappedLabel(const char* look)
 LayerPanel::LayerPanel(GraphModel& model, QWidget* parent)
     : QWidget(parent), m_model(model), m_dot(new QLabel), m_title(new QLabel), m_name(new QLineEdit),
       m_help(wrappedLabel("dim")), m_problem(wrappedLabel("error")), m_form(new ParamForm),
-      m_shapeHeading(sectionLabel(tr("Shape"))), m_shape(new QWidget), m_howHeading(sectionLabel(tr("How it works"))),
-      m_formula(wrappedLabel("formula"))
+      m_shapeHeading(sectionLabel(tr("Shape"))), m_shape(new QWidget),
+      m_howHeading(sectionLabel(tr("How it works"))), m_formula(wrappedLabel("formula"))
 {
     m_title->setProperty("look", "title");
     m_name->setProperty("look", "title");
@@ -77,7 +77,8 @@ LayerPanel::LayerPanel(GraphModel& model, QWidget* parent)
     layout->addWidget(m_help);
     layout->addWidget(m_problem);
     layout->addSpacing(6);
-    for (QWidget* part : std::initializer_list<QWidget*>{m_form, m_shapeHeading, m_shape, m_howHeading, m_formula})
+    for (QWidget* part :
+        std::initializer_list<QWidget*>{m_form, m_shapeHeading, m_shape, m_howHeading, m_formula})
         layout->addWidget(part);
     layout->addStretch(1);
 
@@ -188,8 +189,8 @@ void LayerPanel::showModel()
     }
     m_title->setText(project.name.empty() ? tr("Model") : QString::fromStdString(project.name));
     m_help->setText(project.graph.nodes.empty()
-            ? tr("Drag a layer from the left onto the canvas, or double-click it, to begin.")
-            : tr("Select a layer to see and change its options."));
+                        ? tr("Drag a layer from the left onto the canvas, or double-click it, to begin.")
+                        : tr("Select a layer to see and change its options."));
     if (project.graph.nodes.empty()) {
         showShape({});
         return;
@@ -212,8 +213,9 @@ void LayerPanel::showShape(const std::vector<std::pair<QString, QString>>& rows)
         label->setText(rows[i].first);
         value->setText(rows[i].second);
         value->setAccessibleName(rows[i].first);
-        value->setToolTip(value->fontMetrics().horizontalAdvance(rows[i].second) > fieldWidth - 20 ? rows[i].second
-                                                                                                  : QString());
+        value->setToolTip(value->fontMetrics().horizontalAdvance(rows[i].second) > fieldWidth - 20
+                              ? rows[i].second
+                              : QString());
     }
 }
 
@@ -253,8 +255,9 @@ void LayerPanel::setParameter(const std::string& key, const ParamValue& value)
     for (const auto& spec : type->parameters)
         if (spec.key == key)
             title = QString::fromStdString(spec.title);
-    const QString merge =
-        QStringLiteral("%1/%2/%3").arg(QString::fromStdString(node->id), QString::fromStdString(key)).arg(m_editSession);
+    const QString merge = QStringLiteral("%1/%2/%3")
+                              .arg(QString::fromStdString(node->id), QString::fromStdString(key))
+                              .arg(m_editSession);
     const Status status = m_model.edit(
         {graph::SetParameter{node->id, key, value}, tr("Change %1").arg(title).toStdString()}, merge);
     if (!status) {

@@ -11,7 +11,8 @@ namespace gradloom::widgets {
 
 class ParamForm;
 
-/// What is known of the selected layer, and its options to edit. Without a selection it describes the whole model.
+/// What is known of the selected layer, and its options to edit. Without a selection it describes the whole
+/// model.
 class LayerPanel : public QWidget
 {
     Q_OBJECT

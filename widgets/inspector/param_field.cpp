@@ -149,7 +149,8 @@ void ChoiceField::paintEvent(QPaintEvent*)
     painter.setPen(palette().color(isEnabled() ? QPalette::Normal : QPalette::Disabled, QPalette::Text));
     painter.drawText(room, Qt::AlignRight | Qt::AlignVCenter,
         fontMetrics().elidedText(currentText(), Qt::ElideRight, room.width()));
-    const QPixmap chevron = themedPixmap("chevron_down", theme().color(Role::TextDim), arrow, devicePixelRatioF());
+    const QPixmap chevron =
+        themedPixmap("chevron_down", theme().color(Role::TextDim), arrow, devicePixelRatioF());
     painter.drawPixmap(rect().right() - 8 - arrow, rect().center().y() - arrow / 2 + 1, chevron);
 }
 
@@ -181,7 +182,8 @@ void SwitchField::paintEvent(QPaintEvent*)
     painter.drawRoundedRect(track.adjusted(0.5, 0.5, -0.5, -0.5), 9, 9);
     painter.setPen(Qt::NoPen);
     painter.setBrush(colours.color(isChecked() ? Role::AccentText : Role::TextDim));
-    painter.drawEllipse(QPointF(isChecked() ? track.right() - 9 : track.left() + 9, track.center().y()), 5.5, 5.5);
+    painter.drawEllipse(
+        QPointF(isChecked() ? track.right() - 9 : track.left() + 9, track.center().y()), 5.5, 5.5);
 }
 
 } // namespace gradloom::widgets

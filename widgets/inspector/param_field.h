@@ -10,7 +10,8 @@ namespace gradloom::widgets {
 
 /// Fields for one option of each kind. All are as high and look alike, so that a form is one calm column.
 
-/// Numbers, pairs, shapes and text. Reports while it is typed; what cannot be read is marked and not reported.
+/// Numbers, pairs, shapes and text. Reports while it is typed; what cannot be read is marked and not
+/// reported.
 class ValueField : public QLineEdit
 {
     Q_OBJECT

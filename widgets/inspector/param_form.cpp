@@ -19,8 +19,8 @@ bool sameSpec(const ParamSpec& a, const ParamSpec& b)
         return x.value == y.value && x.title == y.title;
     };
     return a.key == b.key && a.title == b.title && a.kind == b.kind && a.minimum == b.minimum &&
-        a.maximum == b.maximum && a.help == b.help && a.unit == b.unit &&
-        std::equal(a.choices.begin(), a.choices.end(), b.choices.begin(), b.choices.end(), sameChoice);
+           a.maximum == b.maximum && a.help == b.help && a.unit == b.unit &&
+           std::equal(a.choices.begin(), a.choices.end(), b.choices.begin(), b.choices.end(), sameChoice);
 }
 
 } // namespace
@@ -69,8 +69,9 @@ ParamForm::ParamForm(QWidget* parent) : QWidget(parent), m_layout(new QVBoxLayou
 
 void ParamForm::setSpecs(const std::vector<ParamSpec>& specs)
 {
-    const bool same = m_content && std::equal(specs.begin(), specs.end(), m_rows.begin(), m_rows.end(),
-                                       [](const ParamSpec& spec, const Row& row) { return sameSpec(spec, row.spec); });
+    const bool same =
+        m_content && std::equal(specs.begin(), specs.end(), m_rows.begin(), m_rows.end(),
+                         [](const ParamSpec& spec, const Row& row) { return sameSpec(spec, row.spec); });
     if (same)
         return;
     if (m_content) {
@@ -123,7 +124,8 @@ void ParamForm::showValue(const Row& row, const ParamValue& value)
     if (auto* field = qobject_cast<SwitchField*>(row.field))
         field->setChecked(std::holds_alternative<bool>(value) && std::get<bool>(value));
     else if (auto* choice = qobject_cast<ChoiceField*>(row.field))
-        choice->setValue(std::holds_alternative<std::string>(value) ? std::get<std::string>(value) : std::string());
+        choice->setValue(
+            std::holds_alternative<std::string>(value) ? std::get<std::string>(value) : std::string());
     else if (auto* text = qobject_cast<ValueField*>(row.field))
         text->setValue(value);
 }
@@ -132,7 +134,8 @@ void ParamForm::setValues(const Params& values)
 {
     for (const auto& row : m_rows) {
         const ParamValue* value = values.find(row.spec.key);
-        const auto checked = value ? checkParam(row.spec, *value, row.spec.title) : Result<ParamValue>(row.spec.defaultValue);
+        const auto checked =
+            value ? checkParam(row.spec, *value, row.spec.title) : Result<ParamValue>(row.spec.defaultValue);
         showValue(row, checked ? *checked : row.spec.defaultValue);
     }
 }

@@ -12,8 +12,8 @@ class QVBoxLayout;
 
 namespace gradloom::widgets {
 
-/// A form made of declarations: a label at the left, a compact field at the right, help in the tooltips. Used for
-/// layers, optimizers, schedules and data sources alike.
+/// A form made of declarations: a label at the left, a compact field at the right, help in the tooltips. Used
+/// for layers, optimizers, schedules and data sources alike.
 class ParamForm : public QWidget
 {
     Q_OBJECT

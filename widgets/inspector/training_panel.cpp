@@ -47,7 +47,8 @@ std::string text(const QString& translated)
 std::vector<ParamSpec> runSpecs()
 {
     using P = TrainingPanel;
-    return {integerParam("epochs", text(P::tr("Epochs")), 8, 1, 1e6, text(P::tr("How often all pictures are seen."))),
+    return {integerParam(
+                "epochs", text(P::tr("Epochs")), 8, 1, 1e6, text(P::tr("How often all pictures are seen."))),
         integerParam("batch", text(P::tr("Batch size")), 64, 1, 65536,
             text(P::tr("Samples in one step: more are faster and smoother, fewer find flatter minima."))),
         realParam("validation", text(P::tr("Validation share")), 0.1, 0, 0.9,
@@ -94,9 +95,10 @@ TrainingPanel::Section TrainingPanel::addSection(const QString& heading, const Q
     layout()->addWidget(sectionLabel(heading));
     layout()->addWidget(formRow(label, section.kind));
     layout()->addWidget(section.form);
-    connect(section.kind, &ChoiceField::valueEdited, this, [this, access, editTitle](const std::string& type) {
-        m_model.editProject(editTitle, [&](project::Project& project) { access(project) = {type, {}}; });
-    });
+    connect(
+        section.kind, &ChoiceField::valueEdited, this, [this, access, editTitle](const std::string& type) {
+            m_model.editProject(editTitle, [&](project::Project& project) { access(project) = {type, {}}; });
+        });
     connect(section.form, &ParamForm::edited, this,
         [this, access, editTitle](const std::string& key, const ParamValue& value) {
             m_model.editProject(
@@ -138,7 +140,8 @@ void TrainingPanel::editRun(const std::string& key, const ParamValue& value)
 void TrainingPanel::refresh()
 {
     const auto& project = m_model.project();
-    const auto show = [](Section& section, const project::Choice& choice, std::vector<ParamSpec> specs, QString help) {
+    const auto show = [](Section& section, const project::Choice& choice, std::vector<ParamSpec> specs,
+                          QString help) {
         section.kind->setValue(choice.type);
         section.kind->setToolTip(help);
         section.form->setSpecs(specs);

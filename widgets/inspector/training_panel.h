@@ -9,7 +9,8 @@ namespace gradloom::widgets {
 class ChoiceField;
 class ParamForm;
 
-/// How the project is trained and with which data; built from the registries of sources, optimizers and schedules.
+/// How the project is trained and with which data; built from the registries of sources, optimizers and
+/// schedules.
 class TrainingPanel : public QWidget
 {
     Q_OBJECT
@@ -17,7 +18,8 @@ public:
     explicit TrainingPanel(GraphModel& model, QWidget* parent = nullptr);
 
 private:
-    /// Something chosen from a registry: the field with the kinds and the form with the options of the chosen one.
+    /// Something chosen from a registry: the field with the kinds and the form with the options of the chosen
+    /// one.
     struct Section
     {
         ChoiceField* kind = nullptr;

@@ -78,11 +78,6 @@ void MetricTile::openField()
         m_field->setProperty("look", "field");
         m_field->setAccessibleName(m_caption);
         m_field->installEventFilter(this);
-        connect(m_field, &QLineEdit::returnPressed, this, [this] {
-            const QString text = m_field->text();
-            closeField();
-            Q_EMIT valueEntered(text);
-        });
     }
     m_field->setGeometry(margin - 8, height() - 38, width() - 2 * margin + 16, 28);
     m_field->setText(m_value);
@@ -117,13 +112,19 @@ void MetricTile::keyPressEvent(QKeyEvent* event)
 
 bool MetricTile::eventFilter(QObject* watched, QEvent* event)
 {
-    if (watched == m_field) {
-        const bool escaped =
-            event->type() == QEvent::KeyPress && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape;
-        if (escaped || event->type() == QEvent::FocusOut)
-            closeField();
-        if (escaped)
-            return true;
+    if (watched == m_field && event->type() == QEvent::FocusOut)
+        closeField();
+    if (watched == m_field && event->type() == QEvent::KeyPress) {
+        // Taken here, because a line edit passes these keys on to the tile, which would open it again.
+        const int key = static_cast<QKeyEvent*>(event)->key();
+        const bool entered = key == Qt::Key_Return || key == Qt::Key_Enter;
+        if (!entered && key != Qt::Key_Escape)
+            return false;
+        const QString text = m_field->text();
+        closeField();
+        if (entered)
+            Q_EMIT valueEntered(text);
+        return true;
     }
     return QWidget::eventFilter(watched, event);
 }

@@ -128,7 +128,8 @@ void makeRoom(Plan& plan, const std::string& fresh, const NodeSizes& sizes)
     }
     std::vector<GraphEdit> moves;
     for (const Node* node : behind)
-        moves.push_back({MoveNode{node->id, {node->position.x + std::ceil(shift / 10) * 10, node->position.y}}, {}});
+        moves.push_back(
+            {MoveNode{node->id, {node->position.x + std::ceil(shift / 10) * 10, node->position.y}}, {}});
     if (shift > 0)
         for (auto& move : moves)
             plan.add(std::move(move));
@@ -139,7 +140,7 @@ Position freePlace(const Graph& graph, Position place, const NodeSizes& sizes)
     const auto taken = [&](const Node& node) {
         const QSizeF size = sizes(node.id);
         return place.x < node.position.x + size.width() + 20 && place.x + 140 > node.position.x &&
-            place.y < node.position.y + size.height() + 20 && place.y + 60 > node.position.y;
+               place.y < node.position.y + size.height() + 20 && place.y + 60 > node.position.y;
     };
     for (int tries = 0; tries < 200; ++tries) {
         if (std::none_of(graph.nodes.begin(), graph.nodes.end(), taken))
@@ -184,7 +185,8 @@ AddedNodes insertLayer(const Graph& graph, const std::string& type, const Edge& 
     return {plan.take(title("Insert %1", type)), {id}};
 }
 
-AddedNodes appendLayer(const Graph& graph, const std::string& type, const std::string& after, const NodeSizes& sizes)
+AddedNodes appendLayer(
+    const Graph& graph, const std::string& type, const std::string& after, const NodeSizes& sizes)
 {
     const Node* previous = graph.find(after.empty() ? lastOpenEnd(graph) : after);
     if (!previous || !hasInput(type) || !hasOutput(previous->type)) {
@@ -214,7 +216,8 @@ AddedNodes appendLayer(const Graph& graph, const std::string& type, const std::s
     return {plan.take(title("Add %1", type)), {id}};
 }
 
-GraphEdit removeParts(const Graph& graph, const std::vector<std::string>& nodes, const std::vector<Edge>& edges)
+GraphEdit removeParts(
+    const Graph& graph, const std::vector<std::string>& nodes, const std::vector<Edge>& edges)
 {
     Plan plan(graph);
     for (const auto& edge : edges)
@@ -233,7 +236,8 @@ GraphEdit removeParts(const Graph& graph, const std::vector<std::string>& nodes,
             for (const auto& edge : out)
                 plan.connect(in[0].from, in[0].fromPort, edge.to, edge.toPort);
     }
-    const std::string what = nodes.size() == 1 && graph.find(nodes[0]) ? title("Delete %1", graph.find(nodes[0])->type)
+    const std::string what =
+        nodes.size() == 1 && graph.find(nodes[0]) ? title("Delete %1", graph.find(nodes[0])->type)
         : nodes.empty() ? text(edges.size() == 1 ? "Delete connection" : "Delete connections").toStdString()
                         : text("Delete %1 layers").arg(nodes.size()).toStdString();
     return plan.take(what);
@@ -267,8 +271,9 @@ std::optional<AddedNodes> pasteText(const Graph& graph, const QByteArray& bytes,
     }
     for (const auto& edge : part->graph.edges)
         plan.connect(fresh[edge.from], edge.fromPort, fresh[edge.to], edge.toPort);
-    added.edit = plan.take(added.ids.size() == 1 ? title("Paste %1", part->graph.nodes[0].type)
-                                                 : text("Paste %1 layers").arg(added.ids.size()).toStdString());
+    added.edit =
+        plan.take(added.ids.size() == 1 ? title("Paste %1", part->graph.nodes[0].type)
+                                        : text("Paste %1 layers").arg(added.ids.size()).toStdString());
     return added;
 }
 

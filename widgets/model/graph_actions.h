@@ -27,8 +27,8 @@ struct AddedNodes
 /// A layer at a place, not connected.
 AddedNodes addLayer(const graph::Graph& graph, const std::string& type, graph::Position place);
 
-/// A layer connected to an open end: `edge` names the existing node and port on one side, the other side is empty and
-/// becomes the first port of the new layer.
+/// A layer connected to an open end: `edge` names the existing node and port on one side, the other side is
+/// empty and becomes the first port of the new layer.
 AddedNodes addConnectedLayer(
     const graph::Graph& graph, const std::string& type, graph::Position place, graph::Edge openEdge);
 
@@ -36,19 +36,20 @@ AddedNodes addConnectedLayer(
 AddedNodes insertLayer(
     const graph::Graph& graph, const std::string& type, const graph::Edge& edge, graph::Position place);
 
-/// A layer behind `after` (empty: behind the last open end), in its line: what followed follows the new layer, and
-/// makes room.
+/// A layer behind `after` (empty: behind the last open end), in its line: what followed follows the new
+/// layer, and makes room.
 AddedNodes appendLayer(
     const graph::Graph& graph, const std::string& type, const std::string& after, const NodeSizes& sizes);
 
 /// Removes nodes and edges. A removed node with one input and one output leaves its neighbours connected.
-graph::GraphEdit removeParts(const graph::Graph& graph, const std::vector<std::string>& nodes,
-    const std::vector<graph::Edge>& edges);
+graph::GraphEdit removeParts(
+    const graph::Graph& graph, const std::vector<std::string>& nodes, const std::vector<graph::Edge>& edges);
 
-/// Nodes with the edges among them as text for the clipboard, and back. Pasted nodes get fresh ids and are moved by
-/// `offset`. Text that is no drawing gives nothing.
+/// Nodes with the edges among them as text for the clipboard, and back. Pasted nodes get fresh ids and are
+/// moved by `offset`. Text that is no drawing gives nothing.
 QByteArray copyText(const graph::Graph& graph, const std::vector<std::string>& nodes);
-std::optional<AddedNodes> pasteText(const graph::Graph& graph, const QByteArray& text, graph::Position offset);
+std::optional<AddedNodes> pasteText(
+    const graph::Graph& graph, const QByteArray& text, graph::Position offset);
 
 /// Places all nodes from left to right in rows no wider than `width`, in the order in which values flow.
 graph::GraphEdit tidyUp(const graph::Graph& graph, const NodeSizes& sizes, double width);

@@ -29,9 +29,10 @@ void LayerListModel::setFilter(const QString& text)
         for (const auto& type : layers::layerTypes().all()) {
             if (type.category != category.id)
                 continue;
-            Row row{QString::fromStdString(type.title), category.id, type.id, QString::fromStdString(type.help)};
-            const QString all = row.title + QLatin1Char(' ') + QString::fromStdString(type.id) + QLatin1Char(' ') +
-                heading + QLatin1Char(' ') + row.help;
+            Row row{
+                QString::fromStdString(type.title), category.id, type.id, QString::fromStdString(type.help)};
+            const QString all = row.title + QLatin1Char(' ') + QString::fromStdString(type.id) +
+                                QLatin1Char(' ') + heading + QLatin1Char(' ') + row.help;
             const bool fits = std::all_of(words.begin(), words.end(),
                 [&](const QString& word) { return all.contains(word, Qt::CaseInsensitive); });
             if (fits)
@@ -54,7 +55,7 @@ int LayerListModel::bestRow() const
         if (entry.type.empty())
             continue;
         const int rank = entry.title.startsWith(m_filter, Qt::CaseInsensitive) ? 0
-            : entry.title.contains(m_filter, Qt::CaseInsensitive)              ? 1
+                         : entry.title.contains(m_filter, Qt::CaseInsensitive) ? 1
                                                                                : 2;
         if (rank < bestRank) {
             bestRank = rank;

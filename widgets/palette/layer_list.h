@@ -21,8 +21,8 @@ public:
 
     explicit LayerListModel(QObject* parent = nullptr);
 
-    /// Shows what has all words of the text in title, id, category or help; titles that begin with it come to the top
-    /// of bestRow().
+    /// Shows what has all words of the text in title, id, category or help; titles that begin with it come to
+    /// the top of bestRow().
     void setFilter(const QString& text);
     /// The row that Enter takes: the best match of the search, or -1.
     int bestRow() const;
@@ -50,7 +50,8 @@ class LayerListDelegate : public QStyledItemDelegate
 {
 public:
     using QStyledItemDelegate::QStyledItemDelegate;
-    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+    void paint(
+        QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
     QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 };
 

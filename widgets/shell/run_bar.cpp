@@ -27,9 +27,9 @@ QToolButton* iconButton(const QString& name, const QString& tip)
 } // namespace
 
 RunBar::RunBar(QWidget* parent)
-    : QWidget(parent), m_train(new QPushButton(tr("Train"))), m_running(new QWidget), m_progress(new QProgressBar),
-      m_text(new QLabel), m_pause(iconButton("pause", tr("Pause"))), m_step(iconButton("step", tr("One step"))),
-      m_stop(iconButton("stop", tr("Stop")))
+    : QWidget(parent), m_train(new QPushButton(tr("Train"))), m_running(new QWidget),
+      m_progress(new QProgressBar), m_text(new QLabel), m_pause(iconButton("pause", tr("Pause"))),
+      m_step(iconButton("step", tr("One step"))), m_stop(iconButton("stop", tr("Stop")))
 {
     m_train->setObjectName("train");
     m_train->setProperty("look", "primary");
@@ -101,7 +101,10 @@ QString durationText(double seconds)
     const auto whole = static_cast<qint64>(std::max(0.0, std::round(seconds)));
     const QLatin1Char zero('0');
     if (whole >= 3600)
-        return QStringLiteral("%1:%2:%3").arg(whole / 3600).arg(whole / 60 % 60, 2, 10, zero).arg(whole % 60, 2, 10, zero);
+        return QStringLiteral("%1:%2:%3")
+            .arg(whole / 3600)
+            .arg(whole / 60 % 60, 2, 10, zero)
+            .arg(whole % 60, 2, 10, zero);
     return QStringLiteral("%1:%2").arg(whole / 60).arg(whole % 60, 2, 10, zero);
 }
 

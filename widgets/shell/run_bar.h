@@ -9,8 +9,8 @@ class QToolButton;
 
 namespace gradloom::widgets {
 
-/// Train button; during a run the progress with pause, step and stop. It only shows and reports: whoever owns the
-/// training session answers the signals and calls the setters.
+/// Train button; during a run the progress with pause, step and stop. It only shows and reports: whoever owns
+/// the training session answers the signals and calls the setters.
 class RunBar : public QWidget
 {
     Q_OBJECT

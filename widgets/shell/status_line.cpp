@@ -41,16 +41,16 @@ StatusLine::StatusLine(QWidget* parent) : QFrame(parent), m_verdict(new QPushBut
 void StatusLine::setAnalysis(const graph::Graph& graph, const graph::Analysis& analysis)
 {
     const bool valid = analysis.valid();
-    const auto first = std::find_if(
-        analysis.problems.begin(), analysis.problems.end(), [](const auto& problem) { return !problem.warning; });
+    const auto first = std::find_if(analysis.problems.begin(), analysis.problems.end(),
+        [](const auto& problem) { return !problem.warning; });
     m_problemNode.clear();
     QString text = tr("✓ model is valid");
     QString tip;
     if (!valid && first != analysis.problems.end()) {
         m_problemNode = first->node;
         tip = QString::fromStdString(first->message);
-        const auto count = std::count_if(
-            analysis.problems.begin(), analysis.problems.end(), [](const auto& problem) { return !problem.warning; });
+        const auto count = std::count_if(analysis.problems.begin(), analysis.problems.end(),
+            [](const auto& problem) { return !problem.warning; });
         const QString shown = fontMetrics().elidedText(tip, Qt::ElideRight, 620);
         text = QStringLiteral("⚠ ") + shown;
         if (count > 1)

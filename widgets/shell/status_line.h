@@ -9,7 +9,8 @@ class QPushButton;
 
 namespace gradloom::widgets {
 
-/// The line at the bottom: whether the model is valid, its size and cost, and at the right what happened last.
+/// The line at the bottom: whether the model is valid, its size and cost, and at the right what happened
+/// last.
 class StatusLine : public QFrame
 {
     Q_OBJECT

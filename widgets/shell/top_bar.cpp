@@ -32,9 +32,9 @@ QWidget* rowOf(std::initializer_list<QWidget*> parts, QWidget* parent, int spaci
 } // namespace
 
 TopBar::TopBar(QWidget* parent)
-    : QFrame(parent), m_menuButton(new QToolButton), m_brand(new QLabel), m_file(new QLabel), m_undo(new QToolButton),
-      m_redo(new QToolButton), m_pages(new PageSwitch(this)), m_device(new QPushButton), m_deviceMenu(new QMenu(this)),
-      m_run(new RunBar)
+    : QFrame(parent), m_menuButton(new QToolButton), m_brand(new QLabel), m_file(new QLabel),
+      m_undo(new QToolButton), m_redo(new QToolButton), m_pages(new PageSwitch(this)),
+      m_device(new QPushButton), m_deviceMenu(new QMenu(this)), m_run(new RunBar)
 {
     setProperty("look", "bar");
     setFixedHeight(barHeight);
@@ -69,9 +69,10 @@ TopBar::TopBar(QWidget* parent)
 
 void TopBar::refreshColours()
 {
-    m_brand->setText(QStringLiteral("<span style='font-size:15px; font-weight:700'>Grad<span style='color:%1'>loom"
-                                    "</span></span>")
-                         .arg(theme().color(Role::Accent).name()));
+    m_brand->setText(
+        QStringLiteral("<span style='font-size:15px; font-weight:700'>Grad<span style='color:%1'>loom"
+                       "</span></span>")
+            .arg(theme().color(Role::Accent).name()));
     m_menuButton->setIcon(themedIcon("menu", Role::TextDim));
     if (m_undo->defaultAction())
         m_undo->defaultAction()->setIcon(themedIcon("undo"));
@@ -109,6 +110,12 @@ void TopBar::setFileName(const QString& name, bool modified, const QString& tip)
     m_file->setText(m_file->fontMetrics().elidedText(m_fileName, Qt::ElideMiddle, 230));
     m_file->setToolTip(tip);
     m_file->setAccessibleName(modified ? tr("%1, changed").arg(name) : name);
+    // Laid out at once: right after the window was shown a posted request can get lost and the name would be
+    // cut.
+    m_file->setFixedWidth(m_file->sizeHint().width());
+    m_left->layout()->activate();
+    layout()->activate();
+    placePages();
 }
 
 void TopBar::setDevice(const QString& name)

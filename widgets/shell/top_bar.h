@@ -13,8 +13,8 @@ namespace gradloom::widgets {
 class PageSwitch;
 class RunBar;
 
-/// The bar over everything: menu, name, file, undo and redo; the pages in the middle of the window; device and run at
-/// the right.
+/// The bar over everything: menu, name, file, undo and redo; the pages in the middle of the window; device
+/// and run at the right.
 class TopBar : public QFrame
 {
     Q_OBJECT

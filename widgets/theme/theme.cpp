@@ -129,7 +129,8 @@ QList<QPair<QString, QString>> availableThemes()
 {
     theme();
     QList<QPair<QString, QString>> all;
-    for (const auto& file : QDir(QStringLiteral(":/gradloom/themes")).entryList({"*.json"}, QDir::Files, QDir::Name)) {
+    for (const auto& file :
+        QDir(QStringLiteral(":/gradloom/themes")).entryList({"*.json"}, QDir::Files, QDir::Name)) {
         const QString id = file.chopped(5);
         all.append({id, readTheme(id)["title"].toString()});
     }

@@ -13,17 +13,17 @@ namespace gradloom::widgets {
 
 /// What a colour is for. The values stand in resources/themes/*.json under the same names.
 enum class Role {
-    Background,  ///< the canvas and the window behind the panels
-    Grid,        ///< dots of the canvas
-    Panel,       ///< side panels, bars, nodes
-    Raised,      ///< fields, buttons, cards on a panel
-    Hover,       ///< a raised thing under the pointer
+    Background, ///< the canvas and the window behind the panels
+    Grid,       ///< dots of the canvas
+    Panel,      ///< side panels, bars, nodes
+    Raised,     ///< fields, buttons, cards on a panel
+    Hover,      ///< a raised thing under the pointer
     Border,
-    Line,        ///< connections, axes
+    Line, ///< connections, axes
     Text,
     TextDim,
     Accent,
-    AccentText,  ///< text on the accent colour
+    AccentText, ///< text on the accent colour
     Success,
     SuccessText, ///< text on the success colour
     Warning,
@@ -31,7 +31,8 @@ enum class Role {
     Shadow
 };
 
-/// The colours and fonts everything is drawn with; emits changed() when another theme was chosen. GUI thread only.
+/// The colours and fonts everything is drawn with; emits changed() when another theme was chosen. GUI thread
+/// only.
 class Theme : public QObject
 {
     Q_OBJECT
