@@ -6,6 +6,7 @@
 #include "engine/base/thread_pool.h"
 #include "engine/ir/op_type.h"
 
+#include <cfenv>
 #include <chrono>
 #include <cstring>
 #include <mutex>
@@ -52,6 +53,23 @@ std::byte* hostAddress(const std::shared_ptr<backend::Memory>& memory)
     return memory ? static_cast<CpuMemory&>(*memory).data() : nullptr;
 }
 
+/// Treats denormals as zero while it lives; the caller's thread gets its own way of computing back.
+class DenormalsFlushed
+{
+public:
+    DenormalsFlushed()
+    {
+        std::fegetenv(&m_before);
+        flushDenormals();
+    }
+    ~DenormalsFlushed() { std::fesetenv(&m_before); }
+    DenormalsFlushed(const DenormalsFlushed&) = delete;
+    DenormalsFlushed& operator=(const DenormalsFlushed&) = delete;
+
+private:
+    std::fenv_t m_before{};
+};
+
 /// Threads shared by all executables of a device; one of them runs at a time.
 struct Workers
 {
@@ -96,7 +114,7 @@ public:
     void run() override
     {
         const std::lock_guard lock(m_workers->turn);
-        flushDenormals();
+        const DenormalsFlushed flushed;
         for (const auto& phases : m_steps)
             runPhases(phases);
         copyUpdates();
@@ -122,7 +140,7 @@ public:
     {
         using Clock = std::chrono::steady_clock;
         const std::lock_guard lock(m_workers->turn);
-        flushDenormals();
+        const DenormalsFlushed flushed;
         std::vector<double> seconds;
         for (const auto& phases : m_steps) {
             const auto begin = Clock::now();
