@@ -166,8 +166,8 @@ QWidget* AnswerPanel::buildPrediction()
     choices->setHorizontalSpacing(10);
     choices->setVerticalSpacing(6);
     choices->setColumnStretch(2, 1);
-    m_class = addChoice(choices, tr("Which pixels speak for"), "classChoice");
-    m_layer = addChoice(choices, tr("as seen by the layer"), "layerChoice", &m_layerCaption);
+    m_class = addChoice(choices, tr("Heat map for"), "classChoice");
+    m_layer = addChoice(choices, tr("seen by layer"), "layerChoice", &m_layerCaption);
     layout->addLayout(choices);
     return card;
 }

@@ -61,6 +61,10 @@ void PictureCard::paintEvent(QPaintEvent* event)
         painter.setRenderHint(QPainter::SmoothPixmapTransform, m_picture.size() != m_unit);
         painter.drawImage(box, m_picture);
     }
+    int controls = 0; // stand at the right of the second line
+    for (int i = 0; i < m_controls->count(); ++i)
+        if (const QWidget* control = m_controls->itemAt(i)->widget(); control && control->isVisible())
+            controls += control->width() + m_controls->spacing();
     const QRect lines(margin, height() - textSpace + 10, width() - 2 * margin, textSpace - 16);
     painter.setFont(theme().font(13, QFont::DemiBold));
     painter.setPen(theme().color(Role::Text));
@@ -69,7 +73,7 @@ void PictureCard::paintEvent(QPaintEvent* event)
     painter.setFont(theme().font(13));
     painter.setPen(theme().color(Role::TextDim));
     painter.drawText(lines.adjusted(0, 19, 0, 0), Qt::AlignLeft | Qt::AlignTop,
-        painter.fontMetrics().elidedText(m_line, Qt::ElideRight, lines.width()));
+        painter.fontMetrics().elidedText(m_line, Qt::ElideRight, lines.width() - controls));
 }
 
 } // namespace gradloom::widgets

@@ -2,6 +2,7 @@
 
 #include "widgets/live/gl_renderer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <imgui.h>
@@ -30,8 +31,14 @@ void Draw::fill(const QRectF& rect, const QColor& color, double radius)
 
 void Draw::frame(const QRectF& rect, const QColor& color, double radius, double width)
 {
-    m_list.AddRect(scaled(rect.topLeft(), m_ratio), scaled(rect.bottomRight(), m_ratio), packed(color),
-        static_cast<float>(radius) * m_ratio, 0, static_cast<float>(width) * m_ratio);
+    const ImVec2 from = scaled(rect.topLeft(), m_ratio), to = scaled(rect.bottomRight(), m_ratio);
+    // One line of device pixels inside the other: versions of ImGui differ in where they take the thickness.
+    const int lines = std::max(1, static_cast<int>(std::lround(width * m_ratio)));
+    for (int i = 0; i < lines; ++i) {
+        const float inset = static_cast<float>(i);
+        m_list.AddRect({from.x + inset, from.y + inset}, {to.x - inset, to.y - inset}, packed(color),
+            std::max(0.0f, static_cast<float>(radius) * m_ratio - inset));
+    }
 }
 
 void Draw::card(const QRectF& rect, const LiveColors& colors)
@@ -69,18 +76,6 @@ void Draw::line(QPointF from, QPointF to, const QColor& color, double width)
 }
 
 void Draw::polyline(std::span<const QPointF> points, const QColor& color, double width)
-{
-    if (points.size() < 2)
-        return;
-    std::vector<ImVec2> path;
-    path.reserve(points.size());
-    for (const QPointF& point : points)
-        path.push_back(scaled(point, m_ratio));
-    m_list.AddPolyline(
-        path.data(), static_cast<int>(path.size()), packed(color), 0, static_cast<float>(width) * m_ratio);
-}
-
-void Draw::segments(std::span<const QPointF> points, const QColor& color, double width)
 {
     for (size_t i = 1; i < points.size(); ++i)
         line(points[i - 1], points[i], color, width);
@@ -126,13 +121,14 @@ void Draw::text(QPointF position, TextStyle style, const QColor& color, std::str
     // Whole device pixels keep the stems of letters sharp.
     const ImVec2 at{
         std::round(static_cast<float>(x) * m_ratio), std::round(static_cast<float>(position.y()) * m_ratio)};
-    m_list.AddText(font, font->FontSize, at, packed(color), text.data(), text.data() + text.size());
+    m_list.AddText(font, m_fonts.size(style), at, packed(color), text.data(), text.data() + text.size());
 }
 
 double Draw::textWidth(TextStyle style, std::string_view text) const
 {
     ImFont* font = m_fonts[style];
-    return font->CalcTextSizeA(font->FontSize, 1e9f, 0, text.data(), text.data() + text.size()).x / m_ratio;
+    return font->CalcTextSizeA(m_fonts.size(style), 1e9f, 0, text.data(), text.data() + text.size()).x /
+           m_ratio;
 }
 
 std::string Draw::fitted(TextStyle style, std::string_view text, double width) const

@@ -38,11 +38,11 @@ public:
     void vertical(double x, double y0, double y1, const QColor& color);
     void dottedVertical(double x, double y0, double y1, const QColor& color);
     void line(QPointF from, QPointF to, const QColor& color, double width = 1);
-    /// As separate strokes: joints of very acute angles come out whole, which a polyline thins out.
-    void segments(std::span<const QPointF> points, const QColor& color, double width);
+    /// From point to point as separate strokes: joints of very acute angles come out whole, which a mitred
+    /// line thins out, and the call is the same in all versions of ImGui.
+    void polyline(std::span<const QPointF> points, const QColor& color, double width);
     /// A pale area, one stroke a column of pixels from `top` to `bottom`, without overlap.
     void band(std::span<const QPointF> tops, std::span<const QPointF> bottoms, const QColor& color);
-    void polyline(std::span<const QPointF> points, const QColor& color, double width);
     void dot(QPointF centre, double radius, const QColor& color);
     void picture(const GlTexture& texture, const QRectF& target, const QRectF& source);
 

@@ -118,7 +118,8 @@ ImguiFonts addFonts(ImFontAtlas& atlas, const QFont& base, double pixelRatio)
 {
     ImguiFonts result;
     for (int i = 0; i < ImguiFonts::count; ++i) {
-        const float size = static_cast<float>(specs[i].height * pixelRatio);
+        // ImGui counts the line's height as size, typefaces the em: without this text is a fifth too small.
+        const float size = static_cast<float>(specs[i].height * pixelRatio) * 1.21f;
         const QByteArray& file = cachedFile(base, specs[i].weight);
         ImFont* font = nullptr;
         if (!file.isEmpty()) {
@@ -126,10 +127,8 @@ ImguiFonts addFonts(ImFontAtlas& atlas, const QFont& base, double pixelRatio)
             config.FontDataOwnedByAtlas = false; // the cache lives as long as the program
             config.OversampleH = 2;
             config.OversampleV = 1;
-            // ImGui counts the line's height as size, typefaces the em: without this text is a fifth too
-            // small.
-            font = atlas.AddFontFromMemoryTTF(const_cast<char*>(file.constData()),
-                static_cast<int>(file.size()), size * 1.21f, &config, glyphs);
+            font = atlas.AddFontFromMemoryTTF(
+                const_cast<char*>(file.constData()), static_cast<int>(file.size()), size, &config, glyphs);
         }
         if (!font) {
             ImFontConfig config;
@@ -141,9 +140,10 @@ ImguiFonts addFonts(ImFontAtlas& atlas, const QFont& base, double pixelRatio)
             config.FontDataOwnedByAtlas = false;
             config.MergeMode = true;
             atlas.AddFontFromMemoryTTF(const_cast<char*>(rare.constData()), static_cast<int>(rare.size()),
-                size * 1.1f, &config, rareGlyphs);
+                size, &config, rareGlyphs);
         }
         result.fonts[static_cast<size_t>(i)] = font;
+        result.sizes[static_cast<size_t>(i)] = size;
     }
     return result;
 }

@@ -19,6 +19,9 @@ struct ImguiFonts
 {
     static constexpr int count = 4;
     std::array<ImFont*, count> fonts{};
+    std::array<float, count>
+        sizes{}; ///< in device pixels; newer versions of ImGui do not keep it with the font
+    float size(TextStyle style) const { return sizes[static_cast<size_t>(style)]; }
     ImFont* operator[](TextStyle style) const { return fonts[static_cast<size_t>(style)]; }
 };
 

@@ -195,7 +195,7 @@ void Plot::drawRaw(LiveFrame& frame, const PlotLine& line, const std::vector<Plo
     }
     // Single steps are joined by lines; where most columns hold several, what is seen is how far they spread.
     if (filled * 2 < columns.size()) {
-        frame.draw.segments(tops, pale(line.color, 0.34), 1);
+        frame.draw.polyline(tops, pale(line.color, 0.34), 1);
         return;
     }
     for (size_t i = 1; i < tops.size(); ++i) { // no gaps between one column and the next
