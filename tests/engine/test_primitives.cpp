@@ -94,6 +94,7 @@ std::vector<Case> poolingCases()
 std::vector<Case> otherCases()
 {
     const TensorType labels{Shape{4}, DType::I32};
+    const TensorType counter{Shape{4}, DType::I32};
     const Params plain{{"trans_a", false}, {"trans_b", false}};
     return {
         {"gemm", {f({5, 7}), f({7, 9}), f({9})}, plain, "plain"},
@@ -112,13 +113,17 @@ std::vector<Case> otherCases()
         {"concat", {f({2, 3}), f({4, 3})}, {{"axis", int64_t{0}}}, "rows"},
         {"concat", {f({2, 3}), f({2, 1})}, {{"axis", int64_t{1}}}, "columns"},
         {"fill", {}, {{"shape", list({3, 4})}, {"value", 1.5}}, ""},
+        {"random_fill", {counter}, {{"shape", list({3, 5})}, {"kind", std::string("normal")}, {"stream", int64_t{7}}},
+            "normal"},
+        {"random_fill", {counter}, {{"shape", list({3, 5})}, {"kind", std::string("uniform")}, {"stream", int64_t{7}}},
+            "uniform"},
         {"batch_norm", {f({2, 3, 3, 4}), f({4}), f({4})}, {{"epsilon", 1e-3}}, ""},
         {"softmax", {f({4, 6})}, {}, ""},
         {"softmax_cross_entropy", {f({4, 3}), labels}, {}, ""},
         {"one_hot", {labels}, {{"classes", int64_t{3}}}, ""},
         {"argmax", {f({4, 6})}, {}, ""},
         {"top_k_correct", {f({4, 6}), labels}, {{"k", int64_t{2}}}, ""},
-        {"dropout", {f({5, 9}), {Shape{4}, DType::I32}}, {{"rate", 0.4}, {"stream", int64_t{77}}}, ""},
+        {"dropout", {f({5, 9}), counter}, {{"rate", 0.4}, {"stream", int64_t{77}}}, ""},
     };
 }
 

@@ -45,6 +45,14 @@ PoolShape poolShapeOf(const ir::Op& op, const Shape& x)
         padding[3]};
 }
 
+std::function<RandomKey()> randomKeyOf(const Preparation& p, size_t counter)
+{
+    return [words = p.in<int32_t>(counter), stream = static_cast<uint32_t>(p.op.attributes.integer("stream"))] {
+        const uint64_t high = static_cast<uint32_t>(words[1]);
+        return RandomKey{high << 32 | static_cast<uint32_t>(words[0]), stream, static_cast<uint32_t>(words[2])};
+    };
+}
+
 double convWork(const ConvShape& s)
 {
     return 2.0 * static_cast<double>(s.n * s.oh() * s.ow()) * static_cast<double>(s.weightSize());

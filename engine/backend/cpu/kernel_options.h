@@ -3,6 +3,7 @@
 #include "engine/backend/cpu/cpu_op.h"
 #include "engine/backend/cpu/kernels/conv.h"
 #include "engine/backend/cpu/kernels/pool.h"
+#include "engine/backend/cpu/kernels/random.h"
 
 /// From the options of primitives to the shapes of kernels.
 namespace gradloom::cpu {
@@ -15,6 +16,9 @@ ConvShape convShapeOf(const ir::Op& op, const Shape& x, int64_t kernelHeight, in
 
 /// The pooling over `x` (N×H×W×C).
 PoolShape poolShapeOf(const ir::Op& op, const Shape& x);
+
+/// Reads the key of a random operation when it runs: seed and step from its operand `counter`, the option `stream`.
+std::function<RandomKey()> randomKeyOf(const Preparation& preparation, size_t counter);
 
 /// Floating point operations of one pass of the convolution.
 double convWork(const ConvShape& shape);
