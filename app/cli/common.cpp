@@ -4,6 +4,7 @@
 #include "engine/graph/analysis.h"
 #include "engine/project/safetensors.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iostream>
@@ -124,6 +125,76 @@ std::string className(const std::vector<std::string>& names, int64_t index)
 {
     const auto i = static_cast<size_t>(index);
     return i < names.size() ? names[i] : std::to_string(index);
+}
+
+namespace {
+
+Result<ParamValue> parseValue(const ParamSpec& spec, const std::string& text, const std::string& what)
+{
+    const auto number = [&](auto value) -> Result<ParamValue> {
+        const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (code != std::errc() || end != text.data() + text.size())
+            return invalidArgument(
+                "The " + what + " " + spec.key + " must be a number but is \"" + text + "\".");
+        return checkParam(spec, value, what + " " + spec.key);
+    };
+    switch (spec.kind) {
+    case ParamKind::Integer:
+        return number(int64_t{});
+    case ParamKind::Real:
+        return number(double{});
+    case ParamKind::Switch:
+        if (text != "on" && text != "off" && text != "true" && text != "false")
+            return invalidArgument(
+                "The " + what + " " + spec.key + " must be on or off but is \"" + text + "\".");
+        return ParamValue(text == "on" || text == "true");
+    case ParamKind::Choice:
+    case ParamKind::Text:
+        return checkParam(spec, text, what + " " + spec.key);
+    case ParamKind::Pair:
+    case ParamKind::Shape:
+        break;
+    }
+    return unsupported("The " + what + " " + spec.key + " can be set in the project file only.");
+}
+
+} // namespace
+
+Result<Params> parseOptions(
+    const std::vector<ParamSpec>& specs, const std::vector<std::string>& texts, const std::string& what)
+{
+    Params params;
+    for (const std::string& text : texts) {
+        const size_t equals = text.find('=');
+        if (equals == std::string::npos)
+            return invalidArgument("The " + what + " \"" + text + "\" is not of the form key=value.");
+        const std::string key = text.substr(0, equals);
+        const auto spec =
+            std::find_if(specs.begin(), specs.end(), [&](const ParamSpec& s) { return s.key == key; });
+        if (spec == specs.end()) {
+            std::string known;
+            for (const ParamSpec& s : specs)
+                known += (known.empty() ? "" : ", ") + s.key;
+            return notFound("There is no " + what + " \"" + key + "\"; there are " + known + ".");
+        }
+        auto value = parseValue(*spec, text.substr(equals + 1), what);
+        if (!value)
+            return value.error();
+        params.set(key, *value);
+    }
+    return params;
+}
+
+std::string optionsHelp(const std::vector<ParamSpec>& specs)
+{
+    std::string text;
+    for (const ParamSpec& spec : specs) {
+        std::string values;
+        for (const ParamChoice& choice : spec.choices)
+            values += (values.empty() ? " (" : ", ") + choice.value;
+        text += "  " + spec.key + (values.empty() ? "" : values + ")") + ": " + spec.help + "\n";
+    }
+    return text;
 }
 
 Result<int> findClass(const std::string& text, const std::vector<std::string>& names, int64_t classes)

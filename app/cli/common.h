@@ -60,6 +60,13 @@ void note(const CommonOptions& options, const std::string& message);
 Json number(double value);
 std::string dump(const Json& json);
 
+/// Options written as key=value, checked against their declarations; `what` names them in messages ("training
+/// option").
+Result<Params> parseOptions(
+    const std::vector<ParamSpec>& specs, const std::vector<std::string>& texts, const std::string& what);
+/// What --help shows of them: a line for each.
+std::string optionsHelp(const std::vector<ParamSpec>& specs);
+
 /// Class by name or number; the Error lists what there is.
 Result<int> findClass(const std::string& text, const std::vector<std::string>& names, int64_t classes);
 std::string className(const std::vector<std::string>& names, int64_t index);

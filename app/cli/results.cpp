@@ -1,6 +1,7 @@
 #include "app/cli/results.h"
 
 #include "app/cli/text_table.h"
+#include "engine/train/metric_type.h"
 
 namespace gradloom::cli {
 
@@ -13,8 +14,11 @@ Json evaluationJson(const train::Evaluation& evaluation, const std::vector<std::
             {"precision", score.precision}, {"recall", score.recall}, {"f1", score.f1},
             {"support", score.support}});
     }
+    Json metrics = Json::object();
+    for (const auto& [id, value] : evaluation.metrics)
+        metrics[id] = value;
     return Json{{"accuracy", number(evaluation.accuracy)}, {"loss", number(evaluation.loss)},
-        {"samples", evaluation.samples},
+        {"samples", evaluation.samples}, {"metrics", metrics},
         {"macro", {{"precision", number(evaluation.macroPrecision)},
                       {"recall", number(evaluation.macroRecall)}, {"f1", number(evaluation.macroF1)}}},
         {"per_class", classes}, {"confusion", evaluation.confusion}, {"seconds", evaluation.seconds}};
@@ -22,11 +26,16 @@ Json evaluationJson(const train::Evaluation& evaluation, const std::vector<std::
 
 std::string evaluationText(const train::Evaluation& evaluation, const std::vector<std::string>& classNames)
 {
-    std::string text =
-        "samples   " + grouped(evaluation.samples) + "\nloss      " + decimals(evaluation.loss, 4) + "\n";
+    TextTable numbers({"measure", ">value"});
+    numbers.add({"samples", grouped(evaluation.samples)});
+    numbers.add({"loss", decimals(evaluation.loss, 4)});
+    for (const train::MetricType& type : train::metricTypes().all())
+        if (const auto it = evaluation.metrics.find(type.id); it != evaluation.metrics.end())
+            numbers.add({type.title, type.share ? percent(it->second, 2) : decimals(it->second, 4)});
+    std::string text = numbers.toString();
     if (evaluation.perClass.empty())
         return text;
-    text += "accuracy  " + percent(evaluation.accuracy, 2) + "\n\n";
+    text += "\n";
     TextTable table({"class", ">precision", ">recall", ">f1", ">support"});
     for (size_t i = 0; i < evaluation.perClass.size(); ++i) {
         const auto& score = evaluation.perClass[i];

@@ -24,7 +24,7 @@ std::optional<int64_t> trainingMemory(const project::Project& project)
     train::ProgramOptions options;
     options.batch = project.training.batch;
     options.training = true;
-    auto program = train::trainingProgram(project.graph, options, {optimizer, *params, false});
+    auto program = train::trainingProgram(project.graph, options, {{optimizer, *params}});
     if (!program)
         return std::nullopt;
     const int64_t kept = program->parameterElements + program->stateElements + program->slotElements;

@@ -15,12 +15,16 @@ void collect(Lowered& lowered, const LowerContext& context)
         lowered.losses.push_back({context.node, loss.perSample, loss.share});
     for (const auto& metric : context.metrics)
         lowered.metrics.push_back(metric);
+    lowered.maxNorms.insert(lowered.maxNorms.end(), context.maxNorms.begin(), context.maxNorms.end());
     for (ir::ValueId penalty : context.penalties)
         lowered.penalty = lowered.penalty == ir::noValue ? penalty : lowered.builder.add(lowered.penalty, penalty);
     // The first loss says what a prediction is.
     if (lowered.scores == ir::noValue && context.scores != ir::noValue) {
         lowered.scores = context.scores;
         lowered.probabilities = context.probabilities;
+        lowered.target = context.truth;
+        lowered.classes = context.classes;
+        lowered.steps = context.steps;
     }
 }
 

@@ -27,6 +27,9 @@ struct Lowered
     ir::ValueId random = ir::noValue;
     ir::ValueId scores = ir::noValue;        ///< before softmax or sigmoid, of the first loss
     ir::ValueId probabilities = ir::noValue; ///< what a prediction shows
+    ir::ValueId target = ir::noValue;  ///< what the first loss compares with
+    bool classes = false;              ///< the first loss is about classes, not numbers
+    ir::ValueId steps = ir::noValue;   ///< which steps the first loss counts, where it does not take all
     ir::ValueId penalty = ir::noValue; ///< shape {1}: terms of the loss that stem from weights
     struct Loss
     {
@@ -35,6 +38,7 @@ struct Lowered
         double weight;
     };
     std::vector<Loss> losses;
+    std::vector<layers::LowerContext::MaxNorm> maxNorms; ///< limits on weights, kept after each update
     std::vector<std::pair<std::string, ir::ValueId>> metrics; ///< name and value per sample, shape {N}
 };
 

@@ -153,11 +153,12 @@ private:
             b.offset < a.offset + a.type.shape.elements();
     }
 
-    /// Whether `source` may be written straight to `target`: nothing reads the old contents after that.
-    bool canWriteThrough(const ir::Update& update, size_t producer) const
+    /// Whether `source` may be written straight to `target`: nothing reads the old contents from operation `first`
+    /// on, which writes its first bytes, except `producer`, which writes the last ones, where it overwrites.
+    bool canWriteThrough(const ir::Update& update, size_t first, size_t producer) const
     {
         const ir::Value& target = m_program[update.target];
-        for (size_t i = producer; i < m_program.ops.size(); ++i) {
+        for (size_t i = first; i < m_program.ops.size(); ++i) {
             const Op& op = m_program.ops[i];
             for (ValueId id : op.inputs) {
                 if (id == noValue || m_program[m_root[at(id)]].segment == Segment::Arena)
@@ -181,7 +182,8 @@ private:
             const int32_t from = producer[at(root)];
             const bool possible = from >= 0 && isPlainArena(root) && !m_blocks[at(root)].pinned &&
                 m_blocks[at(root)].bytes == m_program.typeOf(update.target).bytes() &&
-                canWriteThrough(update, static_cast<size_t>(from));
+                canWriteThrough(update, static_cast<size_t>(std::min<int64_t>(from, m_blocks[at(root)].first)),
+                    static_cast<size_t>(from));
             if (!possible) {
                 m_plan.copies.push_back(update);
                 continue;

@@ -138,10 +138,12 @@ std::vector<Proposal> lossProposals(const Graph& graph, const Analysis& analysis
 
     std::vector<Proposal> proposals;
     for (const auto& type : layers::layerTypes().all()) {
-        if (type.role != layers::Role::Loss || type.inputs.size() != 2 || !takesLabels(type, 1))
+        if (type.role != layers::Role::Loss || type.inputs.size() < 2 || !takesLabels(type, 1))
             continue;
         const auto params = completeOptions(type, {}, type.id);
-        if (!params || type.infer(*params, std::vector{info->second.outputs[0], labels}).fault)
+        std::vector inputs{info->second.outputs[0], labels};
+        inputs.resize(type.inputs.size());
+        if (!params || type.infer(*params, inputs).fault)
             continue;
         const std::string title = "Add " + type.title;
         Proposal proposal{title, appendAfter(graph, ends[0]->id, type.id, {}, title)};

@@ -53,7 +53,10 @@ std::vector<ParamSpec> weightParams()
             {{"glorot_uniform", "Glorot uniform"}, {"glorot_normal", "Glorot normal"}, {"he_uniform", "He uniform"},
                 {"he_normal", "He normal"}, {"orthogonal", "Orthogonal"}, {"zeros", "Zeros"}},
             "How the weights start. He suits ReLU, Glorot suits tanh and sigmoid; zeros cannot learn behind other layers."),
+        realParam("l1", "L1 penalty", 0, 0, 1e3, "Adds l1·Σ|w| to the loss: drives weights that matter little to zero."),
         realParam("l2", "L2 penalty", 0, 0, 1e3, "Adds l2·Σw² to the loss: keeps weights small against overfitting."),
+        realParam("max_norm", "Max norm", 0, 0, 1e6,
+            "Shortens the weights of each output unit to this length after every update; 0: off. Goes well with Dropout."),
         switchParam("frozen", "Freeze weights", false, "Leaves these weights as they are during training.")};
 }
 

@@ -18,7 +18,7 @@ std::string joined(std::initializer_list<std::string> parts);
 
 ParamSpec activationParam();
 ParamSpec paddingParam();
-/// Options of a layer with weights: activation, use_bias, initializer, l2, frozen.
+/// Options of a layer with weights: activation, use_bias, initializer, l1, l2, max_norm, frozen.
 std::vector<ParamSpec> weightParams();
 
 /// Padding (top, left, bottom, right) of "valid" or "same". With "same" the result has ceil(extent / stride) rows; an odd

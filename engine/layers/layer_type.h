@@ -69,7 +69,12 @@ public:
     std::vector<TensorType> outputTypes;        ///< what infer said, per sample
     TensorType labels{Shape(), DType::I32};     ///< the data set's labels, per sample
 
-    ir::ValueId in(int port = 0) const { return inputs[static_cast<size_t>(port)]; }
+    /// The value at an input port, noValue where nothing is connected.
+    ir::ValueId in(int port = 0) const
+    {
+        const auto index = static_cast<size_t>(port);
+        return index < inputs.size() ? inputs[index] : ir::noValue;
+    }
     /// A tensor the data set provides: "input" or "labels", of this type per sample.
     ir::ValueId batchInput(const std::string& name, const TensorType& perSample);
     /// What a loss compares with: its second port, or the data set's labels where nothing is connected.
@@ -78,7 +83,8 @@ public:
     bool frozen() const;
     /// A weight "<node>.<name>", not trained where the node is frozen.
     ir::ValueId weight(const std::string& name, Shape shape, ir::Initializer initializer);
-    /// A weight with the option `initializer` and the penalty l2·Σw² of the option `l2`.
+    /// A weight with the option `initializer`, the penalties l1·Σ|w| and l2·Σw² of the options `l1` and `l2`, and
+    /// the limit of the option `max_norm` on each column (the last dimension counts them).
     ir::ValueId kernel(Shape shape, int64_t fanIn, int64_t fanOut);
     /// A tensor "<node>.<name>" kept from step to step, not trained.
     ir::ValueId state(const std::string& name, Shape shape, ir::Initializer initializer);
@@ -102,12 +108,27 @@ public:
         ir::ValueId perSample;
         double share;
     };
+    /// Columns of a trained weight, none longer than `limit` after an update.
+    struct MaxNorm
+    {
+        ir::ValueId weight;
+        double limit;
+    };
+    std::vector<MaxNorm> maxNorms;
     std::vector<ir::ValueId> penalties; ///< terms of the loss that stem from weights, shape {1} each
     std::vector<Loss> losses;
     std::vector<std::pair<std::string, ir::ValueId>> metrics;
     ir::ValueId scores = ir::noValue;        ///< a loss: what it judges, before softmax or sigmoid (N×C)
     ir::ValueId probabilities = ir::noValue; ///< a loss: what a prediction shows (N×C)
+    ir::ValueId truth = ir::noValue;         ///< a loss: what it compares with, set by target()
+    /// A loss: rows of the prediction choose a class (integer truth, or a truth of the same shape whose largest
+    /// number counts; a single number says yes above one half). Otherwise it predicts numbers.
+    bool classes = false;
+    ir::ValueId steps = ir::noValue; ///< a loss over steps: 1 for those that count, 0 for the others (N×T)
 };
+
+/// Stands for an optional input port without connection in a Sample.
+inline const TensorType unconnected{};
 
 /// A configuration on which the tests check the layer: options and the types of the inputs (per sample).
 struct Sample

@@ -14,7 +14,8 @@ ValueId LowerContext::batchInput(const std::string& name, const TensorType& perS
 
 ValueId LowerContext::target()
 {
-    return inputs.size() > 1 && inputs[1] != ir::noValue ? inputs[1] : batchInput("labels", labels);
+    truth = inputs.size() > 1 && inputs[1] != ir::noValue ? inputs[1] : batchInput("labels", labels);
+    return truth;
 }
 
 bool LowerContext::frozen() const
@@ -30,8 +31,14 @@ ValueId LowerContext::weight(const std::string& name, Shape shape, ir::Initializ
 ValueId LowerContext::kernel(Shape shape, int64_t fanIn, int64_t fanOut)
 {
     const ValueId w = weight("weight", shape, {params.text("initializer"), fanIn, fanOut});
-    if (const double l2 = params.real("l2"); l2 > 0 && !frozen())
+    if (frozen())
+        return w;
+    if (const double l1 = params.realOr("l1", 0); l1 > 0)
+        penalties.push_back(b.scale(b.reduceAll("sum", b.unary("abs", w)), l1));
+    if (const double l2 = params.realOr("l2", 0); l2 > 0)
         penalties.push_back(b.scale(b.reduceAll("sum", b.unary("square", w)), l2));
+    if (const double limit = params.realOr("max_norm", 0); limit > 0)
+        maxNorms.push_back({w, limit});
     return w;
 }
 

@@ -24,6 +24,7 @@ struct Training
     int64_t epochs = 8;
     uint64_t seed = 1;
     double validationShare = 0.1; ///< of the training part, held out for validation; 0 .. 0.9
+    Params options;               ///< engine/train/training_options.h declares them
     bool operator==(const Training&) const = default;
 };
 

@@ -102,7 +102,7 @@ Training readTraining(const Item& item)
 {
     Training training;
     if (!item.present() ||
-        !item.isObject({"optimizer", "schedule", "batch", "epochs", "seed", "validation_share"}))
+        !item.isObject({"optimizer", "schedule", "batch", "epochs", "seed", "validation_share", "options"}))
         return training;
     training.optimizer = readChoice(item["optimizer"], training.optimizer);
     training.schedule = readChoice(item["schedule"], training.schedule);
@@ -110,6 +110,7 @@ Training readTraining(const Item& item)
     training.epochs = item["epochs"].integer(1, maxEpochs, training.epochs);
     training.seed = item["seed"].natural(training.seed);
     training.validationShare = item["validation_share"].real(0, maxValidationShare, training.validationShare);
+    training.options = readOptions(item["options"]);
     return training;
 }
 

@@ -114,7 +114,10 @@ std::string formatProject(const Project& project)
     text += member(inner, "batch", training.batch) + ",\n";
     text += member(inner, "epochs", training.epochs) + ",\n";
     text += member(inner, "seed", training.seed) + ",\n";
-    text += member(inner, "validation_share", training.validationShare) + "\n  }\n}\n";
+    text += member(inner, "validation_share", training.validationShare);
+    if (training.options.size() > 0)
+        text += ",\n" + member(inner, "options", optionsJson(training.options));
+    text += "\n  }\n}\n";
     return text;
 }
 

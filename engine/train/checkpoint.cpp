@@ -29,7 +29,7 @@ json toJson(const EpochMetrics& epoch)
     return json{{"epoch", epoch.epoch}, {"train_loss", epoch.trainLoss},
         {"train_accuracy", epoch.trainAccuracy}, {"validation_loss", epoch.validationLoss},
         {"validation_accuracy", epoch.validationAccuracy}, {"samples_per_second", epoch.samplesPerSecond},
-        {"seconds", epoch.seconds}, {"best", epoch.best}};
+        {"seconds", epoch.seconds}, {"best", epoch.best}, {"metrics", epoch.metrics}};
 }
 
 EpochMetrics epochFrom(const json& object)
@@ -44,7 +44,22 @@ EpochMetrics epochFrom(const json& object)
     epoch.samplesPerSecond = numberOr(object, "samples_per_second", 0.0);
     epoch.seconds = numberOr(object, "seconds", 0.0);
     epoch.best = object.at("best").get<bool>();
+    if (object.contains("metrics"))
+        epoch.metrics = object.at("metrics").get<std::map<std::string, double>>();
     return epoch;
+}
+
+json toJson(const TransferReport& report)
+{
+    return json{
+        {"file", report.file}, {"taken", report.taken}, {"fresh", report.fresh}, {"unused", report.unused}};
+}
+
+TransferReport transferFrom(const json& object)
+{
+    using Names = std::vector<std::string>;
+    return {object.at("file").get<std::string>(), object.at("taken").get<Names>(),
+        object.at("fresh").get<Names>(), object.at("unused").get<Names>()};
 }
 
 json toJson(const RunPosition& position, const RunIdentity& identity)
@@ -52,12 +67,15 @@ json toJson(const RunPosition& position, const RunIdentity& identity)
     json epochs = json::array();
     for (const auto& epoch : position.epochs)
         epochs.push_back(toJson(epoch));
-    return json{{"step", position.step}, {"base_learning_rate", position.baseLearningRate},
+    json object{{"step", position.step}, {"base_learning_rate", position.baseLearningRate},
         {"loss_sum", position.lossSum}, {"accuracy_sum", position.accuracySum},
         {"epoch_samples", position.epochSamples}, {"epoch_seconds", position.epochSeconds},
         {"seconds", position.seconds}, {"best_value", position.bestValue}, {"has_best", position.hasBest},
         {"epochs", epochs}, {"seed", identity.seed}, {"batch", identity.batch},
         {"training_samples", identity.trainingSamples}, {"optimizer", identity.optimizer}};
+    if (position.transfer)
+        object["transfer"] = toJson(*position.transfer);
+    return object;
 }
 
 void fromJson(const json& object, Checkpoint& checkpoint)
@@ -75,6 +93,8 @@ void fromJson(const json& object, Checkpoint& checkpoint)
     position.hasBest = object.at("has_best").get<bool>();
     for (const auto& epoch : object.at("epochs"))
         position.epochs.push_back(epochFrom(epoch));
+    if (object.contains("transfer"))
+        position.transfer = transferFrom(object.at("transfer"));
     checkpoint.identity = {object.at("seed").get<uint64_t>(), object.at("batch").get<int64_t>(),
         object.at("training_samples").get<int64_t>(), object.at("optimizer").get<std::string>()};
     if (position.step < 0 || position.epochSamples < 0 || !std::isfinite(position.baseLearningRate))
@@ -92,6 +112,12 @@ std::vector<const ir::Value*> slotValues(const ir::Program& program)
 }
 
 } // namespace
+
+std::string epochWeightsFile(int64_t epoch)
+{
+    const std::string number = std::to_string(epoch);
+    return "epoch-" + std::string(number.size() < 3 ? 3 - number.size() : 0, '0') + number + ".safetensors";
+}
 
 Status saveCheckpoint(const Checkpoint& checkpoint, const std::filesystem::path& path)
 {
@@ -161,6 +187,11 @@ Status uploadSlots(const ir::Program& program, const Weights& slots, backend::Me
 std::string epochJson(const EpochMetrics& epoch)
 {
     return toJson(epoch).dump();
+}
+
+std::string transferJson(const TransferReport& report)
+{
+    return toJson(report).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 } // namespace gradloom::train

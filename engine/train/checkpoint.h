@@ -2,6 +2,7 @@
 
 #include "engine/train/model.h"
 #include "engine/train/train_session.h"
+#include "engine/train/transfer.h"
 
 namespace gradloom::train {
 
@@ -18,7 +19,8 @@ struct RunPosition
     double seconds = 0;      ///< of the whole run, pauses not counted
     double bestValue = 0;    ///< validation accuracy, or minus the loss where there are no classes
     bool hasBest = false;
-    std::vector<EpochMetrics> epochs; ///< complete ones
+    std::vector<EpochMetrics> epochs;       ///< complete ones
+    std::optional<TransferReport> transfer; ///< what the run started from
 };
 
 /// What must be the same for a run to go on as if it had not been interrupted.
@@ -46,6 +48,9 @@ inline constexpr const char* bestWeightsFile = "best.safetensors";
 inline constexpr const char* runFile = "run.json";
 inline constexpr const char* historyFile = "history.csv";
 
+/// "epoch-003.safetensors" of an epoch from 1.
+std::string epochWeightsFile(int64_t epoch);
+
 /// Atomic.
 Status saveCheckpoint(const Checkpoint& checkpoint, const std::filesystem::path& path);
 /// Untrusted input; the Error names the file.
@@ -57,5 +62,6 @@ Status uploadSlots(const ir::Program& program, const Weights& slots, backend::Me
 
 /// One epoch as it stands in run.json; a number that is not there (NaN) becomes null.
 std::string epochJson(const EpochMetrics& epoch);
+std::string transferJson(const TransferReport& report);
 
 } // namespace gradloom::train

@@ -1,5 +1,6 @@
 #include "engine/train/evaluate.h"
 
+#include "engine/train/metric_type.h"
 #include "engine/train/step_program.h"
 
 #include <algorithm>
@@ -13,11 +14,6 @@ namespace gradloom::train {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-double share(int64_t part, int64_t whole)
-{
-    return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0;
-}
 
 Result<LoadedProgram*> forward(Model& model, int64_t batch)
 {
@@ -38,90 +34,76 @@ Status checkSamples(const LoadedProgram& program, const Shape& sample)
     return {};
 }
 
-/// Gathers what the batches of an evaluation give.
-class Gathering
+/// Σ of the losses over the samples that are no filler.
+class LossSum
 {
 public:
-    Gathering(const LoadedProgram& program, int64_t batch)
-        : m_program(program),
-          m_classes(program.hasOutput("metric:accuracy") && program.hasOutput("probabilities")),
-          m_losses(program.hasOutput("losses") ? static_cast<size_t>(batch) : 0)
+    LossSum(const LoadedProgram& program, int64_t batch)
+        : m_program(program), m_losses(program.hasOutput("losses") ? static_cast<size_t>(batch) : 0)
     {
-        if (m_classes)
-            m_probabilities = Tensor(program.outputType("probabilities").shape);
     }
-
-    void take(const data::Batch& batch)
+    void take(int64_t count)
     {
-        const auto count = static_cast<size_t>(batch.count);
-        if (!m_losses.empty()) {
-            m_program.read("losses", m_losses);
-            for (size_t i = 0; i < count; ++i)
-                lossSum += m_losses[i];
-        }
-        if (!m_classes)
+        if (m_losses.empty())
             return;
-        m_program.read("probabilities", m_probabilities.floats());
-        const size_t columns = m_probabilities.floats().size() / static_cast<size_t>(batch.size());
-        for (size_t i = 0; i < count; ++i) {
-            truth.push_back(batch.labels.as<int32_t>()[i]);
-            predicted.push_back(predictedClass(m_probabilities.floats().subspan(i * columns, columns)));
-        }
+        m_program.read("losses", m_losses);
+        for (size_t i = 0; i < static_cast<size_t>(count); ++i)
+            m_sum += m_losses[i];
     }
-
-    bool classes() const { return m_classes; }
-    double lossSum = 0;
-    std::vector<int32_t> truth;
-    std::vector<int32_t> predicted;
+    double mean(int64_t samples) const
+    {
+        return m_losses.empty() ? nan : m_sum / static_cast<double>(samples);
+    }
 
 private:
     const LoadedProgram& m_program;
-    bool m_classes;
     std::vector<float> m_losses;
-    Tensor m_probabilities;
+    double m_sum = 0;
 };
+
+/// Tables are for people; those of a vocabulary would take gigabytes.
+constexpr size_t largestConfusion = 1000;
+
+void addTables(Evaluation& result, const Judged& judged)
+{
+    const size_t size = judged.classes.size();
+    if (size > largestConfusion)
+        return;
+    result.confusion.assign(size, std::vector<int64_t>(size, 0));
+    for (size_t i = 0; i < judged.truth.size(); ++i)
+        ++result.confusion[static_cast<size_t>(judged.truth[i])][static_cast<size_t>(judged.predicted[i])];
+    for (const ClassCounts& counts : judged.classes)
+        result.perClass.push_back({precisionOf(counts), recallOf(counts), f1Of(counts), counts.support});
+}
+
+Evaluation evaluationOf(const Judged& judged)
+{
+    Evaluation result;
+    result.metrics = metricsOf(judged);
+    const auto metric = [&](const char* id) {
+        const auto it = result.metrics.find(id);
+        return it == result.metrics.end() ? nan : it->second;
+    };
+    result.accuracy = metric("accuracy");
+    result.macroPrecision = metric("precision");
+    result.macroRecall = metric("recall");
+    result.macroF1 = metric("f1");
+    if (judged.task == Judged::Task::Classes)
+        addTables(result, judged);
+    return result;
+}
 
 } // namespace
 
-int32_t predictedClass(std::span<const float> probabilities)
-{
-    if (probabilities.size() == 1)
-        return probabilities[0] > 0.5f ? 1 : 0;
-    return static_cast<int32_t>(
-        std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin());
-}
-
 Evaluation scoreClasses(std::span<const int32_t> truth, std::span<const int32_t> predicted, int64_t classes)
 {
-    // A network may have more columns than the data has classes; each gets its place in the table.
-    for (const int32_t label : predicted)
-        classes = std::max<int64_t>(classes, label + 1);
-    const auto size = static_cast<size_t>(classes);
-    Evaluation result;
-    result.samples = static_cast<int64_t>(truth.size());
-    result.confusion.assign(size, std::vector<int64_t>(size, 0));
-    int64_t right = 0;
-    for (size_t i = 0; i < truth.size(); ++i) {
-        ++result.confusion[static_cast<size_t>(truth[i])][static_cast<size_t>(predicted[i])];
-        right += truth[i] == predicted[i];
-    }
-    result.accuracy = share(right, result.samples);
-    for (size_t c = 0; c < size; ++c) {
-        ClassScore score;
-        int64_t claimed = 0;
-        for (size_t other = 0; other < size; ++other) {
-            score.support += result.confusion[c][other];
-            claimed += result.confusion[other][c];
-        }
-        score.precision = share(result.confusion[c][c], claimed);
-        score.recall = share(result.confusion[c][c], score.support);
-        const double sum = score.precision + score.recall;
-        score.f1 = sum > 0 ? 2 * score.precision * score.recall / sum : 0;
-        result.macroPrecision += score.precision / static_cast<double>(classes);
-        result.macroRecall += score.recall / static_cast<double>(classes);
-        result.macroF1 += score.f1 / static_cast<double>(classes);
-        result.perClass.push_back(score);
-    }
+    Judged judged;
+    judged.task = Judged::Task::Classes;
+    judged.truth.assign(truth.begin(), truth.end());
+    judged.predicted.assign(predicted.begin(), predicted.end());
+    judged.classes = countClasses(truth, predicted, classes);
+    Evaluation result = evaluationOf(judged);
+    result.samples = judged.rows();
     return result;
 }
 
@@ -138,7 +120,8 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
     if (Status status = checkSamples(run, part.dataset->sampleShape()); !status)
         return status.error();
     data::Batch batch(part.dataset->sampleShape(), options.batch);
-    Gathering gathering(run, options.batch);
+    Judging judging(run, options.batch, options.largestTable);
+    LossSum losses(run, options.batch);
     double penalty = 0;
     for (int64_t first = 0; first < part.count(); first += batch.size()) {
         if (options.cancelled && options.cancelled())
@@ -148,20 +131,16 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
         run.write("labels", batch.labels);
         run.write("weights", batch.weights);
         run.run();
-        gathering.take(batch);
+        judging.take(batch.count);
+        losses.take(batch.count);
         if (first == 0 && run.hasOutput("penalty"))
             penalty = run.readNumber("penalty");
         if (options.progress)
             options.progress(std::min(first + batch.size(), part.count()), part.count());
     }
-    Evaluation result;
-    if (gathering.classes())
-        result = scoreClasses(gathering.truth, gathering.predicted, classes);
-    else
-        result.accuracy = result.macroPrecision = result.macroRecall = result.macroF1 = nan;
+    Evaluation result = evaluationOf(judging.finish(classes));
     result.samples = part.count();
-    result.loss =
-        run.hasOutput("losses") ? gathering.lossSum / static_cast<double>(part.count()) + penalty : nan;
+    result.loss = losses.mean(part.count()) + penalty;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return result;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "engine/data/batch_loader.h"
+#include "engine/train/judged.h"
 #include "engine/train/model.h"
 
 #include <functional>
+#include <map>
 
 namespace gradloom::train {
 
@@ -17,7 +19,7 @@ struct ClassScore
 };
 
 /// Numbers over a part of the data. Without classes (regression, autoencoders) accuracy is NaN and the tables
-/// empty.
+/// are empty; they are also where there are more than a thousand classes.
 struct Evaluation
 {
     int64_t samples = 0;
@@ -28,6 +30,7 @@ struct Evaluation
     double macroPrecision = 0;
     double macroRecall = 0;
     double macroF1 = 0;
+    std::map<std::string, double> metrics; ///< all that apply, by MetricType::id
     double seconds = 0;
 };
 
@@ -35,13 +38,10 @@ struct Evaluation
 /// 2009.
 Evaluation scoreClasses(std::span<const int32_t> truth, std::span<const int32_t> predicted, int64_t classes);
 
-/// The class that a row of probabilities stands for: the largest one, of equal ones the first; with a single
-/// number the second class where it is above one half.
-int32_t predictedClass(std::span<const float> probabilities);
-
 struct EvaluateOptions
 {
     int64_t batch = 128;
+    int64_t largestTable = int64_t{1} << 22; ///< probabilities that are kept for AUC; it is left out beyond
     /// Asked before every batch; the evaluation ends with an Error once it says true.
     std::function<bool()> cancelled;
     /// Called after every batch with the samples done so far.

@@ -49,8 +49,13 @@ Tensor LoadedProgram::read(const std::string& name) const
 {
     const TensorType& type = outputType(name);
     Tensor tensor(type.shape, type.dtype);
-    m_executable->read(program().outputs.at(name), {tensor.data(), static_cast<size_t>(tensor.bytes())});
+    read(name, tensor);
     return tensor;
+}
+
+void LoadedProgram::read(const std::string& name, Tensor& into) const
+{
+    m_executable->read(program().outputs.at(name), {into.data(), static_cast<size_t>(into.bytes())});
 }
 
 float LoadedProgram::readNumber(const std::string& name) const

@@ -34,6 +34,8 @@ public:
     /// Reads an output after run(); `values` has its exact size. Does not allocate.
     void read(const std::string& name, std::span<float> values) const;
     Tensor read(const std::string& name) const;
+    /// Into a tensor of the output's type.
+    void read(const std::string& name, Tensor& into) const;
     float readNumber(const std::string& name) const;
 
 private:

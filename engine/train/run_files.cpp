@@ -119,11 +119,26 @@ void RunFiles::flushHistory()
     m_changed.notify_all();
 }
 
-void RunFiles::putLast(std::shared_ptr<const Checkpoint> checkpoint)
+void RunFiles::putLast(std::shared_ptr<const Checkpoint> checkpoint, std::shared_ptr<const Weights> weights)
 {
     flushHistory();
     std::scoped_lock lock(m_mutex);
     m_work.last = std::move(checkpoint);
+    m_work.lastWeights = std::move(weights);
+    m_changed.notify_all();
+}
+
+void RunFiles::putEpoch(int64_t epoch, std::shared_ptr<const Weights> weights)
+{
+    std::scoped_lock lock(m_mutex);
+    m_work.epochs.insert_or_assign(epoch, std::move(weights));
+    m_changed.notify_all();
+}
+
+void RunFiles::putWeights(std::shared_ptr<const Weights> weights)
+{
+    std::scoped_lock lock(m_mutex);
+    m_work.lastWeights = std::move(weights);
     m_changed.notify_all();
 }
 
@@ -190,9 +205,13 @@ Status RunFiles::write(const Work& work) const
     if (work.best)
         if (Status status = saveWeights(*work.best, bestWeightsFile); !status)
             return status;
-    if (work.last) {
-        if (Status status = saveWeights(work.last->weights, lastWeightsFile); !status)
+    for (const auto& [epoch, weights] : work.epochs)
+        if (Status status = saveWeights(*weights, epochWeightsFile(epoch)); !status)
             return status;
+    if (work.lastWeights)
+        if (Status status = saveWeights(*work.lastWeights, lastWeightsFile); !status)
+            return status;
+    if (work.last) {
         if (Status status = saveCheckpoint(*work.last, m_folder / stateFile); !status)
             return status;
     }
@@ -201,7 +220,7 @@ Status RunFiles::write(const Work& work) const
     return {};
 }
 
-Status RunFiles::saveWeights(const Weights& weights, const char* name) const
+Status RunFiles::saveWeights(const Weights& weights, const std::string& name) const
 {
     return project::saveSafetensors({weights, m_metadata}, m_folder / name);
 }

@@ -28,8 +28,13 @@ public:
 
     /// One line of history.csv; only kept until the next call of the others.
     void addStep(const StepMetrics& step);
-    /// Weights of a checkpoint, with the lines of history up to it.
-    void putLast(std::shared_ptr<const Checkpoint> checkpoint);
+    /// A checkpoint, with the lines of history up to it, and the weights to use (the checkpoint's, or their
+    /// average).
+    void putLast(std::shared_ptr<const Checkpoint> checkpoint, std::shared_ptr<const Weights> weights);
+    /// The weights of an epoch (from 1), in a file of their own.
+    void putEpoch(int64_t epoch, std::shared_ptr<const Weights> weights);
+    /// Other weights to use than those of the last checkpoint.
+    void putWeights(std::shared_ptr<const Weights> weights);
     void putBest(std::shared_ptr<const Weights> weights);
     void putRun(std::string json);
 
@@ -43,9 +48,14 @@ private:
     {
         std::string history;
         std::shared_ptr<const Checkpoint> last;
+        std::shared_ptr<const Weights> lastWeights;
         std::shared_ptr<const Weights> best;
+        std::map<int64_t, std::shared_ptr<const Weights>> epochs;
         std::optional<std::string> run;
-        bool empty() const { return history.empty() && !last && !best && !run; }
+        bool empty() const
+        {
+            return history.empty() && !last && !lastWeights && !best && epochs.empty() && !run;
+        }
     };
 
     RunFiles(const std::filesystem::path& folder, std::map<std::string, std::string> metadata)
@@ -55,7 +65,7 @@ private:
     void flushHistory();
     void loop(std::stop_token token);
     Status write(const Work& work) const;
-    Status saveWeights(const Weights& weights, const char* name) const;
+    Status saveWeights(const Weights& weights, const std::string& name) const;
 
     std::filesystem::path m_folder;
     std::map<std::string, std::string> m_metadata;

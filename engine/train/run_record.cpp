@@ -31,6 +31,8 @@ std::string TrainingRun::runRecord(const char* state, const Error* error) const
     record["data"] = {{"name", data.loaded.name}, {"classes", data.loaded.classNames},
         {"training", data.split.training.count()}, {"validation", data.split.validation.count()},
         {"test", data.split.test.count()}};
+    if (m_position.transfer)
+        record["transfer"] = Json::parse(transferJson(*m_position.transfer));
     record["step"] = m_position.step;
     record["steps_per_epoch"] = m_stepsPerEpoch;
     record["planned_steps"] = m_plannedSteps;

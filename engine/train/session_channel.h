@@ -73,6 +73,17 @@ public:
         m_epochs.clear();
     }
 
+    void addRemark(std::string remark)
+    {
+        std::scoped_lock lock(m_mutex);
+        m_remarks.push_back(std::move(remark));
+    }
+    std::vector<std::string> takeRemarks()
+    {
+        std::scoped_lock lock(m_mutex);
+        return std::exchange(m_remarks, {});
+    }
+
     void setWeights(std::shared_ptr<const Weights> weights)
     {
         std::scoped_lock lock(m_mutex);
@@ -112,6 +123,7 @@ private:
     std::atomic<bool> m_waiting{false};
     std::vector<SessionCommand> m_commands;
     std::vector<EpochMetrics> m_epochs;
+    std::vector<std::string> m_remarks;
     std::shared_ptr<const Weights> m_weights;
     std::optional<SessionResult> m_result;
 };

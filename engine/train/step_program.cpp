@@ -22,18 +22,26 @@ compile::LowerOptions lowerOptions(const ProgramOptions& options)
     return result;
 }
 
-/// The mean of `perSample` over the samples that count.
-ValueId weightedMean(ir::Builder& b, ValueId perSample, ValueId weights, ValueId weightSum)
+/// One number for each sample that decides how it counts: "weights" or "filled".
+struct SampleWeights
 {
-    return b.div(b.reduceAll("sum", b.mul(perSample, weights)), weightSum);
+    ValueId each = noValue; ///< {N}
+    ValueId sum = noValue;  ///< {1}
+};
+
+SampleWeights sampleWeights(ir::Builder& b, const std::string& name, int64_t batch)
+{
+    const ValueId known = b.program().find(name);
+    const bool there = known != noValue && b.program()[known].input;
+    SampleWeights result;
+    result.each = there ? known : b.input(name, {Shape{batch}, DType::F32});
+    result.sum = b.reduceAll("sum", result.each);
+    return result;
 }
 
-ValueId weightsInput(ir::Builder& b, int64_t batch)
+ValueId weightedMean(ir::Builder& b, ValueId perSample, const SampleWeights& weights)
 {
-    const ValueId existing = b.program().find("weights");
-    return existing != noValue && b.program()[existing].input
-               ? existing
-               : b.input("weights", {Shape{batch}, DType::F32});
+    return b.div(b.reduceAll("sum", b.mul(perSample, weights.each)), weights.sum);
 }
 
 /// All trainable weights in the order of the flat buffer.
@@ -48,10 +56,12 @@ std::vector<ValueId> trainableWeights(const ir::Program& program)
     return result;
 }
 
-/// The gradients of all weights as one vector {P}; zero for weights that no loss depends on.
-ValueId flatGradients(
-    ir::Builder& b, const std::vector<ValueId>& weights, const std::vector<ValueId>& gradients)
+/// The gradients of all trainable weights as one vector {P}; zero for weights that no loss depends on.
+ValueId flatGradients(ir::Builder& b, ValueId loss)
 {
+    const std::vector<ValueId> weights = trainableWeights(b.program());
+    const std::vector<ValueId> gradients = ir::differentiate(b, loss, weights);
+    const std::string before = b.setNode("");
     std::vector<ValueId> parts;
     for (size_t i = 0; i < weights.size(); ++i) {
         const Shape flat{b.shape(weights[i]).elements()};
@@ -59,7 +69,9 @@ ValueId flatGradients(
                             ? b.op("fill", {}, {{"shape", flat.toVector()}, {"value", 0.0}})
                             : b.reshape(gradients[i], flat));
     }
-    return parts.size() == 1 ? parts[0] : b.op("concat", parts, {{"axis", int64_t{0}}});
+    const ValueId all = parts.size() == 1 ? parts[0] : b.op("concat", parts, {{"axis", int64_t{0}}});
+    b.setNode(before);
+    return all;
 }
 
 std::vector<std::pair<ValueId, double>> lossList(const compile::Lowered& lowered)
@@ -76,25 +88,64 @@ Error noLoss()
                            "connect the network's output to it.");
 }
 
-void emitUpdate(ir::Builder& b, ValueId loss, const TrainingRecipe& recipe)
+Status checkTrainable(const compile::Lowered& lowered)
 {
-    const std::vector<ValueId> weights = trainableWeights(b.program());
-    const std::vector<ValueId> gradients = ir::differentiate(b, loss, weights);
+    if (lowered.losses.empty())
+        return noLoss();
+    if (lowered.builder.program().parameterElements == 0)
+        return invalidArgument(
+            "The drawing has no weights to train: add a layer with weights, or unfreeze one.");
+    return {};
+}
+
+ValueId emitLoss(compile::Lowered& lowered, const SampleWeights& weights)
+{
+    ir::Builder& b = lowered.builder;
+    ValueId loss = weightedMean(b, lossesPerSample(b, lossList(lowered)), weights);
+    if (lowered.penalty != noValue)
+        loss = b.add(loss, lowered.penalty);
+    b.output("loss", loss);
+    return loss;
+}
+
+void emitMetrics(compile::Lowered& lowered, int64_t batch)
+{
+    if (lowered.metrics.empty())
+        return;
+    ir::Builder& b = lowered.builder;
+    const SampleWeights filled = sampleWeights(b, "filled", batch);
+    for (const auto& [name, perSample] : lowered.metrics)
+        if (!b.program().outputs.contains("metric:" + name)) // of several losses the first one counts
+            b.output("metric:" + name, weightedMean(b, perSample, filled));
+}
+
+/// Forward pass, losses and gradients; `finish` says what becomes of the gradients.
+template <typename Finish>
+Result<ir::Program> stepProgram(
+    const graph::Graph& graph, const ProgramOptions& options, bool keepGradients, const Finish& finish)
+{
+    auto lowered = compile::lower(graph, lowerOptions(options));
+    if (!lowered)
+        return lowered.error();
+    if (Status status = checkTrainable(*lowered); !status)
+        return status.error();
+    ir::Builder& b = lowered->builder;
+    const SampleWeights weights = sampleWeights(b, "weights", options.batch);
+    const ValueId loss = emitLoss(*lowered, weights);
+    emitMetrics(*lowered, options.batch);
+    compile::fuseActivations(b.program());
+    const ValueId gradients = flatGradients(b, loss);
+    if (keepGradients)
+        b.output("gradients", gradients);
     const std::string before = b.setNode("");
-    const ValueId flat = flatGradients(b, weights, gradients);
-    if (recipe.keepGradients)
-        b.output("gradients", flat);
-    const ValueId parameters = b.flatParameters();
-    const ValueId rate = b.input("learning_rate", {Shape{1}, DType::F32});
-    const ValueId step = b.input("step", {Shape{1}, DType::F32});
-    OptimizerContext context{b, recipe.optimizerParams, parameters, flat, rate, step};
-    recipe.optimizer->update(context);
+    finish(*lowered, gradients, weights.sum);
     b.setNode(before);
+    return std::move(b.program());
 }
 
 } // namespace
 
-ValueId lossesPerSample(ir::Builder& b, const std::vector<std::pair<ValueId, double>>& losses)
+ValueId lossesPerSample(ir::Builder& b, const std::vector<std::pair<ir::ValueId, double>>& losses)
 {
     ValueId sum = noValue;
     for (const auto& [perSample, weight] : losses) {
@@ -107,28 +158,21 @@ ValueId lossesPerSample(ir::Builder& b, const std::vector<std::pair<ValueId, dou
 Result<ir::Program> trainingProgram(
     const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe)
 {
-    auto lowered = compile::lower(graph, lowerOptions(options));
-    if (!lowered)
-        return lowered.error();
-    if (lowered->losses.empty())
-        return noLoss();
-    ir::Builder& b = lowered->builder;
-    if (b.program().parameterElements == 0)
-        return invalidArgument(
-            "The drawing has no weights to train: add a layer with weights, or unfreeze one.");
+    return stepProgram(graph, options, recipe.keepGradients,
+        [&](compile::Lowered& lowered, ValueId gradients, ValueId weightSum) {
+            ir::Builder& b = lowered.builder;
+            const ValueId parameters = b.flatParameters();
+            emitUpdate(b, parameters, gradients, weightSum, recipe.rule, lowered.maxNorms);
+        });
+}
 
-    const ValueId weights = weightsInput(b, options.batch);
-    const ValueId weightSum = b.reduceAll("sum", weights);
-    ValueId loss = weightedMean(b, lossesPerSample(b, lossList(*lowered)), weights, weightSum);
-    if (lowered->penalty != noValue)
-        loss = b.add(loss, lowered->penalty);
-    b.output("loss", loss);
-    for (const auto& [name, perSample] : lowered->metrics)
-        if (!b.program().outputs.contains("metric:" + name)) // of several losses the first one counts
-            b.output("metric:" + name, weightedMean(b, perSample, weights, weightSum));
-    compile::fuseActivations(b.program());
-    emitUpdate(b, loss, recipe);
-    return std::move(b.program());
+Result<ir::Program> accumulationProgram(
+    const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe)
+{
+    return stepProgram(graph, options, recipe.keepGradients,
+        [](compile::Lowered& lowered, ValueId gradients, ValueId weightSum) {
+            emitAccumulation(lowered.builder, gradients, weightSum);
+        });
 }
 
 Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptions& options)
@@ -143,6 +187,8 @@ Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptio
     };
     output("probabilities", lowered->probabilities);
     output("scores", lowered->scores);
+    output(lowered->classes ? "true classes" : "true numbers", lowered->target);
+    output("steps that count", lowered->steps);
     output("penalty", lowered->penalty);
     output("losses", lossesPerSample(b, lossList(*lowered)));
     for (const auto& [name, perSample] : lowered->metrics)

@@ -2,7 +2,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/ir/program.h"
-#include "engine/train/optimizer_type.h"
+#include "engine/train/update_rule.h"
 
 #include <string>
 #include <vector>
@@ -18,26 +18,33 @@ struct ProgramOptions
     std::vector<std::string> watch; ///< nodes whose results become outputs "node:<id>"
 };
 
-/// One training step of the recipe "supervised": forward, losses, gradients of all trainable weights as one
-/// vector, optimizer's update.
-///
-/// Inputs: "input", "labels", "weights" ({N}: 1 for a sample, 0 for filler), "random" (4 integers: seed low,
-/// seed high, step low, step high), "learning_rate" ({1}) and "step" ({1}, from 1); those that nothing reads
-/// may be missing. Outputs: "loss" ({1}), "metric:<name>" ({1}, weighted mean over the batch) and, with
-/// `keepGradients`, "gradients"
-/// ({P}, in the order of the flat parameter buffer).
+/// The recipe "supervised": forward, losses, gradients of all trainable weights as one vector, update.
 struct TrainingRecipe
 {
-    const OptimizerType* optimizer = nullptr;
-    Params optimizerParams; ///< complete
+    UpdateRule rule;
     bool keepGradients = false;
 };
+
+/// One training step that ends with the update of the weights.
+///
+/// Inputs: "input", "labels", "weights" ({N}: what a sample counts in the losses, 0 for filler), "filled"
+/// ({N}: 1 for a sample, 0 for filler), "random" (4 integers: seed low, seed high, step low, step high),
+/// "learning_rate" ({1}) and "step" ({1}: number of this update, from 1); those that nothing reads may be
+/// missing. Outputs: "loss" ({1}: Σ weight·loss / Σ weight, and what stems from weights), "metric:<name>"
+/// ({1}, mean over the samples that are no filler) and, with `keepGradients`, "gradients" ({P}, in the order
+/// of the flat parameter buffer).
 Result<ir::Program> trainingProgram(
     const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe);
 
+/// The same without the update: its gradients are added to those that the next `trainingProgram` of the same
+/// recipe (with `rule.accumulate`) finds.
+Result<ir::Program> accumulationProgram(
+    const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe);
+
 /// Forward pass for judging. Outputs, where the drawing has them: "probabilities", "scores", "losses" ({N},
-/// the weighted sum of all losses of each sample), "metric:<name>" ({N}), "penalty" ({1}) and what is
-/// watched.
+/// the weighted sum of all losses of each sample), "metric:<name>" ({N}), "penalty" ({1}), "true classes" or
+/// "true numbers" (what the first loss compares with), "steps that count" (1 or 0 for each step, where not
+/// all do) and what is watched.
 Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptions& options);
 
 /// The weighted sum of a drawing's losses per sample, {N}; noValue where there are none. Adds to the builder.

@@ -115,6 +115,11 @@ void TrainSession::pollEpochs(std::vector<EpochMetrics>& out)
     m_impl->channel.takeEpochs(out);
 }
 
+std::vector<std::string> TrainSession::pollRemarks()
+{
+    return m_impl->channel.takeRemarks();
+}
+
 std::shared_ptr<const Snapshot> TrainSession::pollSnapshot()
 {
     return m_impl->channel.snapshots.take();

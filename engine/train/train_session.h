@@ -50,8 +50,9 @@ struct EpochMetrics
     int32_t epoch = 0; ///< from 0
     float trainLoss = 0;
     float trainAccuracy = 0;
-    float validationLoss = 0;     ///< NaN without validation data
-    float validationAccuracy = 0; ///< NaN without validation data or classes
+    float validationLoss = 0;              ///< NaN without validation data
+    float validationAccuracy = 0;          ///< NaN without validation data or classes
+    std::map<std::string, double> metrics; ///< of the validation, all that apply, by MetricType::id
     double samplesPerSecond = 0;
     double seconds = 0;
     bool best = false; ///< the best so far: its weights were kept
@@ -123,6 +124,8 @@ public:
     /// Appends what came since the last call; returns how many entries were lost because nobody polled.
     int64_t pollSteps(std::vector<StepMetrics>& out);
     void pollEpochs(std::vector<EpochMetrics>& out);
+    /// Sentences for people that came since the last call: what was taken over, why the run ended early.
+    std::vector<std::string> pollRemarks();
     /// The newest snapshot since the last call, or nullptr.
     std::shared_ptr<const Snapshot> pollSnapshot();
     /// Batch in progress and samples per second over the last seconds.

@@ -57,12 +57,11 @@ Result<std::string> TrainingRun::nodeToBlame(int64_t step)
         if (!batch)
             return batch.error();
         if (repeated == step) {
-            const auto random = randomCounter(step);
+            const StepPlace here = place(step);
             return firstNonFinite(
-                *m_model, {(*batch)->samples, (*batch)->labels, (*batch)->weights, random, true});
+                *m_model, {(*batch)->samples, (*batch)->labels, (*batch)->weights, here.random, true});
         }
-        feed(**batch, repeated);
-        m_program->run();
+        m_stepper->step(**batch, place(repeated));
     }
 }
 
@@ -74,8 +73,9 @@ Error TrainingRun::validationFailed(double loss)
     data::Batch batch(part.dataset->sampleShape(), m_project.training.batch);
     for (int64_t first = 0; first < part.count(); first += batch.size()) {
         data::fillBatch(part, first, m_data->preprocess, batch);
-        const auto random = randomCounter(0);
-        auto node = firstNonFinite(*m_model, {batch.samples, batch.labels, batch.weights, random, false});
+        const StepPlace start = place(0);
+        auto node =
+            firstNonFinite(*m_model, {batch.samples, batch.labels, batch.weights, start.random, false});
         if (node && !node->empty())
             return numericalError(what, *node);
     }

@@ -1,10 +1,7 @@
 #include "engine/train/training_run.h"
 
-#include "engine/train/evaluate.h"
-
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace gradloom::train {
 
@@ -12,20 +9,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 /// Steps between two captures of the model on the host; the search for a NaN repeats at most so many.
 constexpr int64_t rewindInterval = 100;
 constexpr double rateWindow = 0.5; ///< seconds over which samples per second are averaged
-
-bool allFinite(const Weights& weights)
-{
-    for (const auto& [name, tensor] : weights)
-        for (const float value : tensor.floats())
-            if (!std::isfinite(value))
-                return false;
-    return true;
-}
-
 } // namespace
 
 SessionResult TrainingRun::execute()
@@ -43,8 +29,10 @@ SessionResult TrainingRun::conclude(const Status& status)
     if (!status) {
         result.state = State::Failed;
         result.error = status.error();
-    } else if (m_program) {
+    } else if (m_stepper) {
         checkpoint(false);
+        if (!m_stopped)
+            restoreBest();
     }
     if (m_files) {
         const char* word = !status ? "failed" : m_stopped ? "stopped" : "finished";
@@ -75,6 +63,11 @@ Status TrainingRun::loop()
             return {};
         if (m_position.step >= m_lastStep)
             break;
+        if (endsEarly()) {
+            m_channel.addRemark("Ended early: " + std::to_string(m_training.patience) +
+                                " epochs brought nothing better than the best one.");
+            break;
+        }
         if (!obeyCommands())
             return {};
         m_channel.state = State::Running;
@@ -135,7 +128,7 @@ void TrainingRun::obey(const SessionCommand& command)
     case SessionCommand::Kind::LearningRate: {
         if (!std::isfinite(command.value) || command.value < 0)
             break;
-        const double factor = m_schedule->factor(m_scheduleParams, m_position.step, m_plannedSteps);
+        const double factor = scheduleFactor(m_position.step);
         m_position.baseLearningRate = factor > 0 ? command.value / factor : command.value;
         m_channel.learningRate = learningRate(m_position.step);
         m_rewind->capture(m_position.step); // steps before it had another rate and could not be repeated
@@ -161,26 +154,13 @@ Status TrainingRun::step()
     auto batch = m_loader->next();
     if (!batch)
         return batch.error();
-    feed(**batch, step);
-    m_program->run();
-    m_hasRun = true;
-    const float loss = m_program->readNumber("loss");
+    const StepPlace here = place(step);
+    m_stepper->step(**batch, here);
+    const float loss = m_stepper->loss();
     if (!std::isfinite(loss))
         return stepFailed(loss, step);
-    account(
-        **batch, loss, m_hasAccuracy ? m_program->readNumber("metric:accuracy") : nan, learningRate(step));
+    account(**batch, loss, m_stepper->accuracy(), here.learningRate);
     return {};
-}
-
-void TrainingRun::feed(const data::Batch& batch, int64_t step)
-{
-    const auto random = randomCounter(step);
-    m_program->write("input", batch.samples);
-    m_program->write("labels", batch.labels);
-    m_program->write("weights", batch.weights);
-    m_program->write("random", std::as_bytes(std::span(random)));
-    m_program->write("learning_rate", static_cast<float>(learningRate(step)));
-    m_program->write("step", static_cast<float>(step + 1));
 }
 
 void TrainingRun::account(const data::Batch& batch, float loss, float accuracy, double rate)
@@ -217,104 +197,26 @@ void TrainingRun::publish(bool now)
     if (!m_publisher || m_publishedStep == m_position.step || !(now || m_publisher->due()))
         return;
     m_publishedStep = m_position.step;
-    m_channel.snapshots.publish(m_publisher->make(m_position.step, m_hasRun ? m_program.get() : nullptr));
-}
-
-Status TrainingRun::finishEpoch(bool whole)
-{
-    const auto samples = static_cast<double>(m_position.epochSamples);
-    EpochMetrics epoch;
-    epoch.epoch = static_cast<int32_t>((m_position.step - 1) / m_stepsPerEpoch);
-    epoch.trainLoss = static_cast<float>(m_position.lossSum / samples);
-    epoch.trainAccuracy = static_cast<float>(m_position.accuracySum / samples);
-    epoch.samplesPerSecond = samples / std::max(m_position.epochSeconds, 1e-9);
-    if (Status status = validate(epoch); !status)
-        return status;
-    if (m_stopped)
-        return {}; // within the validation: it is made up for when the run goes on
-    m_position.seconds += lap();
-    epoch.seconds = m_position.seconds;
-    keepBest(epoch);
-    m_position.epochs.push_back(epoch);
-    m_position.lossSum = m_position.accuracySum = m_position.epochSeconds = 0;
-    m_position.epochSamples = 0;
-    m_channel.addEpoch(epoch);
-    if (whole)
-        checkpoint(true);
-    return {};
-}
-
-Status TrainingRun::validate(EpochMetrics& epoch)
-{
-    epoch.validationLoss = epoch.validationAccuracy = nan;
-    const data::DataPart& part = m_data->split.validation;
-    if (part.empty())
-        return {};
-    EvaluateOptions options;
-    options.cancelled = [this] { return m_channel.stopRequested.load(); };
-    auto evaluation = evaluate(*m_model, part, m_data->preprocess, m_data->classes(), options);
-    if (!evaluation) {
-        m_stopped = m_channel.stopRequested;
-        return m_stopped ? Status() : Status(evaluation.error());
-    }
-    if (!std::isfinite(evaluation->loss))
-        return validationFailed(evaluation->loss);
-    epoch.validationLoss = static_cast<float>(evaluation->loss);
-    epoch.validationAccuracy = static_cast<float>(evaluation->accuracy);
-    return {};
-}
-
-void TrainingRun::keepBest(EpochMetrics& epoch)
-{
-    // Without validation data nothing tells which epoch is the best; the last one counts.
-    const bool validated = !std::isnan(epoch.validationLoss);
-    const double value = std::isnan(epoch.validationAccuracy) ? -static_cast<double>(epoch.validationLoss)
-                                                              : epoch.validationAccuracy;
-    if (validated && m_position.hasBest && value <= m_position.bestValue)
-        return;
-    auto weights = std::make_shared<const Weights>(m_model->weights());
-    if (!allFinite(*weights))
-        return;
-    epoch.best = true;
-    m_position.bestValue = validated ? value : 0;
-    m_position.hasBest = true;
-    m_channel.setWeights(weights);
-    if (m_files)
-        m_files->putBest(std::move(weights));
-}
-
-void TrainingRun::checkpoint(bool always)
-{
-    if (!always && m_checkpointStep == m_position.step)
-        return;
-    auto checkpoint = std::make_shared<Checkpoint>();
-    checkpoint->weights = m_model->weights();
-    if (!allFinite(checkpoint->weights))
-        return; // the last good one stays
-    m_checkpointStep = m_position.step;
-    checkpoint->position = m_position;
-    checkpoint->identity = m_identity;
-    if (!m_position.hasBest)
-        m_channel.setWeights({checkpoint, &checkpoint->weights});
-    if (!m_files)
-        return;
-    if (m_memory.slots)
-        checkpoint->slots = downloadSlots(m_program->program(), *m_memory.slots);
-    m_files->putLast(std::move(checkpoint));
-    m_files->putRun(runRecord("running", nullptr));
+    m_channel.snapshots.publish(m_publisher->make(m_position.step, m_stepper->lastProgram()));
 }
 
 double TrainingRun::learningRate(int64_t step) const
 {
-    return m_position.baseLearningRate * m_schedule->factor(m_scheduleParams, step, m_plannedSteps);
+    return m_position.baseLearningRate * scheduleFactor(step);
 }
 
-std::array<int32_t, 4> TrainingRun::randomCounter(int64_t step) const
+double TrainingRun::scheduleFactor(int64_t step) const
+{
+    return m_schedule->factor(m_scheduleParams, {step, m_plannedSteps, m_stepsPerEpoch, m_epochLosses});
+}
+
+StepPlace TrainingRun::place(int64_t step) const
 {
     const uint64_t seed = m_project.training.seed;
     const auto count = static_cast<uint64_t>(step);
-    return {static_cast<int32_t>(seed), static_cast<int32_t>(seed >> 32), static_cast<int32_t>(count),
-        static_cast<int32_t>(count >> 32)};
+    return {step, learningRate(step),
+        {static_cast<int32_t>(seed), static_cast<int32_t>(seed >> 32), static_cast<int32_t>(count),
+            static_cast<int32_t>(count >> 32)}};
 }
 
 double TrainingRun::lap()

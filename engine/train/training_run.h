@@ -3,12 +3,13 @@
 #include "engine/data/batch_loader.h"
 #include "engine/train/blame.h"
 #include "engine/train/checkpoint.h"
-#include "engine/train/optimizer_type.h"
 #include "engine/train/publisher.h"
 #include "engine/train/run_data.h"
 #include "engine/train/run_files.h"
 #include "engine/train/schedule_type.h"
 #include "engine/train/session_channel.h"
+#include "engine/train/stepper.h"
+#include "engine/train/training_options.h"
 
 #include <chrono>
 
@@ -30,8 +31,11 @@ private:
     Status prepare();
     Status chooseMethods();
     Status loadData();
+    Status checkOptions();
     Status compile();
     Status goOnFromCheckpoint();
+    Status startFromOtherWeights();
+    Status loadBest();
     Status openFiles();
     Status checkIdentity(const RunIdentity& earlier) const;
 
@@ -41,19 +45,29 @@ private:
     void obey(const SessionCommand& command);
     void pauseHere();
     Status step();
-    void feed(const data::Batch& batch, int64_t step);
     void account(const data::Batch& batch, float loss, float accuracy, double rate);
     void publish(bool now);
+    double learningRate(int64_t step) const;
+    double scheduleFactor(int64_t step) const;
+    StepPlace place(int64_t step) const;
+    double lap();
+    SessionResult conclude(const Status& status);
+
+    // training_epoch.cpp: what happens between epochs.
     /// At the end of an epoch, and of a run that ends within one (`whole` false): validation, best weights,
     /// checkpoint.
     Status finishEpoch(bool whole);
     Status validate(EpochMetrics& epoch);
     void keepBest(EpochMetrics& epoch);
     void checkpoint(bool always);
-    double learningRate(int64_t step) const;
-    std::array<int32_t, 4> randomCounter(int64_t step) const;
-    double lap();
-    SessionResult conclude(const Status& status);
+    /// The weights that are kept and shown: their average where there is one.
+    Weights finalWeights();
+    /// The finished epoch counts from now on: for the schedule and for early stopping.
+    void takeResult(const EpochMetrics& epoch);
+    /// Epochs since the best one have used up the patience.
+    bool endsEarly() const;
+    /// A run that ended by itself leaves the weights of its best epoch, where that is wanted.
+    void restoreBest();
 
     // training_failure.cpp: who is to blame for a loss that is no number.
     Error stepFailed(float loss, int64_t step);
@@ -67,6 +81,7 @@ private:
     const project::Project& m_project;
     const SessionOptions& m_options;
 
+    TrainingOptions m_training;
     const OptimizerType* m_optimizer = nullptr;
     Params m_optimizerParams;
     const ScheduleType* m_schedule = nullptr;
@@ -74,22 +89,21 @@ private:
     std::shared_ptr<const RunData> m_data;
     std::shared_ptr<backend::Backend> m_device;
     std::unique_ptr<Model> m_model;
-    backend::ModelMemory m_memory; ///< the model's, with the optimizer's state
-    std::unique_ptr<LoadedProgram> m_program;
+    std::unique_ptr<Stepper> m_stepper;
     std::unique_ptr<Publisher> m_publisher;
     std::unique_ptr<Rewind> m_rewind;
     std::unique_ptr<data::BatchLoader> m_loader;
     std::unique_ptr<RunFiles> m_files;
+    std::shared_ptr<const Weights> m_best; ///< with the option restore_best only
 
     RunIdentity m_identity;
     RunPosition m_position;
+    std::vector<double> m_epochLosses; ///< of the finished epochs, for the schedule; follows from m_position
     int64_t m_stepsPerEpoch = 0;
     int64_t m_plannedSteps = 0; ///< of all epochs; the schedule runs over these
     int64_t m_lastStep = 0;     ///< where this run ends
     int64_t m_checkpointStep = -1;
     int64_t m_publishedStep = -1;
-    bool m_hasAccuracy = false;
-    bool m_hasRun = false; ///< at least one step was done here, so there are gradients to show
 
     bool m_paused = false;
     bool m_stopped = false;

@@ -1,5 +1,6 @@
 #include "engine/base/file.h"
 #include "engine/graph/analysis.h"
+#include "engine/project/safetensors.h"
 #include "engine/train/step_program.h"
 #include "engine/train/training_run.h"
 
@@ -57,8 +58,9 @@ data::LoaderPosition loaderPosition(int64_t step, int64_t stepsPerEpoch)
 
 Status TrainingRun::prepare()
 {
-    for (const auto& action : {&TrainingRun::chooseMethods, &TrainingRun::loadData, &TrainingRun::compile,
-             &TrainingRun::goOnFromCheckpoint, &TrainingRun::openFiles}) {
+    for (const auto& action :
+        {&TrainingRun::chooseMethods, &TrainingRun::loadData, &TrainingRun::checkOptions,
+            &TrainingRun::compile, &TrainingRun::goOnFromCheckpoint, &TrainingRun::openFiles}) {
         if (Status status = (this->*action)(); !status)
             return status;
         if (m_channel.stopRequested) {
@@ -74,7 +76,7 @@ Status TrainingRun::prepare()
     if (!loader)
         return loader.error();
     m_loader = std::move(*loader);
-    m_rewind = std::make_unique<Rewind>(m_memory);
+    m_rewind = std::make_unique<Rewind>(m_stepper->memory());
     m_rewind->capture(m_position.step);
     if (m_options.publish) {
         auto publisher = Publisher::create(*m_model, probeSample(*m_data, m_options.probeIndex));
@@ -105,6 +107,10 @@ Status TrainingRun::chooseMethods()
         completeParams(m_schedule->parameters, training.schedule.params, "schedule " + m_schedule->id);
     if (!scheduleParams)
         return scheduleParams.error();
+    auto options = readTrainingOptions(training.options);
+    if (!options)
+        return options.error();
+    m_training = std::move(*options);
     m_optimizerParams = std::move(*optimizerParams);
     m_scheduleParams = std::move(*scheduleParams);
     m_position.baseLearningRate = m_optimizerParams.real("learning_rate");
@@ -143,6 +149,15 @@ Status TrainingRun::loadData()
     return {};
 }
 
+Status TrainingRun::checkOptions()
+{
+    if (m_training.patience > 0 && m_data->split.validation.empty())
+        return invalidArgument(
+            "Early stopping needs validation samples to tell which epoch is the best: hold "
+            "out a share of the training samples, or set patience to 0.");
+    return {};
+}
+
 Status TrainingRun::compile()
 {
     auto device = backend::open(m_options.device, {m_options.threads});
@@ -154,29 +169,24 @@ Status TrainingRun::compile()
         return model.error();
     m_model = std::move(*model);
 
-    ProgramOptions options;
-    options.batch = m_project.training.batch;
-    options.labels = m_data->labels();
-    options.training = true;
-    auto program =
-        trainingProgram(m_project.graph, options, {m_optimizer, m_optimizerParams, m_options.publish});
-    if (!program)
-        return program.error();
-    m_memory = m_model->memory();
-    const int64_t slotBytes = program->slotElements * static_cast<int64_t>(sizeof(float));
-    if (slotBytes > 0) {
-        auto slots = m_device->allocate(slotBytes);
-        if (!slots)
-            return slots.error();
-        m_memory.slots = std::move(*slots);
-        const Buffer zeros(slotBytes);
-        m_memory.slots->upload({zeros.data(), static_cast<size_t>(slotBytes)}, 0);
+    StepperOptions options;
+    options.program.batch = m_project.training.batch;
+    options.program.labels = m_data->labels();
+    options.recipe.rule = {
+        m_optimizer, m_optimizerParams, m_training.clipValue, m_training.clipNorm, m_training.emaDecay};
+    options.recipe.keepGradients = m_options.publish;
+    options.accumulate = m_training.accumulate;
+    options.stepsPerEpoch = m_stepsPerEpoch;
+    if (m_training.balanceClasses) {
+        auto weights = balancedClassWeights(m_data->split.training, m_data->classes());
+        if (!weights)
+            return weights.error();
+        options.classWeights = std::move(*weights);
     }
-    auto loaded = LoadedProgram::load(*m_device, m_memory, std::move(*program));
-    if (!loaded)
-        return loaded.error();
-    m_program = std::move(*loaded);
-    m_hasAccuracy = m_program->hasOutput("metric:accuracy");
+    auto stepper = Stepper::create(*m_model, std::move(options));
+    if (!stepper)
+        return stepper.error();
+    m_stepper = std::move(*stepper);
     return {};
 }
 
@@ -201,7 +211,7 @@ Status TrainingRun::checkIdentity(const RunIdentity& earlier) const
 Status TrainingRun::goOnFromCheckpoint()
 {
     if (!m_options.resumeDir)
-        return {};
+        return startFromOtherWeights();
     const std::filesystem::path path = *m_options.resumeDir / stateFile;
     std::error_code code;
     if (!std::filesystem::exists(path, code))
@@ -213,8 +223,8 @@ Status TrainingRun::goOnFromCheckpoint()
     if (Status status = checkIdentity(checkpoint->identity); !status)
         return status;
     Status status = m_model->setWeights(checkpoint->weights);
-    if (status && m_memory.slots)
-        status = uploadSlots(m_program->program(), checkpoint->slots, *m_memory.slots);
+    if (status)
+        status = m_stepper->setSlots(checkpoint->slots);
     if (!status) {
         Error error = status.error();
         error.message = path.string() + " does not fit the project: " + error.message;
@@ -222,8 +232,33 @@ Status TrainingRun::goOnFromCheckpoint()
     }
     m_position = std::move(checkpoint->position);
     m_checkpointStep = m_position.step;
-    for (const EpochMetrics& epoch : m_position.epochs)
+    for (const EpochMetrics& epoch : m_position.epochs) {
+        takeResult(epoch);
         m_channel.addEpoch(epoch);
+    }
+    return loadBest();
+}
+
+Status TrainingRun::startFromOtherWeights()
+{
+    if (m_training.weightsFrom.empty())
+        return {};
+    auto report = transferWeights(*m_model, m_options.projectFolder / m_training.weightsFrom);
+    if (!report)
+        return report.error();
+    m_channel.addRemark(report->toString());
+    m_position.transfer = std::move(*report);
+    return {};
+}
+
+Status TrainingRun::loadBest()
+{
+    if (!m_training.restoreBest || !m_position.hasBest)
+        return {};
+    auto file = project::loadSafetensors(*m_options.resumeDir / bestWeightsFile);
+    if (!file)
+        return file.error();
+    m_best = std::make_shared<const Weights>(std::move(file->tensors));
     return {};
 }
 

@@ -54,13 +54,14 @@ public:
         options.batch = batch;
         options.labels = labels;
         options.training = true;
-        auto program = take(train::trainingProgram(project.graph, options, {optimizer, params, false}));
+        auto program = take(train::trainingProgram(project.graph, options, {{optimizer, params}}));
         backend::ModelMemory memory = m_model->memory();
         memory.slots = take(backend::allocateModel(*m_device, program)).slots;
         m_program = take(train::LoadedProgram::load(*m_device, memory, std::move(program)));
         Tensor weights(Shape{batch});
         std::fill(weights.floats().begin(), weights.floats().end(), 1.0F);
         m_program->write("weights", weights);
+        m_program->write("filled", weights);
     }
 
     train::Model& model() { return *m_model; }

@@ -121,7 +121,7 @@ TEST(Ports, InputEdgesComeInTheOrderOfPorts)
     EXPECT_EQ(added[0]->from, "conv2d_1");
     EXPECT_EQ(added[1]->from, "dense_1");
     const auto loss = inputEdges(graph, *graph.find("cross_entropy_1"));
-    ASSERT_EQ(loss.size(), 2u);
+    ASSERT_EQ(loss.size(), 3u);
     EXPECT_EQ(loss[0]->from, "dense_1");
     EXPECT_EQ(loss[1], nullptr);
 }

@@ -163,7 +163,7 @@ TEST(TrainSchedules, Constant)
     const ScheduleType* type = scheduleTypes().find("constant");
     ASSERT_TRUE(type);
     for (const int64_t step : {0, 5, 99})
-        EXPECT_EQ(type->factor({}, step, 100), 1.0);
+        EXPECT_EQ(type->factor({}, {step, 100}), 1.0);
 }
 
 TEST(TrainSchedules, CosineFallsFromOneToItsFinalShare)
@@ -171,12 +171,12 @@ TEST(TrainSchedules, CosineFallsFromOneToItsFinalShare)
     const ScheduleType* type = scheduleTypes().find("cosine");
     ASSERT_TRUE(type);
     auto toZero = completeParams(type->parameters, {}, "cosine");
-    EXPECT_DOUBLE_EQ(type->factor(*toZero, 0, 100), 1.0);
-    EXPECT_NEAR(type->factor(*toZero, 50, 100), 0.5, 1e-12);
-    EXPECT_NEAR(type->factor(*toZero, 25, 100), 0.5 * (1 + std::cos(std::numbers::pi / 4)), 1e-12);
-    EXPECT_NEAR(type->factor(*toZero, 100, 100), 0.0, 1e-12);
-    EXPECT_NEAR(type->factor(*toZero, 1000, 100), 0.0, 1e-12);
+    EXPECT_DOUBLE_EQ(type->factor(*toZero, {0, 100}), 1.0);
+    EXPECT_NEAR(type->factor(*toZero, {50, 100}), 0.5, 1e-12);
+    EXPECT_NEAR(type->factor(*toZero, {25, 100}), 0.5 * (1 + std::cos(std::numbers::pi / 4)), 1e-12);
+    EXPECT_NEAR(type->factor(*toZero, {100, 100}), 0.0, 1e-12);
+    EXPECT_NEAR(type->factor(*toZero, {1000, 100}), 0.0, 1e-12);
     auto toTenth = completeParams(type->parameters, {{"final", 0.1}}, "cosine");
-    EXPECT_NEAR(type->factor(*toTenth, 100, 100), 0.1, 1e-12);
-    EXPECT_NEAR(type->factor(*toTenth, 50, 100), 0.55, 1e-12);
+    EXPECT_NEAR(type->factor(*toTenth, {100, 100}), 0.1, 1e-12);
+    EXPECT_NEAR(type->factor(*toTenth, {50, 100}), 0.55, 1e-12);
 }

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import reference_train
 import reference_training
 import safetensors_file
 from reference_layers import REFERENCES, Call, Reply
@@ -112,6 +113,7 @@ def main() -> None:
         raise SystemExit(f"reference_layers.py has no reference for: {', '.join(missing)}")
     make_layers(descriptions)
     reference_training.make_all(FOLDER)
+    reference_train.make_all(FOLDER)
     total = sum(file.stat().st_size for file in FOLDER.rglob("*.safetensors"))
     print(f"{len(descriptions)} samples by PyTorch {torch.__version__}, {total} bytes")
 

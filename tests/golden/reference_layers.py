@@ -46,10 +46,12 @@ def activation_layer(name: str) -> Callable[[Call], Reply]:
     return lambda call: Reply([activate(call.inputs[0], name)])
 
 
-def l2_penalty(call: Call) -> Tensor | None:
-    if call.params["l2"] == 0 or call.params["frozen"]:
+def weight_penalty(call: Call, name: str = "weight") -> Tensor | None:
+    l1, l2 = call.params["l1"], call.params["l2"]
+    if (l1 == 0 and l2 == 0) or call.params["frozen"]:
         return None
-    return call.params["l2"] * call.weights["weight"].square().sum()
+    weight = call.weights[name]
+    return l1 * weight.abs().sum() + l2 * weight.square().sum()
 
 
 def padded(x: Tensor, params: dict, kernel: list[int], value: float) -> Tensor:
@@ -78,12 +80,12 @@ def conv2d(call: Call) -> Reply:
     x = padded(to_channels_first(call.inputs[0]), p, p["kernel"], 0.0)
     y = F.conv2d(x, call.weights["weight"].permute(3, 2, 0, 1), call.weights.get("bias"), stride=p["stride"],
                  dilation=p["dilation"], groups=p["groups"])
-    return Reply([activate(to_channels_last(y), p["activation"])], l2_penalty(call))
+    return Reply([activate(to_channels_last(y), p["activation"])], weight_penalty(call))
 
 
 def dense(call: Call) -> Reply:
     y = F.linear(call.inputs[0], call.weights["weight"].T, call.weights.get("bias"))
-    return Reply([activate(y, call.params["activation"])], l2_penalty(call))
+    return Reply([activate(y, call.params["activation"])], weight_penalty(call))
 
 
 def max_pool2d(call: Call) -> Reply:
@@ -133,14 +135,6 @@ def mean_of_sample(x: Tensor) -> Tensor:
     return x.flatten(1).mean(1)
 
 
-def cross_entropy(call: Call) -> Reply:
-    x, target = call.inputs
-    whole = not target.is_floating_point()
-    loss = F.cross_entropy(x, target.long() if whole else target, reduction="none")
-    truth = target if whole else target.argmax(-1)
-    return Reply([call.params["weight"] * loss], metrics={"accuracy": (x.argmax(-1) == truth).to(x.dtype)})
-
-
 def binary_cross_entropy(call: Call) -> Reply:
     x, target = call.inputs[0], float_target(call)
     loss = mean_of_sample(F.binary_cross_entropy_with_logits(x, target, reduction="none"))
@@ -161,7 +155,6 @@ REFERENCES: dict[str, Callable[[Call], Reply]] = {
     "concat": lambda call: Reply(
         [torch.cat(call.inputs, call.params["axis"] + (1 if call.params["axis"] >= 0 else 0))]),
     "conv2d": conv2d,
-    "cross_entropy": cross_entropy,
     "dense": dense,
     "dropout": dropout,
     "elu": lambda call: Reply([F.elu(call.inputs[0], call.params["alpha"])]),

@@ -26,11 +26,11 @@ OPTIMIZERS = {  # the same names and options are in test_golden_training.cpp
     "adam_options": lambda w: torch.optim.Adam(w, lr=0.02, betas=(0.8, 0.99), eps=1e-3),
 }
 DEFAULTS = {  # of options that the project files leave out
-    "conv2d": {"stride": [1, 1], "padding": "valid", "dilation": [1, 1], "groups": 1, "activation": "none", "l2": 0,
-               "frozen": False},
-    "dense": {"activation": "none", "l2": 0, "frozen": False},
+    "conv2d": {"stride": [1, 1], "padding": "valid", "dilation": [1, 1], "groups": 1, "activation": "none", "l1": 0,
+               "l2": 0, "frozen": False},
+    "dense": {"activation": "none", "l1": 0, "l2": 0, "frozen": False},
     "max_pool2d": {"pool": [2, 2], "stride": [2, 2], "padding": "valid"},
-    "cross_entropy": {"weight": 1},
+    "cross_entropy": {"weight": 1, "label_smoothing": 0},
     "mse": {"weight": 1},
 }
 

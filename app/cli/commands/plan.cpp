@@ -31,7 +31,7 @@ Result<ir::Program> programOf(const PlanOptions& options, const project::Project
         optimizer->parameters, project.training.optimizer.params, "optimizer " + optimizer->id);
     if (!params)
         return params.error();
-    return train::trainingProgram(project.graph, how, {optimizer, *params, false});
+    return train::trainingProgram(project.graph, how, {{optimizer, *params}});
 }
 
 /// Random samples with the label 0: enough to measure time, without the data set.
@@ -49,6 +49,7 @@ void fillInputs(train::LoadedProgram& program, int64_t batch)
     Tensor weights(Shape{batch});
     std::fill(weights.floats().begin(), weights.floats().end(), 1.0f);
     program.write("weights", weights);
+    program.write("filled", weights);
     program.write("random", Tensor(Shape{4}, DType::I32));
     program.write("learning_rate", 1e-6f);
     program.write("step", 1.0f);

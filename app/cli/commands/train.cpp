@@ -4,6 +4,7 @@
 #include "app/cli/run_report.h"
 #include "app/cli/text_table.h"
 #include "engine/train/checkpoint.h"
+#include "engine/train/training_options.h"
 
 #include <atomic>
 #include <chrono>
@@ -21,6 +22,8 @@ struct TrainOptions : CommonOptions
     int64_t batch = 0;
     std::optional<int64_t> maxSteps;
     std::string resume;
+    std::vector<std::string> options; ///< key=value
+    std::string transfer;
     bool report = false;
 };
 
@@ -70,6 +73,12 @@ std::string freshFolder(const std::string& project)
     return (std::filesystem::path("runs") / (stemOf(project) + "-" + time)).string();
 }
 
+void tell(const TrainOptions& options, train::TrainSession& session)
+{
+    for (const std::string& remark : session.pollRemarks())
+        note(options, remark);
+}
+
 train::SessionResult follow(
     train::TrainSession& session, const TrainOptions& options, const project::Training& training)
 {
@@ -79,6 +88,7 @@ train::SessionResult follow(
     while (!session.result()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         progress.update(session);
+        tell(options, session);
         if (stopAsked && !stopping) {
             stopping = true;
             session.stop();
@@ -86,6 +96,7 @@ train::SessionResult follow(
     }
     progress.update(session);
     progress.finish();
+    tell(options, session);
     return *session.result();
 }
 
@@ -122,6 +133,21 @@ std::string resultText(const train::SessionResult& result, const TrainOptions& o
     return text;
 }
 
+/// What the command line says about training options replaces what the project says.
+Status setTrainingOptions(const TrainOptions& options, project::Training& training)
+{
+    auto given = parseOptions(train::trainingOptionSpecs(), options.options, "training option");
+    if (!given)
+        return given.error();
+    for (const auto& [key, value] : *given)
+        training.options.set(key, value);
+    if (options.transfer.empty())
+        return {};
+    std::error_code code;
+    training.options.set("weights_from", std::filesystem::absolute(options.transfer, code).string());
+    return code ? Status(ioError("The path of " + options.transfer + " cannot be found out.")) : Status();
+}
+
 Status run(TrainOptions options)
 {
     auto project = loadProject(options);
@@ -131,6 +157,8 @@ Status run(TrainOptions options)
         project->training.epochs = options.epochs;
     if (options.batch > 0)
         project->training.batch = options.batch;
+    if (Status status = setTrainingOptions(options, project->training); !status)
+        return status;
     if (options.out.empty())
         options.out = options.resume.empty() ? freshFolder(options.project) : options.resume;
     auto data = loadData(options, *project);
@@ -180,6 +208,14 @@ Command train()
                     ->check(CLI::Range(int64_t{1}, int64_t{1} << 53));
                 app.add_option("--resume", options->resume, "Goes on with the run in this folder")
                     ->type_name("DIR");
+                app.add_option("--option", options->options,
+                       "Replaces a training option of the project (see below); may be repeated")
+                    ->type_name("KEY=VALUE")
+                    ->allow_extra_args(false);
+                app.add_option("--transfer", options->transfer,
+                       "Starts with the weights in this file that fit by name and shape")
+                    ->type_name("FILE");
+                app.footer("Training options:\n" + optionsHelp(train::trainingOptionSpecs()));
                 app.add_flag("--report", options->report, "Writes report.html beside the weights at the end");
                 return [options] { return run(*options); };
             }};

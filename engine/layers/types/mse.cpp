@@ -7,12 +7,7 @@ LayerType mse()
     LayerType type = lossLayer("mse", "MSE");
     type.help = "Mean squared error, for numbers: punishes large differences more than small ones.";
     type.formula = "L = mean of (x − t)²";
-    type.infer = [](const Params&, std::span<const TensorType> in) -> Inferred {
-        const bool labels = in[1].dtype == DType::I32 && in[0].shape.rank() == 1;
-        if (!labels && !(in[0].shape == in[1].shape))
-            return targetMismatch("MSE", in);
-        return std::vector<TensorType>{};
-    };
+    type.infer = [](const Params&, std::span<const TensorType> in) { return numbersTarget("MSE", in); };
     type.lower = [](LowerContext& c) -> std::vector<ir::ValueId> {
         const auto target = floatTarget(c, c.target());
         c.addLoss(meanOfSample(c.b, c.b.unary("square", c.b.sub(c.in(), target))), c.params.real("weight"));

@@ -8,7 +8,7 @@ ScheduleType constant()
     type.id = "constant";
     type.title = "Constant";
     type.help = "The learning rate stays as it is.";
-    type.factor = [](const Params&, int64_t, int64_t) { return 1.0; };
+    type.factor = [](const Params&, const SchedulePoint&) { return 1.0; };
     return type;
 }
 

@@ -1,0 +1,144 @@
+#include "engine/train/update_rule.h"
+
+#include <algorithm>
+
+namespace gradloom::train {
+
+namespace {
+
+using ir::noValue;
+using ir::ValueId;
+using MaxNorm = LowerContext::MaxNorm;
+
+/// Gradients gathered so far, each times what its batch counts, and the sum of what the batches count.
+struct Gathered
+{
+    ValueId gradientSlot = noValue;
+    ValueId weightSlot = noValue;
+    ValueId gradients = noValue;
+    ValueId weightSum = noValue;
+};
+
+/// The slots come first in every program, so that all of them agree on their places.
+Gathered gather(ir::Builder& b, ValueId gradients, ValueId weightSum)
+{
+    Gathered result;
+    result.gradientSlot = b.slot("gradients.sum", b.shape(gradients));
+    result.weightSlot = b.slot("gradients.weight", Shape{1});
+    result.gradients = b.add(result.gradientSlot, b.mul(gradients, weightSum));
+    result.weightSum = b.add(result.weightSlot, weightSum);
+    return result;
+}
+
+void clear(ir::Builder& b, ValueId slot)
+{
+    b.update(slot, b.op("fill", {}, {{"shape", b.shape(slot).toVector()}, {"value", 0.0}}));
+}
+
+ValueId clippedByNorm(ir::Builder& b, ValueId gradients, double limit)
+{
+    const ValueId norm = b.unary("sqrt", b.reduceAll("sum", b.unary("square", gradients)));
+    const ValueId share = b.scale(b.unary("reciprocal", b.offset(norm, 1e-6)), limit);
+    return b.mul(gradients, b.unary("minimum_scalar", share, 1.0));
+}
+
+/// Takes back the update of `target` and returns what it would have become.
+ValueId takeUpdate(ir::Program& program, ValueId target)
+{
+    const auto it = std::find_if(program.updates.begin(), program.updates.end(),
+        [&](const ir::Update& update) { return update.target == target; });
+    if (it == program.updates.end())
+        throw std::logic_error("the optimizer does not change the weights");
+    const ValueId source = it->source;
+    program.updates.erase(it);
+    return source;
+}
+
+/// w with every column that is longer than `limit` shortened to it.
+ValueId limitedColumns(ir::Builder& b, ValueId flat, const Shape& shape, double limit)
+{
+    const int64_t units = shape.rank() > 0 ? shape[-1] : 1;
+    const Shape matrix{shape.elements() / units, units};
+    const ValueId w = b.reshape(flat, matrix);
+    const ValueId norms = b.unary("sqrt", b.reduce("sum", b.unary("square", w), {0}));
+    const ValueId longest = b.unary("maximum_scalar", norms, limit);
+    const ValueId share = b.scale(b.unary("reciprocal", longest), limit);
+    return b.reshape(b.mul(w, share), Shape{shape.elements()});
+}
+
+/// The updated weights {P} with the limits kept: put together from slices, so that what reads the result (the
+/// update, the average) sees one value.
+ValueId limited(ir::Builder& b, ValueId updated, std::vector<MaxNorm> limits)
+{
+    std::sort(limits.begin(), limits.end(), [&](const MaxNorm& x, const MaxNorm& y) {
+        return b.program()[x.weight].offset < b.program()[y.weight].offset;
+    });
+    const int64_t total = b.shape(updated).elements();
+    const auto slice = [&](int64_t first, int64_t count) {
+        return b.op("slice", {updated},
+            {{"start", std::vector<int64_t>{first}}, {"size", std::vector<int64_t>{count}}});
+    };
+    std::vector<ValueId> parts;
+    int64_t done = 0;
+    for (const MaxNorm& limit : limits) {
+        const ir::Value weight = b.program()[limit.weight];
+        if (weight.offset > done)
+            parts.push_back(slice(done, weight.offset - done));
+        const int64_t count = weight.type.shape.elements();
+        parts.push_back(limitedColumns(b, slice(weight.offset, count), weight.type.shape, limit.limit));
+        done = weight.offset + count;
+    }
+    if (done < total)
+        parts.push_back(slice(done, total - done));
+    return parts.size() == 1 ? parts[0] : b.op("concat", parts, {{"axis", int64_t{0}}});
+}
+
+void emitAverage(ir::Builder& b, ValueId updated, ValueId step, double decay)
+{
+    const ValueId average = b.slot(averageSlot, b.shape(updated));
+    const ValueId kept = b.scale(b.unary("step", b.offset(step, -1.5)), decay); // 0 at the first update
+    b.update(average, b.add(updated, b.mul(b.sub(average, updated), kept)));
+}
+
+} // namespace
+
+void emitAccumulation(ir::Builder& b, ValueId gradients, ValueId weightSum)
+{
+    const Gathered all = gather(b, gradients, weightSum);
+    b.update(all.gradientSlot, all.gradients);
+    b.update(all.weightSlot, all.weightSum);
+}
+
+void emitUpdate(ir::Builder& b, ValueId weights, ValueId gradients, ValueId weightSum, const UpdateRule& rule,
+    const std::vector<MaxNorm>& limits)
+{
+    ValueId g = gradients;
+    Gathered all;
+    if (rule.accumulate) {
+        all = gather(b, gradients, weightSum);
+        g = b.mul(all.gradients, b.unary("reciprocal", all.weightSum));
+    }
+    if (rule.clipValue > 0)
+        g = b.unary("maximum_scalar", b.unary("minimum_scalar", g, rule.clipValue), -rule.clipValue);
+    if (rule.clipNorm > 0)
+        g = clippedByNorm(b, g, rule.clipNorm);
+    const ValueId rate = b.input("learning_rate", {Shape{1}, DType::F32});
+    const ValueId step = b.input("step", {Shape{1}, DType::F32});
+    OptimizerContext context{b, rule.params, weights, g, rate, step};
+    rule.optimizer->update(context);
+    if (!limits.empty() || rule.emaDecay > 0) {
+        ValueId updated = takeUpdate(b.program(), weights);
+        if (!limits.empty())
+            updated = limited(b, updated, limits);
+        if (rule.emaDecay > 0)
+            emitAverage(b, updated, step, rule.emaDecay);
+        b.update(weights, updated);
+    }
+    if (rule.accumulate) { // last, when nothing reads them any more, so that the zeros go straight to their
+                           // place
+        clear(b, all.gradientSlot);
+        clear(b, all.weightSlot);
+    }
+}
+
+} // namespace gradloom::train

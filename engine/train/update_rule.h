@@ -1,0 +1,38 @@
+#pragma once
+
+#include "engine/layers/layer_type.h"
+#include "engine/train/optimizer_type.h"
+
+namespace gradloom::train {
+
+using layers::LowerContext;
+
+/// How a vector of weights is changed by a vector of gradients.
+struct UpdateRule
+{
+    const OptimizerType* optimizer = nullptr;
+    Params params; ///< the optimizer's, complete
+    double clipValue = 0;
+    double clipNorm = 0;
+    double emaDecay = 0;
+    bool accumulate = false; ///< gradients of several batches make one update
+};
+
+inline constexpr const char* averageSlot = "weights.average";
+
+/// Adds the gradients of one batch to those gathered since the last update; the weights stay as they are.
+/// Such a step and one of `emitUpdate` with the same rule share their slots. `weightSum` ({1}) is what the
+/// batch counts.
+void emitAccumulation(ir::Builder& b, ir::ValueId gradients, ir::ValueId weightSum);
+
+/// The update: gathered gradients (mean over the batches by what they count), clipping by value, clipping by
+/// norm, the optimizer, max-norm, the average of the weights. Reads the inputs "learning_rate" and "step"
+/// ({1} each; the step counts updates from 1). `weights` and `gradients` are vectors of the same length.
+///
+/// Clipping by norm: Pascanu, Mikolov and Bengio 2013, with PyTorch's 1e-6 beside the norm. Max-norm:
+/// Srivastava et al. 2014, section 5.1, for each output unit. Average: a ← d·a + (1−d)·w after each update,
+/// and a = w after the first one (PyTorch's get_ema_multi_avg_fn); running statistics are not averaged.
+void emitUpdate(ir::Builder& b, ir::ValueId weights, ir::ValueId gradients, ir::ValueId weightSum,
+    const UpdateRule& rule, const std::vector<LowerContext::MaxNorm>& limits);
+
+} // namespace gradloom::train
