@@ -80,6 +80,8 @@ public:
     ir::ValueId weight(const std::string& name, Shape shape, ir::Initializer initializer);
     /// A weight with the option `initializer` and the penalty l2·Σw² of the option `l2`.
     ir::ValueId kernel(Shape shape, int64_t fanIn, int64_t fanOut);
+    /// The same for a layer with several: a name and an initializer of its own.
+    ir::ValueId kernel(const std::string& name, Shape shape, ir::Initializer initializer);
     /// A tensor "<node>.<name>" kept from step to step, not trained.
     ir::ValueId state(const std::string& name, Shape shape, ir::Initializer initializer);
     /// Four integers (seed low, seed high, step, 0) that random primitives take; the caller of the program sets them
@@ -108,6 +110,9 @@ public:
     ir::ValueId scores = ir::noValue;        ///< a loss: what it judges, before softmax or sigmoid (N×C)
     ir::ValueId probabilities = ir::noValue; ///< a loss: what a prediction shows (N×C)
 };
+
+/// Stands for an optional input port without connection in a Sample.
+inline const TensorType unconnected{};
 
 /// A configuration on which the tests check the layer: options and the types of the inputs (per sample).
 struct Sample

@@ -29,7 +29,12 @@ ValueId LowerContext::weight(const std::string& name, Shape shape, ir::Initializ
 
 ValueId LowerContext::kernel(Shape shape, int64_t fanIn, int64_t fanOut)
 {
-    const ValueId w = weight("weight", shape, {params.text("initializer"), fanIn, fanOut});
+    return kernel("weight", shape, {params.text("initializer"), fanIn, fanOut});
+}
+
+ValueId LowerContext::kernel(const std::string& name, Shape shape, ir::Initializer initializer)
+{
+    const ValueId w = weight(name, shape, std::move(initializer));
     if (const double l2 = params.real("l2"); l2 > 0 && !frozen())
         penalties.push_back(b.scale(b.reduceAll("sum", b.unary("square", w)), l2));
     return w;

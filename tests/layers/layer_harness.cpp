@@ -27,6 +27,10 @@ void LayerHarness::build(const layers::LayerType& type, const layers::Sample& sa
     context.outputTypes = inferred.outputs;
     for (size_t i = 0; i < sample.inputs.size(); ++i) {
         const TensorType& input = sample.inputs[i];
+        if (input == layers::unconnected) {
+            m_inputs.push_back(noValue);
+            continue;
+        }
         const std::string name = "in" + std::to_string(i);
         m_inputs.push_back(m_builder.input(name, {input.shape.prepended(batch), input.dtype}));
         if (input.dtype == DType::F32)
