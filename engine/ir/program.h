@@ -27,7 +27,9 @@ enum class Segment {
 /// How the initial contents of a parameter or state value are made.
 struct Initializer
 {
-    std::string kind = "zeros"; ///< zeros, ones, glorot_uniform, glorot_normal, he_uniform, he_normal, orthogonal
+    /// zeros, ones, forget_gate_ones (in the second quarter), glorot_uniform, glorot_normal, he_uniform, he_normal,
+    /// orthogonal
+    std::string kind = "zeros";
     int64_t fanIn = 1;
     int64_t fanOut = 1;
 };

@@ -86,6 +86,8 @@ public:
     /// A weight with the option `initializer`, the penalties l1·Σ|w| and l2·Σw² of the options `l1` and `l2`, and
     /// the limit of the option `max_norm` on each column (the last dimension counts them).
     ir::ValueId kernel(Shape shape, int64_t fanIn, int64_t fanOut);
+    /// The same for a layer with several: a name and an initializer of its own.
+    ir::ValueId kernel(const std::string& name, Shape shape, ir::Initializer initializer);
     /// A tensor "<node>.<name>" kept from step to step, not trained.
     ir::ValueId state(const std::string& name, Shape shape, ir::Initializer initializer);
     /// Four integers (seed low, seed high, step, 0) that random primitives take; the caller of the program sets them

@@ -30,7 +30,12 @@ ValueId LowerContext::weight(const std::string& name, Shape shape, ir::Initializ
 
 ValueId LowerContext::kernel(Shape shape, int64_t fanIn, int64_t fanOut)
 {
-    const ValueId w = weight("weight", shape, {params.text("initializer"), fanIn, fanOut});
+    return kernel("weight", shape, {params.text("initializer"), fanIn, fanOut});
+}
+
+ValueId LowerContext::kernel(const std::string& name, Shape shape, ir::Initializer initializer)
+{
+    const ValueId w = weight(name, shape, std::move(initializer));
     if (frozen())
         return w;
     if (const double l1 = params.realOr("l1", 0); l1 > 0)

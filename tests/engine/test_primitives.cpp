@@ -23,6 +23,7 @@ struct Case
     std::string name;
     float low = -2;
     float high = 2;
+    std::set<size_t> constant{}; ///< float operands without a gradient
 };
 
 TensorType f(Shape shape)
@@ -91,6 +92,30 @@ std::vector<Case> poolingCases()
         {"avg_pool2d_backward", {f({2, 3, 3, 3})}, back, ""}};
 }
 
+std::vector<Case> recurrentCases()
+{
+    std::vector<Case> cases;
+    const auto both = [&](const std::string& op, int64_t gates, bool cell, Params attributes, const std::string& name) {
+        const Shape bias = op == "gru" ? Shape{2, gates * 5} : Shape{gates * 5};
+        std::vector<TensorType> all{f({3, 4, 2}), f({2, gates * 5}), f({5, gates * 5}), f(bias), f({3, 5}), f({3, 4}),
+            f({3, 5})};
+        std::vector<TensorType> few{all[0], all[1], all[2], absent, absent, absent, absent};
+        if (cell) {
+            all.push_back(f({3, 5}));
+            few.push_back(absent);
+        }
+        attributes.set("reverse", false);
+        cases.push_back({op, few, attributes, name + "few", -1, 1, {}});
+        attributes.set("reverse", true);
+        cases.push_back({op, all, attributes, name + "all_reverse", -1, 1, {6}});
+    };
+    both("rnn", 1, false, {{"activation", std::string("tanh")}}, "tanh_");
+    both("rnn", 1, false, {{"activation", std::string("relu")}}, "relu_");
+    both("lstm", 4, true, {}, "");
+    both("gru", 3, false, {}, "");
+    return cases;
+}
+
 std::vector<Case> otherCases()
 {
     const TensorType labels{Shape{4}, DType::I32};
@@ -130,7 +155,7 @@ std::vector<Case> otherCases()
 std::vector<Case> allCases()
 {
     std::vector<Case> cases = pointwiseCases();
-    for (auto part : {convolutionCases(), poolingCases(), otherCases()})
+    for (auto part : {convolutionCases(), poolingCases(), recurrentCases(), otherCases()})
         cases.insert(cases.end(), part.begin(), part.end());
     return cases;
 }
@@ -160,9 +185,9 @@ public:
             total = total == noValue ? term : m_builder.add(total, term);
         }
         std::vector<ValueId> targets;
-        for (ValueId id : m_inputs)
-            if (id != noValue && m_builder.type(id).dtype == DType::F32)
-                targets.push_back(id);
+        for (size_t i = 0; i < m_inputs.size(); ++i)
+            if (m_inputs[i] != noValue && m_builder.type(m_inputs[i]).dtype == DType::F32 && !c.constant.contains(i))
+                targets.push_back(m_inputs[i]);
         if (total != noValue)
             for (ValueId id : ir::differentiate(m_builder, total, targets)) {
                 if (id != noValue)
@@ -225,10 +250,15 @@ public:
     const Tensor& contents(ValueId id) const { return m_contents.at(id); }
 
 private:
-    /// Float results count, but not batch_norm's statistics, which have no gradient by design.
+    /// Float results count, but not batch_norm's statistics and what recurrent primitives keep for their adjoint,
+    /// which have no gradient by design.
     bool scored(ValueId id) const
     {
-        return m_builder.type(id).dtype == DType::F32 && (m_case.op != "batch_norm" || id == m_results[0]);
+        if (m_case.op == "batch_norm")
+            return id == m_results[0];
+        if (m_case.op == "lstm" || m_case.op == "gru")
+            return id != m_results.back();
+        return m_builder.type(id).dtype == DType::F32;
     }
 
     void fill(ValueId id, Random& random, float low, float high)
@@ -332,7 +362,7 @@ TEST(PrimitiveRegistry, EveryPrimitiveIsExplainedAndChecked)
         checked.insert(c.op);
     // Reached through the adjoints of the others and through fusion.
     const std::set<std::string> reached{"max_pool2d_backward", "batch_norm_backward", "softmax_backward",
-        "softmax_cross_entropy_backward", "pointwise"};
+        "softmax_cross_entropy_backward", "pointwise", "rnn_backward", "lstm_backward", "gru_backward"};
     for (const auto& type : ir::opTypes().all()) {
         EXPECT_FALSE(type.help.empty()) << type.id;
         EXPECT_TRUE(checked.contains(type.id) || reached.contains(type.id)) << type.id << " has no case";

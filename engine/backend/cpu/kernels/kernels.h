@@ -11,6 +11,7 @@
 //   reduce.h      sum, mean, max over one axis of [outer, reduce, inner]
 //   softmax.h     softmax, cross-entropy on integer labels, argmax, number of correct rows
 //   batch_norm.h  statistics, normalisation and gradient of batch normalisation
+//   recurrent.h   simple recurrent, LSTM and GRU layers over whole sequences
 //   random.h      counter-based random numbers: dropout, uniform and normal fill
 //
 // Conventions that hold for all of them:
@@ -36,6 +37,7 @@
 #include "pointwise.h"
 #include "pool.h"
 #include "random.h"
+#include "recurrent.h"
 #include "reduce.h"
 #include "simd.h"
 #include "softmax.h"

@@ -1,0 +1,101 @@
+#include "engine/backend/cpu/recurrent_phases.h"
+
+#include "engine/backend/cpu/kernels/recurrent.h"
+#include "engine/ir/op_type.h"
+
+namespace gradloom::cpu {
+
+namespace {
+
+RecurrentShape recurrentShapeOf(const Preparation& p)
+{
+    const Shape& x = p.inShape(0);
+    RecurrentShape shape;
+    const std::string& id = p.op.type->id;
+    if (id.starts_with("lstm"))
+        shape.cell = RecurrentCell::Lstm;
+    else if (id.starts_with("gru"))
+        shape.cell = RecurrentCell::Gru;
+    else
+        shape.cell = p.op.attributes.text("activation") == "relu" ? RecurrentCell::Relu : RecurrentCell::Tanh;
+    shape.n = x[0];
+    shape.t = x[1];
+    shape.d = x[2];
+    shape.h = p.inShape(2)[0];
+    shape.reverse = p.op.attributes.flag("reverse");
+    shape.parts = std::min<int64_t>(p.threads, shape.n);
+    return shape;
+}
+
+/// About how many floating point operations the products with [x, h] take.
+double recurrentWork(const RecurrentShape& s)
+{
+    return 2.0 * static_cast<double>(s.n * s.t) * static_cast<double>((s.d + s.h) * s.columns());
+}
+
+} // namespace
+
+void prepareRecurrent(Preparation& p)
+{
+    const RecurrentShape shape = recurrentShapeOf(p);
+    const int64_t packed = p.common(recurrentPackedSize(shape));
+    p.perThread(recurrentForwardScratch(shape));
+    const auto scratch = p.scratch;
+    const auto packedAt = [=] { return reinterpret_cast<float*>(scratch->common) + packed; };
+    const bool lstm = shape.cell == RecurrentCell::Lstm;
+    const RecurrentWeights weights{p.in(1), p.in(2), p.in(3)};
+    RecurrentForwardArgs args;
+    args.in = {p.in(0), p.in(4), lstm ? p.in(7) : nullptr, p.in(5), p.in(6)};
+    args.y = p.out(0);
+    args.lastH = p.out(1);
+    args.lastC = lstm ? p.out(2) : nullptr;
+    args.reserve = shape.reserveWidth() > 0 ? p.out(p.op.outputs.size() - 1) : nullptr;
+    p.phase(recurrentPackUnits(shape), static_cast<double>((shape.d + shape.h) * shape.columns()),
+        [=](int64_t begin, int64_t end, int) { recurrentPack(shape, weights, packedAt(), begin, end); });
+    p.phase(shape.parts, recurrentWork(shape), [=](int64_t begin, int64_t end, int thread) {
+        RecurrentForwardArgs ready = args;
+        ready.packed = packedAt();
+        ready.scratch = scratch->of(thread);
+        recurrentForward(shape, ready, begin, end);
+    });
+}
+
+void prepareRecurrentBackward(Preparation& p)
+{
+    const RecurrentShape shape = recurrentShapeOf(p);
+    const int64_t packed = p.common(recurrentBackwardPackedSize(shape));
+    const int64_t partials = p.common(recurrentPartials(shape));
+    p.perThread(recurrentBackwardScratch(shape));
+    const auto scratch = p.scratch;
+    const auto commonAt = [=](int64_t offset) { return reinterpret_cast<float*>(scratch->common) + offset; };
+    const bool lstm = shape.cell == RecurrentCell::Lstm;
+    const RecurrentWeights weights{p.in(1), p.in(2), nullptr};
+    RecurrentBackwardArgs args;
+    args.in = {p.in(0), p.in(3), p.in(6), p.in(4), p.in(5)};
+    args.y = p.in(7);
+    args.reserve = p.in(8);
+    args.dy = p.in(9);
+    args.dLastH = p.in(10);
+    args.dLastC = p.in(11);
+    args.dh0 = p.out(3);
+    args.dc0 = lstm ? p.out(4) : nullptr;
+    args.dx = p.op.attributes.flag("input_gradient") ? p.out(p.op.outputs.size() - 1) : nullptr;
+    const RecurrentGradients gradients{p.out(0), p.out(1), p.out(2)};
+    const double weightCount = static_cast<double>((shape.d + shape.h) * shape.columns());
+    p.phase(recurrentBackwardPackUnits(shape), weightCount, [=](int64_t begin, int64_t end, int) {
+        recurrentBackwardPack(shape, weights, commonAt(packed), begin, end);
+    });
+    p.phase(shape.parts, 2 * recurrentWork(shape), [=](int64_t begin, int64_t end, int thread) {
+        RecurrentBackwardArgs ready = args;
+        ready.packed = commonAt(packed);
+        ready.partials = commonAt(partials);
+        ready.scratch = scratch->of(thread);
+        recurrentBackward(shape, ready, begin, end);
+    });
+    p.phase(recurrentCombineUnits(shape), weightCount * static_cast<double>(shape.parts),
+        [=](int64_t begin, int64_t end, int) {
+            recurrentCombine(shape, commonAt(partials), gradients, begin, end);
+        });
+}
+
+} // namespace gradloom::cpu

@@ -1,0 +1,10 @@
+#include "engine/ir/recurrent.h"
+
+namespace gradloom::ir {
+
+OpType gru_backward()
+{
+    return recurrentBackwardOp(gruKind());
+}
+
+} // namespace gradloom::ir
