@@ -3,6 +3,7 @@
 #include "engine/graph/node_cost.h"
 #include "engine/graph/ports.h"
 #include "engine/graph/proposals.h"
+#include "engine/layers/layer_options.h"
 
 #include <algorithm>
 #include <limits>
@@ -151,9 +152,22 @@ private:
         return true;
     }
 
+    /// Tokens at a port that takes numbers, or the other way round.
+    static std::optional<layers::Fault> wrongKind(const layers::LayerType& type, const NodeInfo& info)
+    {
+        for (size_t port = 0; port < info.inputs.size(); ++port) {
+            const auto takes = type.inputs[type.variadic ? 0 : port].takes;
+            const bool tokens = info.inputs[port].dtype == DType::I32;
+            if (takes == (tokens ? layers::Takes::Numbers : layers::Takes::Tokens))
+                return layers::wrongKind(type.title, info.inputs[port], static_cast<int>(port));
+        }
+        return {};
+    }
+
     void infer(const Node& node, const layers::LayerType& type, NodeInfo& info)
     {
-        layers::Inferred inferred = type.infer(info.params, info.inputs);
+        const auto wrong = wrongKind(type, info);
+        const layers::Inferred inferred = wrong ? layers::Inferred(*wrong) : type.infer(info.params, info.inputs);
         if (inferred.fault) {
             report(node, inferred.fault->message, repairProposals(m_graph, node, inferred.fault->repairs));
             return;
@@ -168,7 +182,7 @@ private:
                              " numbers of every sample, more than 268,435,456. Make it smaller.");
             return;
         }
-        info.outputs = std::move(inferred.outputs);
+        info.outputs = inferred.outputs;
         count(node, type, info);
     }
 

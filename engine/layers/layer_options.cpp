@@ -130,6 +130,17 @@ Fault needsImage(const std::string& title, const Shape& input)
     return fault;
 }
 
+Fault wrongKind(const std::string& title, const TensorType& input, int port)
+{
+    if (input.dtype != DType::I32)
+        return {title + " needs whole numbers (tokens) but gets numbers " + batchShape(input.shape) +
+                ". Connect an Input of kind tokens.",
+            {}};
+    return {title + " needs numbers but gets whole numbers (tokens) " + batchShape(input.shape) +
+            ". Insert an Embedding.",
+        {{Repair::Kind::InsertBefore, "Insert Embedding", "embedding", {}, port, {}, {}}}};
+}
+
 Fault needsFeatures(const std::string& title, const Shape& input)
 {
     Fault fault{title + " needs (N, features) but gets " + batchShape(input) + ". Insert Flatten.", {}};

@@ -33,6 +33,8 @@ Inferred windowShape(const std::string& title, const Params& params, const Shape
 Fault needsImage(const std::string& title, const Shape& input);
 /// The fault for an input that is not a vector; proposes Flatten.
 Fault needsFeatures(const std::string& title, const Shape& input);
+/// The fault for tokens where numbers are needed, or numbers where tokens are; proposes Embedding for the former.
+Fault wrongKind(const std::string& title, const TensorType& input, int port);
 /// "(N, 7, 7, 64)"
 std::string batchShape(const Shape& perSample);
 

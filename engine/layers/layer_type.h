@@ -44,11 +44,19 @@ struct Inferred
     Inferred(Fault problem) : fault(std::move(problem)) {}
 };
 
+/// What an input port takes. The analysis refuses the rest with a sentence, so that no layer has to.
+enum class Takes {
+    Numbers, ///< F32
+    Tokens,  ///< I32: words of a text, classes
+    Both
+};
+
 struct Port
 {
     std::string name;     ///< "in", "out", "prediction", "target"
     std::string help;
     bool optional = false; ///< an input that may stay unconnected
+    Takes takes = Takes::Numbers;
 };
 
 /// What a layer writes to while it is lowered to primitives. Values carry the batch as first dimension.

@@ -12,7 +12,7 @@ LayerType lossLayer(std::string id, std::string title)
     type.category = "loss";
     type.role = Role::Loss;
     type.inputs = {{"prediction", "what the network says", false},
-        {"target", "what is true; the data set's labels where nothing is connected", true}};
+        {"target", "what is true; the data set's labels where nothing is connected", true, Takes::Both}};
     type.outputs = {};
     type.parameters = {realParam(
         "weight", "Weight", 1, 0, 1e6, "Share of this loss in the total, where there are several.")};

@@ -1,5 +1,6 @@
 #include "engine/layers/layer_type.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace gradloom::layers {
@@ -86,11 +87,18 @@ ValueId LowerContext::activate(ValueId x, const std::string& activation)
 
 ValueId LowerContext::before(const std::string& type, ValueId x) const
 {
-    for (const ir::Op& op : b.program().ops)
-        if (op.outputs[0] == x)
-            return op.type->id == type || (op.type->id == "unary" && op.attributes.text("fn") == type) ? op.inputs[0]
-                                                                                                      : x;
-    return x;
+    const auto& ops = b.program().ops;
+    const auto made = std::find_if(ops.begin(), ops.end(), [x](const ir::Op& op) { return op.outputs[0] == x; });
+    if (made == ops.end())
+        return x;
+    const ValueId operand = made->inputs.empty() ? ir::noValue : made->inputs[0];
+    if (made->type->id == type || (made->type->id == "unary" && made->attributes.text("fn") == type))
+        return operand;
+    if (made->type->id != "reshape")
+        return x;
+    // Dense on a sequence puts a reshape behind its activation.
+    const ValueId deeper = before(type, operand);
+    return deeper == operand ? x : b.reshape(deeper, b.shape(x));
 }
 
 } // namespace gradloom::layers

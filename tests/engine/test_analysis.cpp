@@ -104,10 +104,12 @@ TEST(Analysis, EveryLayerOnItsSamplesIsValid)
             if (type.role == layers::Role::Data)
                 continue;
             // Only one Input is supported, so layers with several inputs are met by the engine's own tests.
-            if (sample.inputs.size() != 1 || sample.inputs[0].shape.rank() > 5)
+            if (sample.inputs.size() != 1 || sample.inputs[0].shape.rank() > 5 || sample.inputs[0].shape.rank() < 1)
                 continue;
-            const Graph graph = chain({node("in", "input", {{"shape", sample.inputs[0].shape.toVector()}}),
+            Graph graph = chain({node("in", "input", {{"shape", sample.inputs[0].shape.toVector()}}),
                 {"layer", type.id, sample.params, {}}});
+            if (sample.inputs[0].dtype == DType::I32)
+                graph.nodes[0].params.set("kind", std::string("tokens"));
             const Analysis analysis = analyse(graph);
             EXPECT_TRUE(analysis.valid()) << type.id << "\n" << allProblems(analysis);
             EXPECT_EQ(analysis.nodes.at("layer").outputs.size(), type.outputs.size()) << type.id;
@@ -137,6 +139,54 @@ TEST(Analysis, AMissingLayerIsInsertedByOneClick)
     EXPECT_EQ(analysis.problemOf("loss"), nullptr) << "what follows from a fault is not a fault of its own";
     EXPECT_EQ(analysis.status().error().node, "dense_1");
     expectMended(graph, "Insert Flatten");
+}
+
+TEST(Analysis, TokensBecomeNumbersByOneClick)
+{
+    const Params tokens{{"shape", List{20}}, {"kind", std::string("tokens")}};
+    for (const char* layer : {"dense", "relu", "add"}) {
+        Graph graph = chain({node("input_1", "input", tokens), node("layer", layer), node("flat", "flatten"),
+            node("dense", "dense"), node("loss", "cross_entropy")});
+        if (std::string(layer) == "add")
+            graph.edges.push_back({"input_1", 0, "layer", 1});
+        const Analysis analysis = analyse(graph);
+        ASSERT_NE(analysis.problemOf("layer"), nullptr) << layer;
+        EXPECT_NE(analysis.problemOf("layer")->message.find(
+                      " needs numbers but gets whole numbers (tokens) (N, 20). Insert an Embedding."),
+            std::string::npos)
+            << analysis.problemOf("layer")->message;
+        ASSERT_FALSE(analysis.problemOf("layer")->proposals.empty());
+    }
+    expectMended(chain({node("input_1", "input", tokens), node("dense_1", "dense"), node("flat", "flatten"),
+                     node("loss", "cross_entropy")}),
+        "Insert an Embedding");
+}
+
+TEST(Analysis, EmbeddingTakesTokensOnly)
+{
+    const Graph graph = chain({node("input_1", "input", {{"shape", List{20}}}), node("e", "embedding"),
+        node("flat", "flatten"), node("loss", "cross_entropy")});
+    EXPECT_NE(problemWith(analyse(graph), "Embedding needs whole numbers (tokens) but gets numbers (N, 20)"), nullptr);
+    Graph mended = graph;
+    mended.nodes[0].params.set("kind", std::string("tokens"));
+    EXPECT_TRUE(analyse(mended).problems.empty()) << allProblems(analyse(mended));
+}
+
+TEST(Analysis, TokensComeInOneRow)
+{
+    expectMended(chain({node("input_1", "input", {{"shape", List{4, 5}}, {"kind", std::string("tokens")}}),
+                     node("e", "embedding"), node("flat", "flatten"), node("loss", "cross_entropy")}),
+        "one row of tokens");
+}
+
+TEST(Analysis, DenseOnASequenceWorksOnEveryStep)
+{
+    const Graph graph = chain({node("input_1", "input", {{"shape", List{7, 3}}}),
+        node("d", "dense", {{"units", int64_t{5}}}), node("loss", "cross_entropy")});
+    const Analysis analysis = analyse(graph);
+    EXPECT_EQ(analysis.nodes.at("d").outputs.at(0).shape, (Shape{7, 5}));
+    EXPECT_EQ(analysis.nodes.at("d").parameters, 3 * 5 + 5);
+    expectMended(graph, "Cross-entropy needs (N, features) but gets (N, 7, 5). Insert Flatten.");
 }
 
 TEST(Analysis, AnOptionIsSetByOneClick)

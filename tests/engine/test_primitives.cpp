@@ -152,10 +152,20 @@ std::vector<Case> otherCases()
     };
 }
 
+std::vector<Case> attentionCases()
+{
+    const TensorType tokens{Shape{2, 7}, DType::I32}; // 0, 1 or 2
+    return {
+        {"gather", {f({3, 5}), tokens}, {{"padding", int64_t{-1}}}, "whole"},
+        {"gather", {f({2, 17}), tokens}, {{"padding", int64_t{0}}}, "padding_and_outside"},
+        {"gather_gradient", {f({2, 7, 5}), tokens}, {{"padding", int64_t{1}}, {"rows", int64_t{4}}}, ""},
+    };
+}
+
 std::vector<Case> allCases()
 {
     std::vector<Case> cases = pointwiseCases();
-    for (auto part : {convolutionCases(), poolingCases(), recurrentCases(), otherCases()})
+    for (auto part : {convolutionCases(), poolingCases(), recurrentCases(), attentionCases(), otherCases()})
         cases.insert(cases.end(), part.begin(), part.end());
     return cases;
 }

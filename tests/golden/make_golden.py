@@ -8,10 +8,12 @@ Everything random comes from fixed seeds. Files are only rewritten as a whole; s
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import subprocess
 import zlib
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import torch
@@ -20,16 +22,26 @@ from torch import Tensor
 import reference_train
 import reference_training
 import safetensors_file
-from reference_layers import REFERENCES, Call, Reply
+from reference_layers import Call, Reply
 
 FOLDER = Path(__file__).resolve().parent
+
+
+def references() -> dict[str, Callable[[Call], Reply]]:
+    """The tables REFERENCES of all reference_*.py together."""
+    modules = [importlib.import_module(file.stem) for file in sorted(FOLDER.glob("reference_*.py"))]
+    return {layer: call for module in modules for layer, call in getattr(module, "REFERENCES", {}).items()}
+
+
+REFERENCES = references()
 
 
 def contents(description: dict) -> dict[str, np.ndarray]:
     """Random contents for all tensors that the layer takes from outside."""
     random = np.random.default_rng(zlib.crc32(f"{description['layer']} {description['sample']}".encode()))
     inputs = description["inputs"]
-    classes = max(2, inputs[0]["shape"][-1]) if inputs else description["params"].get("classes", 10)
+    last = inputs[0]["shape"][-1:] if inputs else []
+    classes = max(2, *last) if last else description["params"].get("classes", 10)
     arrays = {}
     for tensor in description["tensors"]:
         shape = tensor["shape"]
@@ -110,7 +122,7 @@ def main() -> None:
     descriptions = json.loads(subprocess.run([arguments.samples], check=True, capture_output=True).stdout)
     missing = sorted({d["layer"] for d in descriptions} - REFERENCES.keys())
     if missing:
-        raise SystemExit(f"reference_layers.py has no reference for: {', '.join(missing)}")
+        raise SystemExit(f"no reference_*.py has a reference for: {', '.join(missing)}")
     make_layers(descriptions)
     reference_training.make_all(FOLDER)
     reference_train.make_all(FOLDER)

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+namespace gradloom::cpu {
+
+/// `count` indices into a table of rows × width. An index outside 0 .. rows-1, and the index `padding` (-1:
+/// none), stand for a row of zeros that gets no gradient.
+struct GatherShape
+{
+    std::int64_t count = 0, rows = 0, width = 0;
+    std::int64_t padding = -1;
+};
+
+struct GatherArgs
+{
+    GatherShape shape;
+    const float* table = nullptr;          ///< [rows, width]
+    const std::int32_t* indices = nullptr; ///< [count]
+    float* rows = nullptr;                 ///< [count, width]
+    float* mask = nullptr;                 ///< [count]: 0 where the index is `padding`, else 1
+};
+/// Units: indices.
+void gather(const GatherArgs& args, std::int64_t begin, std::int64_t end);
+
+inline constexpr std::int64_t gatherColumns = 16;
+
+struct GatherGradientArgs
+{
+    GatherShape shape;
+    const float* gradient = nullptr;       ///< [count, width]
+    const std::int32_t* indices = nullptr; ///< [count]
+    float* table = nullptr;                ///< [rows, width]: the sums are added to what is there
+};
+/// Units: blocks of gatherColumns columns (a line of the cache), so that each sum is one thread's and always
+/// taken in the same order.
+std::int64_t gatherGradientUnits(const GatherShape& shape);
+void gatherGradient(const GatherGradientArgs& args, std::int64_t begin, std::int64_t end);
+
+} // namespace gradloom::cpu
