@@ -3,6 +3,7 @@
 #include "app/gui/document.h"
 
 #include "engine/compile/plan.h"
+#include "engine/train/methods.h"
 #include "engine/train/step_program.h"
 
 #include <QCoreApplication>
@@ -14,17 +15,13 @@ namespace gradloom::gui {
 
 std::optional<int64_t> trainingMemory(const project::Project& project)
 {
-    const auto* optimizer = train::optimizerTypes().find(project.training.optimizer.type);
-    if (!optimizer)
-        return std::nullopt;
-    const auto params =
-        completeParams(optimizer->parameters, project.training.optimizer.params, optimizer->id);
-    if (!params)
+    const auto methods = train::chooseMethods(project.training);
+    if (!methods)
         return std::nullopt;
     train::ProgramOptions options;
     options.batch = project.training.batch;
     options.training = true;
-    auto program = train::trainingProgram(project.graph, options, {{optimizer, *params}});
+    auto program = train::trainingProgram(project.graph, options, {methods->rule()});
     if (!program)
         return std::nullopt;
     const int64_t kept = program->parameterElements + program->stateElements + program->slotElements;

@@ -44,7 +44,7 @@ Status TrainingRun::finishEpoch(bool whole)
     m_position.lossSum = m_position.accuracySum = m_position.epochSeconds = 0;
     m_position.epochSamples = 0;
     m_channel.addEpoch(epoch);
-    if (m_files && m_training.keepEveryEpoch)
+    if (m_files && m_methods.options.keepEveryEpoch)
         m_files->putEpoch(epoch.epoch + 1, std::make_shared<const Weights>(finalWeights()));
     if (whole)
         checkpoint(true);
@@ -58,12 +58,12 @@ void TrainingRun::takeResult(const EpochMetrics& epoch)
 
 bool TrainingRun::endsEarly() const
 {
-    if (m_training.patience == 0)
+    if (m_methods.options.patience == 0)
         return false;
     int64_t waited = 0;
     for (auto epoch = m_position.epochs.rbegin(); epoch != m_position.epochs.rend() && !epoch->best; ++epoch)
         ++waited;
-    return waited >= m_training.patience;
+    return waited >= m_methods.options.patience;
 }
 
 Status TrainingRun::validate(EpochMetrics& epoch)
@@ -93,7 +93,7 @@ void TrainingRun::keepBest(EpochMetrics& epoch)
 {
     // Without validation data nothing tells which epoch is the best; the last one counts.
     const bool validated = !std::isnan(epoch.validationLoss);
-    const bool byLoss = m_training.monitor == "loss" || std::isnan(epoch.validationAccuracy);
+    const bool byLoss = m_methods.options.monitor == "loss" || std::isnan(epoch.validationAccuracy);
     const double value = byLoss ? -static_cast<double>(epoch.validationLoss) : epoch.validationAccuracy;
     if (validated && m_position.hasBest && value <= m_position.bestValue)
         return;
@@ -104,7 +104,7 @@ void TrainingRun::keepBest(EpochMetrics& epoch)
     m_position.bestValue = validated ? value : 0;
     m_position.hasBest = true;
     m_channel.setWeights(weights);
-    if (m_training.restoreBest)
+    if (m_methods.options.restoreBest)
         m_best = weights;
     if (m_files)
         m_files->putBest(std::move(weights));

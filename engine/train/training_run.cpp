@@ -64,7 +64,7 @@ Status TrainingRun::loop()
         if (m_position.step >= m_lastStep)
             break;
         if (endsEarly()) {
-            m_channel.addRemark("Ended early: " + std::to_string(m_training.patience) +
+            m_channel.addRemark("Ended early: " + std::to_string(m_methods.options.patience) +
                                 " epochs brought nothing better than the best one.");
             break;
         }
@@ -207,7 +207,8 @@ double TrainingRun::learningRate(int64_t step) const
 
 double TrainingRun::scheduleFactor(int64_t step) const
 {
-    return m_schedule->factor(m_scheduleParams, {step, m_plannedSteps, m_stepsPerEpoch, m_epochLosses});
+    return m_methods.schedule->factor(
+        m_methods.scheduleParams, {step, m_plannedSteps, m_stepsPerEpoch, m_epochLosses});
 }
 
 StepPlace TrainingRun::place(int64_t step) const

@@ -3,13 +3,12 @@
 #include "engine/data/batch_loader.h"
 #include "engine/train/blame.h"
 #include "engine/train/checkpoint.h"
+#include "engine/train/methods.h"
 #include "engine/train/publisher.h"
 #include "engine/train/run_data.h"
 #include "engine/train/run_files.h"
-#include "engine/train/schedule_type.h"
 #include "engine/train/session_channel.h"
 #include "engine/train/stepper.h"
-#include "engine/train/training_options.h"
 
 #include <chrono>
 
@@ -29,7 +28,7 @@ public:
 private:
     // training_setup.cpp: what happens once, before the first step.
     Status prepare();
-    Status chooseMethods();
+    Status choose();
     Status loadData();
     Status checkOptions();
     Status compile();
@@ -81,11 +80,7 @@ private:
     const project::Project& m_project;
     const SessionOptions& m_options;
 
-    TrainingOptions m_training;
-    const OptimizerType* m_optimizer = nullptr;
-    Params m_optimizerParams;
-    const ScheduleType* m_schedule = nullptr;
-    Params m_scheduleParams;
+    Methods m_methods;
     std::shared_ptr<const RunData> m_data;
     std::shared_ptr<backend::Backend> m_device;
     std::unique_ptr<Model> m_model;

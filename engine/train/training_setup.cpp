@@ -11,17 +11,6 @@ namespace gradloom::train {
 
 namespace {
 
-template <typename T>
-Result<const T*> findMethod(const Registry<T>& registry, const std::string& id, const char* kind)
-{
-    if (const T* found = registry.find(id))
-        return found;
-    std::string known;
-    for (const T& type : registry.all())
-        known += (known.empty() ? "" : ", ") + type.id;
-    return notFound(std::string("There is no ") + kind + " \"" + id + "\"; known are: " + known + ".");
-}
-
 /// The probe picture as the network sees it.
 Tensor probeSample(const RunData& data, int index)
 {
@@ -58,9 +47,8 @@ data::LoaderPosition loaderPosition(int64_t step, int64_t stepsPerEpoch)
 
 Status TrainingRun::prepare()
 {
-    for (const auto& action :
-        {&TrainingRun::chooseMethods, &TrainingRun::loadData, &TrainingRun::checkOptions,
-            &TrainingRun::compile, &TrainingRun::goOnFromCheckpoint, &TrainingRun::openFiles}) {
+    for (const auto& action : {&TrainingRun::choose, &TrainingRun::loadData, &TrainingRun::checkOptions,
+             &TrainingRun::compile, &TrainingRun::goOnFromCheckpoint, &TrainingRun::openFiles}) {
         if (Status status = (this->*action)(); !status)
             return status;
         if (m_channel.stopRequested) {
@@ -88,33 +76,14 @@ Status TrainingRun::prepare()
     return {};
 }
 
-Status TrainingRun::chooseMethods()
+Status TrainingRun::choose()
 {
-    const auto& training = m_project.training;
-    auto optimizer = findMethod(optimizerTypes(), training.optimizer.type, "optimizer");
-    if (!optimizer)
-        return optimizer.error();
-    auto schedule = findMethod(scheduleTypes(), training.schedule.type, "learning-rate schedule");
-    if (!schedule)
-        return schedule.error();
-    m_optimizer = *optimizer;
-    m_schedule = *schedule;
-    auto optimizerParams =
-        completeParams(m_optimizer->parameters, training.optimizer.params, "optimizer " + m_optimizer->id);
-    if (!optimizerParams)
-        return optimizerParams.error();
-    auto scheduleParams =
-        completeParams(m_schedule->parameters, training.schedule.params, "schedule " + m_schedule->id);
-    if (!scheduleParams)
-        return scheduleParams.error();
-    auto options = readTrainingOptions(training.options);
-    if (!options)
-        return options.error();
-    m_training = std::move(*options);
-    m_optimizerParams = std::move(*optimizerParams);
-    m_scheduleParams = std::move(*scheduleParams);
-    m_position.baseLearningRate = m_optimizerParams.real("learning_rate");
-    if (training.batch < 1 || training.epochs < 1)
+    auto methods = chooseMethods(m_project.training);
+    if (!methods)
+        return methods.error();
+    m_methods = std::move(*methods);
+    m_position.baseLearningRate = m_methods.learningRate();
+    if (m_project.training.batch < 1 || m_project.training.epochs < 1)
         return invalidArgument("Batch size and number of epochs must be at least 1.");
     return {};
 }
@@ -143,7 +112,7 @@ Status TrainingRun::loadData()
         return invalidArgument("The number of epochs is out of range.");
     m_plannedSteps = m_stepsPerEpoch * training.epochs;
     m_lastStep = std::min(m_plannedSteps, m_options.maxSteps.value_or(m_plannedSteps));
-    m_identity = {training.seed, training.batch, samples, m_optimizer->id};
+    m_identity = {training.seed, training.batch, samples, m_methods.optimizer->id};
     m_channel.stepsPerEpoch = m_stepsPerEpoch;
     m_channel.totalSteps = m_lastStep;
     return {};
@@ -151,7 +120,7 @@ Status TrainingRun::loadData()
 
 Status TrainingRun::checkOptions()
 {
-    if (m_training.patience > 0 && m_data->split.validation.empty())
+    if (m_methods.options.patience > 0 && m_data->split.validation.empty())
         return invalidArgument(
             "Early stopping needs validation samples to tell which epoch is the best: hold "
             "out a share of the training samples, or set patience to 0.");
@@ -172,12 +141,11 @@ Status TrainingRun::compile()
     StepperOptions options;
     options.program.batch = m_project.training.batch;
     options.program.labels = m_data->labels();
-    options.recipe.rule = {
-        m_optimizer, m_optimizerParams, m_training.clipValue, m_training.clipNorm, m_training.emaDecay};
+    options.recipe.rule = m_methods.rule();
     options.recipe.keepGradients = m_options.publish;
-    options.accumulate = m_training.accumulate;
+    options.accumulate = m_methods.options.accumulate;
     options.stepsPerEpoch = m_stepsPerEpoch;
-    if (m_training.balanceClasses) {
+    if (m_methods.options.balanceClasses) {
         auto weights = balancedClassWeights(m_data->split.training, m_data->classes());
         if (!weights)
             return weights.error();
@@ -241,9 +209,9 @@ Status TrainingRun::goOnFromCheckpoint()
 
 Status TrainingRun::startFromOtherWeights()
 {
-    if (m_training.weightsFrom.empty())
+    if (m_methods.options.weightsFrom.empty())
         return {};
-    auto report = transferWeights(*m_model, m_options.projectFolder / m_training.weightsFrom);
+    auto report = transferWeights(*m_model, m_options.projectFolder / m_methods.options.weightsFrom);
     if (!report)
         return report.error();
     m_channel.addRemark(report->toString());
@@ -253,7 +221,7 @@ Status TrainingRun::startFromOtherWeights()
 
 Status TrainingRun::loadBest()
 {
-    if (!m_training.restoreBest || !m_position.hasBest)
+    if (!m_methods.options.restoreBest || !m_position.hasBest)
         return {};
     auto file = project::loadSafetensors(*m_options.resumeDir / bestWeightsFile);
     if (!file)

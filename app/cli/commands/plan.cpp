@@ -2,6 +2,7 @@
 #include "app/cli/common.h"
 #include "app/cli/text_table.h"
 #include "engine/base/philox.h"
+#include "engine/train/methods.h"
 #include "engine/train/step_program.h"
 
 #include <algorithm>
@@ -24,14 +25,10 @@ Result<ir::Program> programOf(const PlanOptions& options, const project::Project
     how.training = !options.forward;
     if (options.forward)
         return train::forwardProgram(project.graph, how);
-    const auto* optimizer = train::optimizerTypes().find(project.training.optimizer.type);
-    if (!optimizer)
-        return notFound("There is no optimizer \"" + project.training.optimizer.type + "\".");
-    auto params = completeParams(
-        optimizer->parameters, project.training.optimizer.params, "optimizer " + optimizer->id);
-    if (!params)
-        return params.error();
-    return train::trainingProgram(project.graph, how, {{optimizer, *params}});
+    auto methods = train::chooseMethods(project.training);
+    if (!methods)
+        return methods.error();
+    return train::trainingProgram(project.graph, how, {methods->rule()});
 }
 
 /// Random samples with the label 0: enough to measure time, without the data set.
