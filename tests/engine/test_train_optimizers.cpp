@@ -180,3 +180,40 @@ TEST(TrainSchedules, CosineFallsFromOneToItsFinalShare)
     EXPECT_NEAR(type->factor(*toTenth, {100, 100}), 0.1, 1e-12);
     EXPECT_NEAR(type->factor(*toTenth, {50, 100}), 0.55, 1e-12);
 }
+
+TEST(TrainSchedules, CosineWarmsUpLinearly)
+{
+    const ScheduleType* type = scheduleTypes().find("cosine");
+    auto params = completeParams(type->parameters, {{"warmup", 1.5}}, "cosine");
+    const auto factor = [&](int64_t step) { return type->factor(*params, {step, 110, 10}); };
+    EXPECT_NEAR(factor(0), 1.0 / 15, 1e-12);
+    EXPECT_NEAR(factor(7), 8.0 / 15, 1e-12);
+    EXPECT_NEAR(factor(14), 1.0, 1e-12);
+    EXPECT_NEAR(factor(15), 1.0, 1e-12);
+    EXPECT_NEAR(factor(15 + 95 / 5), 0.5 * (1 + std::cos(std::numbers::pi / 5)), 1e-12);
+    EXPECT_NEAR(factor(110), 0.0, 1e-12);
+}
+
+TEST(TrainSchedules, ExponentialIsSmoothWithinAnEpoch)
+{
+    const ScheduleType* type = scheduleTypes().find("exponential");
+    auto params = completeParams(type->parameters, {{"factor", 0.25}}, "exponential");
+    EXPECT_NEAR(type->factor(*params, {5, 100, 10}), 0.5, 1e-12);
+    auto stairs = completeParams(type->parameters, {{"factor", 0.25}, {"smooth", false}}, "exponential");
+    EXPECT_NEAR(type->factor(*stairs, {5, 100, 10}), 1.0, 1e-12);
+}
+
+TEST(TrainSchedules, EveryoneGivesAFiniteFactorEverywhere)
+{
+    for (const ScheduleType& type : scheduleTypes().all()) {
+        EXPECT_FALSE(type.help.empty() || type.title.empty()) << type.id;
+        auto params = completeParams(type.parameters, {}, type.id);
+        const std::vector<double> results{1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9};
+        for (const int64_t total : {int64_t{1}, int64_t{2}, int64_t{100}})
+            for (int64_t step = 0; step <= total + 1; ++step) {
+                const double factor = type.factor(*params, {step, total, 10, results});
+                EXPECT_TRUE(factor >= 0 && factor <= 1)
+                    << type.id << " " << step << "/" << total << " " << factor;
+            }
+    }
+}

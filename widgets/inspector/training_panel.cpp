@@ -7,9 +7,12 @@
 #include "engine/data/source_type.h"
 #include "engine/train/optimizer_type.h"
 #include "engine/train/schedule_type.h"
+#include "engine/train/training_options.h"
 
 #include <QLabel>
 #include <QVBoxLayout>
+
+#include <algorithm>
 
 namespace gradloom::widgets {
 
@@ -82,6 +85,7 @@ TrainingPanel::TrainingPanel(GraphModel& model, QWidget* parent) : QWidget(paren
     m_schedule = addSection(tr("Learning rate"), tr("Schedule"), choicesOf(train::scheduleTypes()),
         tr("Change schedule"), [](project::Project& p) -> project::Choice& { return p.training.schedule; });
     addRunSection();
+    addOptionsSection();
     layout->addStretch(1);
     connect(&model, &GraphModel::projectChanged, this, &TrainingPanel::refresh);
     refresh();
@@ -115,6 +119,28 @@ void TrainingPanel::addRunSection()
     layout()->addWidget(sectionLabel(tr("Run")));
     layout()->addWidget(m_run);
     connect(m_run, &ParamForm::edited, this, &TrainingPanel::editRun);
+}
+
+void TrainingPanel::addOptionsSection()
+{
+    m_options = new ParamForm;
+    m_options->setSpecs(train::trainingOptionSpecs());
+    layout()->addWidget(sectionLabel(tr("Options")));
+    layout()->addWidget(m_options);
+    connect(m_options, &ParamForm::edited, this, [this](const std::string& key, const ParamValue& value) {
+        const auto& specs = train::trainingOptionSpecs();
+        const auto spec =
+            std::find_if(specs.begin(), specs.end(), [&](const ParamSpec& s) { return s.key == key; });
+        m_model.editProject(
+            tr("Change training"),
+            [&](project::Project& project) {
+                if (spec != specs.end() && spec->defaultValue == value)
+                    project.training.options.erase(key); // files name what differs from the defaults
+                else
+                    project.training.options.set(key, value);
+            },
+            QStringLiteral("options/") + QString::fromStdString(key));
+    });
 }
 
 void TrainingPanel::editRun(const std::string& key, const ParamValue& value)
@@ -157,6 +183,7 @@ void TrainingPanel::refresh()
     show(m_schedule, schedule, specsOf(train::scheduleTypes(), schedule.type),
         helpOf(train::scheduleTypes(), schedule.type));
     m_run->setValues(runValues(project));
+    m_options->setValues(project.training.options);
 }
 
 } // namespace gradloom::widgets

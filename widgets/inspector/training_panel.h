@@ -10,7 +10,7 @@ class ChoiceField;
 class ParamForm;
 
 /// How the project is trained and with which data; built from the registries of sources, optimizers and
-/// schedules.
+/// schedules and from the declared training options.
 class TrainingPanel : public QWidget
 {
     Q_OBJECT
@@ -30,6 +30,7 @@ private:
     Section addSection(const QString& heading, const QString& label, const std::vector<ParamChoice>& kinds,
         const QString& editTitle, Access access);
     void addRunSection();
+    void addOptionsSection();
     void refresh();
     void editRun(const std::string& key, const ParamValue& value);
 
@@ -38,6 +39,7 @@ private:
     Section m_optimizer;
     Section m_schedule;
     ParamForm* m_run;
+    ParamForm* m_options; ///< train::trainingOptionSpecs
 };
 
 } // namespace gradloom::widgets

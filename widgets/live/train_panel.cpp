@@ -150,6 +150,8 @@ QWidget* TrainPanel::buildTiles()
     };
     m_tiles.accuracy = tile(tr("Validation accuracy"), "validationAccuracy");
     m_tiles.loss = tile(tr("Validation loss"), "validationLoss");
+    m_tiles.explained = tile(tr("R²"), "explained");
+    m_tiles.explained->setToolTip(tr("Share of the truth's spread that the network explains"));
     m_tiles.throughput = tile(tr("Throughput"), "throughput");
     m_tiles.rate = tile(tr("Learning rate"), "learningRate");
     m_tiles.memory = tile(tr("Memory"), "memory");
@@ -293,6 +295,8 @@ void TrainPanel::poll()
     if (!m_context.history.poll(*m_session))
         return;
     writeLog(epochs, state);
+    for (const std::string& remark : m_session->pollRemarks())
+        log(LogLine::Kind::Note, text(remark));
     if (history.steps().size() > steps)
         Q_EMIT stepPublished(history.steps().back());
     for (size_t i = epochs; i < history.epochs().size(); ++i)
@@ -332,6 +336,11 @@ void TrainPanel::updateTiles()
     m_tiles.accuracy->setValue(
         last ? text(percentText(last->validationAccuracy)) : none, last ? Tone::Good : Tone::Plain);
     m_tiles.loss->setValue(last ? text(lossText(last->validationLoss)) : none);
+    const auto explained = last ? last->metrics.find("r2") : std::map<std::string, double>::const_iterator();
+    const bool known = last && explained != last->metrics.end();
+    m_tiles.explained->setVisible(known);
+    if (known)
+        m_tiles.explained->setValue(QString::number(explained->second, 'f', 3), Tone::Good);
     const double speed = history.samplesPerSecond();
     m_tiles.throughput->setValue(speed > 0 ? tr("%1 samples/s").arg(text(countText(speed))) : none);
     const bool active = history.active() && m_session;

@@ -60,6 +60,7 @@ private:
     {
         MetricTile* accuracy = nullptr;
         MetricTile* loss = nullptr;
+        MetricTile* explained = nullptr; ///< R², of networks that predict numbers
         MetricTile* throughput = nullptr;
         MetricTile* rate = nullptr;
         MetricTile* memory = nullptr;

@@ -46,6 +46,39 @@ TEST_F(CliCommands, OptionsReplaceWhatTheProjectSays)
     EXPECT_EQ(record["planned_steps"], 6);
 }
 
+TEST_F(CliCommands, TrainingOptionsAndTransfer)
+{
+    const std::string weights = trained();
+    const Output output = run({"train", project(), "--out", at("next"), "--json", "--threads", "2",
+        "--epochs", "1", "--option", "clip_norm=0.5", "--option", "accumulate=2", "--option",
+        "checkpoints=every_epoch", "--transfer", weights});
+    ASSERT_EQ(output.code, 0) << output.err;
+    EXPECT_NE(output.err.find("Took 4 of 4 weights"), std::string::npos) << output.err;
+    EXPECT_TRUE(std::filesystem::exists(folder / "next/epoch-001.safetensors"));
+    const Json record = Json::parse(test::readBytes(folder / "next/run.json"));
+    EXPECT_EQ(record["configuration"]["training"]["options"]["clip_norm"], 0.5);
+    EXPECT_EQ(record["configuration"]["training"]["options"]["accumulate"], 2);
+    EXPECT_EQ(record["transfer"]["taken"].size(), 4u);
+    EXPECT_TRUE(record["epochs"][0]["metrics"].contains("f1"));
+    const Output help = run({"train", "--help"});
+    EXPECT_NE(help.out.find("clip_norm"), std::string::npos);
+}
+
+TEST_F(CliCommands, LearningRateFinder)
+{
+    const Output output =
+        run({"lr-find", project(), "--json", "--steps", "60", "--threads", "2", "--lowest", "1e-5"});
+    ASSERT_EQ(output.code, 0) << output.err;
+    const Json result = output.json();
+    ASSERT_GT(result["points"].size(), 20u);
+    EXPECT_DOUBLE_EQ(result["points"][0]["rate"].get<double>(), 1e-5);
+    EXPECT_GT(result["suggestion"].get<double>(), 1e-5);
+    EXPECT_GE(result["lowest"].get<double>(), result["suggestion"].get<double>());
+    const Output table = run({"lr-find", project(), "--steps", "60", "--threads", "2", "--lowest", "1e-5"});
+    EXPECT_NE(table.out.find("suggestion"), std::string::npos);
+    EXPECT_EQ(run({"lr-find", project(), "--lowest", "2", "--highest", "1"}).code, 1);
+}
+
 TEST_F(CliCommands, OneSeedOneResult)
 {
     trained();

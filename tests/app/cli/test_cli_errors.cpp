@@ -157,3 +157,18 @@ TEST_F(CliErrors, AFailedTrainingKeepsTheEarlierRun)
     EXPECT_EQ(test::readBytes(folder / "run/weights.safetensors"), weights);
     EXPECT_EQ(Json::parse(test::readBytes(folder / "run/run.json"))["state"], "failed");
 }
+
+TEST_F(CliErrors, TrainingOptions)
+{
+    const auto expectOption = [&](const std::string& option, const std::string& what) {
+        expectFailure({"train", project(), "--out", at("never"), "--quiet", "--option", option}, what);
+        EXPECT_FALSE(std::filesystem::exists(folder / "never"));
+    };
+    expectOption("clip=1", "There is no training option \"clip\"; there are clip_norm");
+    expectOption("clip_norm", "not of the form key=value");
+    expectOption("clip_norm=much", "must be a number but is \"much\"");
+    expectOption("clip_norm=-1", "between 0");
+    expectOption("monitor=luck", "auto, loss, accuracy");
+    expectOption("restore_best=maybe", "on or off");
+    expectOption("weights_from=/nowhere.safetensors", "/nowhere.safetensors");
+}
