@@ -84,6 +84,7 @@ private:
     void fillDevices();
     void chooseDevice(const std::string& id, const QString& name);
     void about();
+    void findLearningRate();
     void refreshTitle();
     void refreshStatus();
     void refreshSelection();

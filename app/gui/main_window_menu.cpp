@@ -1,6 +1,7 @@
 // The menu of the window. All actions also belong to the window itself, so that their shortcuts work
 // everywhere.
 #include "app/gui/main_window.h"
+#include "app/gui/rate_dialog.h"
 
 #include "widgets/canvas/canvas_view.h"
 #include "widgets/inspector/inspector.h"
@@ -38,6 +39,7 @@ void MainWindow::buildMenu()
     buildFileMenu(*menu->addMenu(tr("&File")));
     buildEditMenu(*menu->addMenu(tr("&Edit")));
     buildViewMenu(*menu->addMenu(tr("&View")));
+    addAction(*menu, tr("Find &learning rate …"), {}, [this] { findLearningRate(); });
     buildHelpMenu(*menu->addMenu(tr("&Help")));
     menu->addSeparator();
     addAction(*menu, tr("&Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), [this] { close(); });
@@ -156,6 +158,20 @@ void MainWindow::buildViewMenu(QMenu& menu)
 void MainWindow::buildHelpMenu(QMenu& menu)
 {
     addAction(menu, tr("&About Gradloom"), {}, [this] { about(); });
+}
+
+void MainWindow::findLearningRate()
+{
+    if (const Status status = m_document->analysis().status(); !status) {
+        showError(tr("The learning rate cannot be searched"), status.error().message);
+        return;
+    }
+    RateDialog dialog({m_document->project(), m_document->path().parent_path(), m_device}, this);
+    if (dialog.exec() != QDialog::Accepted)
+        return;
+    const double rate = dialog.rate();
+    m_document->editProject(tr("Set learning rate"),
+        [rate](project::Project& project) { project.training.optimizer.params.set("learning_rate", rate); });
 }
 
 void MainWindow::fillRecent(QMenu& menu)

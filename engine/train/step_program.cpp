@@ -35,7 +35,8 @@ SampleWeights sampleWeights(ir::Builder& b, const std::string& name, int64_t bat
     const bool there = known != noValue && b.program()[known].input;
     SampleWeights result;
     result.each = there ? known : b.input(name, {Shape{batch}, DType::F32});
-    result.sum = b.reduceAll("sum", result.each);
+    // A batch of which nothing counts has a loss of 0, not of 0/0.
+    result.sum = b.unary("maximum_scalar", b.reduceAll("sum", result.each), 1e-30);
     return result;
 }
 

@@ -155,6 +155,9 @@ Status TrainingRun::compile()
     if (!stepper)
         return stepper.error();
     m_stepper = std::move(*stepper);
+    if (m_methods.options.monitor == "accuracy" && !m_stepper->hasAccuracy())
+        return invalidArgument("The best epoch shall be told by its accuracy, but the drawing's losses have none: set "
+                               "monitor to loss.");
     return {};
 }
 

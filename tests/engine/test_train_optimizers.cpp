@@ -1,8 +1,10 @@
 #include "engine/train/loaded_program.h"
 #include "engine/train/optimizer_type.h"
 #include "engine/train/schedule_type.h"
+#include "engine/train/update_rule.h"
 #include "tests/engine/train_test_util.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -144,6 +146,32 @@ TEST(TrainOptimizers, AdamPutsEpsilonOutsideTheCorrectedRoot)
 TEST(TrainOptimizers, AdamWithoutMemoryIsSignDescent)
 {
     expectNear(updated("adam", {{"beta1", 0.0}, {"beta2", 0.0}}), adamReference(0, 0, 1e-8), 1e-5);
+}
+
+TEST(TrainOptimizers, EveryOneIsASinglePassOverTheWeights)
+{
+    for (const OptimizerType& type : optimizerTypes().all()) {
+        Params given;
+        for (const ParamSpec& spec : type.parameters) // the longest form each has
+            if (spec.kind == ParamKind::Switch)
+                given.set(spec.key, true);
+            else if (spec.key == "momentum" || spec.key == "weight_decay" || spec.key == "decay")
+                given.set(spec.key, 0.5);
+        ir::Builder b;
+        b.parameter("w", Shape{count}, {}, true);
+        const ir::ValueId gradients = b.input("g", {Shape{count}, DType::F32});
+        const ir::ValueId flat = b.flatParameters();
+        UpdateRule rule;
+        rule.optimizer = &type;
+        rule.params = completeParams(type.parameters, given, type.id).value();
+        emitUpdate(b, flat, gradients, ir::noValue, rule, {});
+        const compile::Plan plan = compile::plan(b.program());
+        const auto passes = std::count_if(plan.program.ops.begin(), plan.program.ops.end(),
+            [&](const ir::Op& op) { return plan.program.typeOf(op.outputs[0]).shape.elements() == count; });
+        EXPECT_EQ(passes, 1) << type.id << "\n" << plan.program.toString();
+        EXPECT_TRUE(plan.copies.empty() || plan.program.typeOf(plan.copies[0].target).shape.elements() == 1)
+            << type.id;
+    }
 }
 
 TEST(TrainOptimizers, EveryOneDeclaresALearningRateAndHelp)

@@ -71,6 +71,17 @@ TEST(TrainOptions, EveryoneDeclaresItselfAndIsCheckedInOneSentence)
     EXPECT_NE(refused({{"clip", 1.0}}).find("no option \"clip\""), std::string::npos);
 }
 
+TEST(TrainOptions, TheProjectFileKeepsThem)
+{
+    const auto project = projectWith({{"clip_norm", 0.5}, {"accumulate", int64_t{4}}, {"restore_best", true},
+        {"weights_from", std::string("base.safetensors")}});
+    auto read = project::parseProject(project::formatProject(project), "test");
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(read->training, project.training);
+    EXPECT_EQ(
+        project::formatProject(train_test::smallProject()).find("\"options\": {\"clip"), std::string::npos);
+}
+
 TEST(TrainOptions, ARunThatGoesOnGivesTheBitsOfOneWithoutABreak)
 {
     auto project = projectWith({{"accumulate", int64_t{2}}, {"ema_decay", 0.8}, {"clip_norm", 0.5},

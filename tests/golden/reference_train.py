@@ -24,9 +24,12 @@ def mean_over_steps(call: Call, rows: Tensor) -> Tensor:
     """A number for each step of (N, T), or each sample of (N), as one for each sample."""
     if rows.dim() == 1:
         return rows
-    if len(call.inputs) < 3:
+    target, padding = call.inputs[1], call.params["padding_token"]
+    if len(call.inputs) < 3 and padding < 0:
         return rows.mean(1)
-    mask = call.inputs[2]
+    mask = call.inputs[2] if len(call.inputs) > 2 else torch.ones_like(rows)
+    if padding >= 0:
+        mask = mask * (target != padding)
     return (rows * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 

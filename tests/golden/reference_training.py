@@ -30,7 +30,7 @@ DEFAULTS = {  # of options that the project files leave out
                "l2": 0, "frozen": False},
     "dense": {"activation": "none", "l1": 0, "l2": 0, "frozen": False},
     "max_pool2d": {"pool": [2, 2], "stride": [2, 2], "padding": "valid"},
-    "cross_entropy": {"weight": 1, "label_smoothing": 0},
+    "cross_entropy": {"weight": 1, "label_smoothing": 0, "padding_token": -1},
     "mse": {"weight": 1},
 }
 

@@ -38,8 +38,22 @@ ir::ValueId softLoss(LowerContext& c, const CrossEntropyRows& rows)
     return b.unary("neg", b.reduce("sum", b.mul(target, logSoftmaxOf(b, rows.scores)), {1}));
 }
 
-/// A number for each row {R} as one for each sample {N}: the mean over its steps, where there is a mask over
-/// those that it marks.
+/// 1 for each step that counts {N, T}: by the mask, and by what is true where one token stands for padding.
+/// noValue where all count.
+ir::ValueId stepsThatCount(LowerContext& c, const CrossEntropyRows& rows)
+{
+    ir::Builder& b = c.b;
+    const int64_t padding = c.params.integer("padding_token");
+    const Shape x = b.shape(c.scores);
+    if (x.rank() == 2 || padding < 0 || !rows.whole)
+        return c.in(2);
+    const auto table = b.op("fill", {}, {{"shape", std::vector<int64_t>{1, 1}}, {"value", 0.0}});
+    const auto real = b.ops("gather", {table, rows.labels}, {{"padding", padding}})[1];
+    const auto steps = b.reshape(real, Shape{x[0], x[1]});
+    return c.in(2) == ir::noValue ? steps : b.mul(steps, c.in(2));
+}
+
+/// A number for each row {R} as one for each sample {N}: the mean over its steps that count.
 ir::ValueId meanOverSteps(LowerContext& c, ir::ValueId rows)
 {
     ir::Builder& b = c.b;
@@ -47,10 +61,10 @@ ir::ValueId meanOverSteps(LowerContext& c, ir::ValueId rows)
     if (x.rank() == 2)
         return rows;
     const auto steps = b.reshape(rows, Shape{x[0], x[1]});
-    if (c.in(2) == ir::noValue)
+    if (c.steps == ir::noValue)
         return b.reduce("mean", steps, {1});
-    const auto sum = b.reduce("sum", b.mul(steps, c.in(2)), {1});
-    return b.div(sum, b.unary("maximum_scalar", b.reduce("sum", c.in(2), {1}), 1));
+    const auto sum = b.reduce("sum", b.mul(steps, c.steps), {1});
+    return b.div(sum, b.unary("maximum_scalar", b.reduce("sum", c.steps, {1}), 1));
 }
 
 std::vector<ir::ValueId> lowerCrossEntropy(LowerContext& c)
@@ -58,9 +72,9 @@ std::vector<ir::ValueId> lowerCrossEntropy(LowerContext& c)
     ir::Builder& b = c.b;
     const auto target = c.target();
     c.classes = true;
-    c.steps = c.in(2);
     c.scores = c.before("softmax", c.in());
     const CrossEntropyRows rows = rowsOf(c, target);
+    c.steps = stepsThatCount(c, rows);
     ir::ValueId loss = ir::noValue;
     if (rows.whole && c.params.real("label_smoothing") == 0) {
         const auto results = b.ops("softmax_cross_entropy", {rows.scores, rows.labels});
@@ -113,6 +127,8 @@ LayerType cross_entropy()
     type.inputs.push_back({"mask", "for sequences: 1 for a step that counts, 0 for padding", true});
     type.parameters.push_back(realParam("label_smoothing", "Label smoothing", 0, 0, 0.999,
         "Share of the truth that is spread evenly over all classes: keeps the network from being too sure."));
+    type.parameters.push_back(integerParam("padding_token", "Padding token", -1, -1, 10000000,
+        "For sequences of tokens: steps where this one is true do not count; −1: all count."));
     type.infer = inferCrossEntropy;
     type.lower = lowerCrossEntropy;
     const TensorType scores{Shape{5}, DType::F32};
@@ -127,6 +143,7 @@ LayerType cross_entropy()
         {{{"label_smoothing", 0.1}}, inputs(scores, label, unconnected)},
         {{}, inputs(steps, {Shape{3}, DType::I32}, unconnected)},
         {{{"label_smoothing", 0.2}}, inputs(steps, {Shape{3}, DType::I32}, mask)},
+        {{{"padding_token", int64_t{1}}}, inputs(steps, {Shape{3}, DType::I32}, unconnected)},
         {{}, inputs(steps, steps, unconnected)}};
     return type;
 }

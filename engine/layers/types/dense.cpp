@@ -43,7 +43,8 @@ LayerType dense()
         {{{"units", int64_t{4}}, {"activation", std::string("elu")}}, {{Shape{6}, DType::F32}}},
         {{{"units", int64_t{4}}, {"activation", std::string("silu")}}, {{Shape{6}, DType::F32}}},
         {{{"units", int64_t{3}}, {"activation", std::string("relu")}}, {{Shape{4, 5}, DType::F32}}},
-        {{{"units", int64_t{2}}, {"activation", std::string("softmax")}, {"l2", 0.1}}, {{Shape{1, 3}, DType::F32}}}};
+        {{{"units", int64_t{2}}, {"activation", std::string("softmax")}, {"l2", 0.1}}, {{Shape{1, 3}, DType::F32}}},
+        {{{"units", int64_t{3}}, {"l1", 0.07}, {"max_norm", 1.0}}, {{Shape{4}, DType::F32}}}};
     return type;
 }
 
