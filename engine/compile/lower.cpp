@@ -57,12 +57,12 @@ void nameOutputs(Lowered& lowered, const LowerOptions& options)
     lowered.random = program.find("random");
 }
 
-void lowerAll(
-    Lowered& lowered, const graph::Graph& graph, const graph::Analysis& analysis, const LowerOptions& options)
+void lowerAll(Lowered& lowered, const graph::Analysis& analysis, const LowerOptions& options)
 {
+    const graph::Graph& graph = analysis.expanded;
     for (size_t index : graph::topologicalOrder(graph)) {
         const graph::Node& node = graph.nodes[index];
-        lowerNode(lowered, graph, node, analysis.nodes.at(node.id), options);
+        lowerNode(lowered, graph, node, analysis.expandedNodes.at(node.id), options);
     }
     nameOutputs(lowered, options);
 }
@@ -76,7 +76,7 @@ Result<Lowered> lower(const graph::Graph& graph, const LowerOptions& options)
         return status.error();
     Lowered lowered;
     try {
-        lowerAll(lowered, graph, analysis, options);
+        lowerAll(lowered, analysis, options);
     } catch (const std::overflow_error& error) {
         return invalidArgument("With a batch of " + std::to_string(options.batch) + " the network is too large: " +
             error.what() + " Use a smaller batch.");

@@ -42,7 +42,7 @@ struct Lowered
     std::vector<std::pair<std::string, ir::ValueId>> metrics; ///< name and value per sample, shape {N}
 };
 
-/// Lowers a valid drawing (an invalid one gives its first problem as the error).
+/// Lowers a valid drawing, repeated groups written out (an invalid one gives its first problem as the error).
 /// Weights get their places in the flat buffers in topological order, whatever the options, so that all programs of a
 /// drawing share one model memory.
 Result<Lowered> lower(const graph::Graph& graph, const LowerOptions& options);

@@ -1,6 +1,7 @@
 #include "engine/explain/method_type.h"
 
 #include "engine/graph/analysis.h"
+#include "engine/graph/expand.h"
 
 namespace gradloom::explain {
 
@@ -16,14 +17,13 @@ std::vector<std::string> convolutionalNodes(const graph::Graph& graph, const Ten
 {
     const graph::Analysis analysis = graph::analyse(graph, labels);
     std::vector<std::string> nodes;
-    for (const size_t index : graph::topologicalOrder(graph)) {
-        const graph::Node& node = graph.nodes[index];
+    for (const size_t index : graph::topologicalOrder(analysis.expanded)) {
+        const graph::Node& node = analysis.expanded.nodes[index];
         const auto* type = layers::layerTypes().find(node.type);
-        const auto info = analysis.nodes.find(node.id);
-        if (!type || type->role != layers::Role::Layer || info == analysis.nodes.end() ||
-            info->second.outputs.empty())
+        const graph::NodeInfo& info = analysis.expandedNodes.at(node.id);
+        if (!type || type->role != layers::Role::Layer || info.outputs.empty())
             continue;
-        const TensorType& output = info->second.outputs[0];
+        const TensorType& output = info.outputs[0];
         if (output.dtype == DType::F32 && output.shape.rank() == 3 && output.shape[0] * output.shape[1] > 1)
             nodes.push_back(node.id);
     }
@@ -34,7 +34,7 @@ std::string defaultLayer(const graph::Graph& graph, const TensorType& labels)
 {
     const auto nodes = convolutionalNodes(graph, labels);
     for (size_t i = nodes.size(); i-- > 0;) {
-        const auto* type = layers::layerTypes().find(graph.find(nodes[i])->type);
+        const auto* type = layers::layerTypes().find(graph.find(graph::originOf(graph, nodes[i]).node)->type);
         if (type && type->category == "convolution")
             return nodes[i];
     }

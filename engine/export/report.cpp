@@ -63,13 +63,13 @@ std::string modelTable(const Report& report)
         "<h2>Model</h2>\n<div class=\"scroll\"><table>\n<tr><th>Node</th><th>Layer</th><th>Options</th>"
         "<th>Result for one sample</th><th class=\"number\">Parameters</th><th "
         "class=\"number\">FLOPs</th></tr>\n";
-    for (const size_t index : graph::topologicalOrder(report.graph)) {
-        const graph::Node& node = report.graph.nodes[index];
+    for (const size_t index : graph::topologicalOrder(analysis.expanded)) {
+        const graph::Node& node = analysis.expanded.nodes[index];
         const auto* type = layers::layerTypes().find(node.type);
-        const auto found = analysis.nodes.find(node.id);
-        const graph::NodeInfo info = found == analysis.nodes.end() ? graph::NodeInfo() : found->second;
-        const std::string options =
-            type && type->summary && found != analysis.nodes.end() ? type->summary(info.params) : "";
+        const graph::NodeInfo& info = analysis.expandedNodes.at(node.id);
+        const std::string options = type && type->summary && info.params.size() == type->parameters.size()
+                                        ? type->summary(info.params)
+                                        : "";
         html += "<tr>" + cell(escapeHtml(node.id)) + cell(escapeHtml(type ? type->title : node.type)) +
                 cell(escapeHtml(options)) +
                 cell(info.outputs.empty() ? std::string() : info.outputs[0].shape.toString()) +

@@ -1,5 +1,7 @@
 #include "engine/graph/analysis.h"
 
+#include "engine/graph/expand.h"
+#include "engine/graph/group_edits.h"
 #include "engine/graph/node_cost.h"
 #include "engine/graph/ports.h"
 #include "engine/graph/proposals.h"
@@ -12,7 +14,12 @@ namespace gradloom::graph {
 
 namespace {
 
-/// Goes once through the drawing in topological order.
+void addCapped(int64_t& sum, int64_t more)
+{
+    sum += std::min(more, std::numeric_limits<int64_t>::max() - sum);
+}
+
+/// Goes once through the expanded drawing in topological order.
 class Analyser
 {
 public:
@@ -20,23 +27,78 @@ public:
 
     Analysis run() &&
     {
-        for (const Node& node : m_graph.nodes)
-            m_result.nodes[node.id];
         checkTypes();
         checkCycle();
         checkInputs();
-        for (size_t index : topologicalOrder(m_graph))
-            visit(m_graph.nodes[index]);
+        expandGroups();
+        for (size_t index : topologicalOrder(m_result.expanded))
+            visit(m_result.expanded.nodes[index]);
+        sumRepetitions();
         checkLoss();
         checkUnused();
         return std::move(m_result);
     }
 
 private:
+    /// `node` is drawn or a copy. A fault that a drawn node already has is not told again of its copies.
     void report(
         const Node& node, std::string message, std::vector<Proposal> proposals = {}, bool warning = false)
     {
-        m_result.problems.push_back({node.id, std::move(message), std::move(proposals), warning});
+        const Origin origin = originOf(m_graph, node.id);
+        if (origin.repetition > 1) {
+            if (m_result.problemOf(origin.node))
+                return;
+            Group once = *m_graph.groupOf(origin.node);
+            message = "In repetition " + std::to_string(origin.repetition) + " of " + graph::describe(once) +
+                      ": " + message;
+            proposals = {doNotRepeat(once)};
+        }
+        m_result.problems.push_back({origin.node, std::move(message), std::move(proposals), warning});
+    }
+
+    /// The node as it is drawn: what is said of a copy is said in its name.
+    const Node& drawn(const Node& node) const
+    {
+        const Node* found = m_graph.find(originOf(m_graph, node.id).node);
+        return found ? *found : node;
+    }
+    std::string describe(const Node& node) const { return graph::describe(drawn(node)); }
+
+    Proposal doNotRepeat(Group group) const
+    {
+        group.repeat = 1;
+        const std::string title = "Do not repeat the block";
+        return {title, changeGroup(m_graph, group, title)};
+    }
+
+    void expandGroups()
+    {
+        Expansion expansion = expand(m_graph);
+        m_result.expanded = std::move(expansion.graph);
+        for (GroupFault& fault : expansion.faults)
+            m_result.problems.push_back({{}, std::move(fault.message),
+                {doNotRepeat(*m_graph.findGroup(fault.group))}, false, fault.group});
+        for (const Node& node : m_result.expanded.nodes)
+            m_result.expandedNodes[node.id];
+    }
+
+    void sumRepetitions()
+    {
+        for (const Node& node : m_graph.nodes)
+            m_result.nodes[node.id] = m_result.expandedNodes[node.id];
+        for (const auto& [id, info] : m_result.expandedNodes) {
+            m_result.parameters += info.parameters;
+            m_result.trainable += info.trainable;
+            addCapped(m_result.flops, info.flops);
+            const Origin origin = originOf(m_graph, id);
+            if (origin.repetition == 1)
+                continue;
+            NodeInfo& whole = m_result.nodes[origin.node];
+            whole.repeat = std::max(whole.repeat, origin.repetition);
+            whole.parameters += info.parameters;
+            whole.trainable += info.trainable;
+            addCapped(whole.flops, info.flops);
+        }
     }
 
     void checkTypes()
@@ -86,10 +148,10 @@ private:
         const auto* type = typeOf(node);
         if (!type)
             return;
-        NodeInfo& info = m_result.nodes[node.id];
+        NodeInfo& info = m_result.expandedNodes[node.id];
         auto params = completeOptions(*type, node.params, node.id);
         if (!params) {
-            report(node, params.error().message, optionProposals(m_graph, node));
+            report(node, params.error().message, optionProposals(m_graph, drawn(node)));
             return;
         }
         info.params = std::move(*params);
@@ -107,13 +169,13 @@ private:
     /// Types at the input ports; false where one is missing or unknown.
     bool collectInputs(const Node& node, const layers::LayerType& type, NodeInfo& info)
     {
-        const auto edges = inputEdges(m_graph, node);
+        const auto edges = inputEdges(m_result.expanded, node);
         if (type.variadic && edges.size() < 2) {
             const std::string has = edges.empty() ? "none" : "one";
             const int port = edges.empty() || edges[0]->toPort != 0 ? 0 : 1;
             report(node,
                 describe(node) + " needs at least two inputs but has " + has + ". Connect another one.",
-                connectProposals(m_graph, node, port));
+                connectProposals(m_graph, drawn(node), port));
             return false;
         }
         bool known = true;
@@ -136,11 +198,11 @@ private:
             const bool only = type.inputs.size() == 1;
             const std::string which = only ? "" : " at \"" + inputPortName(node, port) + "\"";
             report(node, describe(node) + " has no input" + which + ". Connect the result of another node.",
-                connectProposals(m_graph, node, port));
+                connectProposals(m_graph, drawn(node), port));
             return false;
         }
-        const auto source = m_result.nodes.find(edge->from);
-        const Node* from = m_graph.find(edge->from);
+        const auto source = m_result.expandedNodes.find(edge->from);
+        const Node* from = m_result.expanded.find(edge->from);
         if (!from || edge->fromPort < 0 || edge->fromPort >= outputPorts(*from)) {
             report(node, describe(node) + " is connected to a port of " + edge->from + " that is not there.",
                 {{"Remove the connection", {RemoveEdge{*edge}, "Remove the connection", false}}});
@@ -169,7 +231,8 @@ private:
         const auto wrong = wrongKind(type, info);
         const layers::Inferred inferred = wrong ? layers::Inferred(*wrong) : type.infer(info.params, info.inputs);
         if (inferred.fault) {
-            report(node, inferred.fault->message, repairProposals(m_graph, node, inferred.fault->repairs));
+            report(node, inferred.fault->message,
+                repairProposals(m_graph, drawn(node), inferred.fault->repairs));
             return;
         }
         if (inferred.outputs.size() != type.outputs.size())
@@ -190,7 +253,7 @@ private:
     {
         if (type.role == layers::Role::Data)
             return;
-        auto cost = costOf(node, type, info.params, info.inputs, info.outputs);
+        auto cost = costOf(drawn(node), type, info.params, info.inputs, info.outputs);
         if (!cost) {
             info.outputs.clear();
             report(node, cost.error().message);
@@ -200,10 +263,6 @@ private:
         info.parameters = cost->weights;
         info.trainable = frozen ? 0 : cost->weights;
         info.flops = cost->flops;
-        m_result.parameters += info.parameters;
-        m_result.trainable += info.trainable;
-        const int64_t room = std::numeric_limits<int64_t>::max() - m_result.flops;
-        m_result.flops += std::min(room, info.flops);
     }
 
     bool hasLoss() const
@@ -262,6 +321,13 @@ const Problem* Analysis::problemOf(const std::string& node) const
 {
     auto it = std::find_if(
         problems.begin(), problems.end(), [&](const Problem& p) { return p.node == node && !p.warning; });
+    return it == problems.end() ? nullptr : &*it;
+}
+
+const Problem* Analysis::problemOfGroup(const std::string& group) const
+{
+    auto it =
+        std::find_if(problems.begin(), problems.end(), [&](const Problem& p) { return p.group == group; });
     return it == problems.end() ? nullptr : &*it;
 }
 

@@ -1,5 +1,6 @@
 #include "engine/graph/compose.h"
 
+#include "engine/graph/group_edits.h"
 #include "engine/graph/ports.h"
 
 #include <cmath>
@@ -46,6 +47,9 @@ GraphEdit insertBefore(const Graph& graph, const std::string& node, int port, co
     if (source)
         edits.edits.push_back({AddEdge{{edge->from, edge->fromPort, fresh.id, 0}}, {}, false});
     edits.edits.push_back({AddEdge{{fresh.id, 0, node, port}}, {}, false});
+    const Group* group = graph.groupOf(node);
+    if (group && (!source || graph.groupOf(source->id) == group))
+        edits.edits.push_back(moveToGroup(graph, {fresh.id}, group->id, {}));
     return {std::move(edits), std::move(title), false};
 }
 

@@ -8,7 +8,8 @@ namespace gradloom::graph {
 inline constexpr double columnWidth = 240;
 
 /// Puts a new node on the connection into an input port: source → new → node. Where nothing is connected, the
-/// new node is only connected to the port. The nodes behind it in its row move on to make room.
+/// new node is only connected to the port. The nodes behind it in its row move on to make room. Between nodes of
+/// one group it belongs to the group.
 /// `node` and the layer type must exist.
 GraphEdit insertBefore(const Graph& graph, const std::string& node, int port, const std::string& layer,
     const Params& params, std::string title);

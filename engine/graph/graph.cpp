@@ -71,6 +71,20 @@ std::string Graph::freshId(const std::string& type) const
     return id;
 }
 
+const Group* Graph::findGroup(std::string_view id) const
+{
+    auto it = std::find_if(groups.begin(), groups.end(), [&](const Group& group) { return group.id == id; });
+    return it == groups.end() ? nullptr : &*it;
+}
+
+const Group* Graph::groupOf(std::string_view node) const
+{
+    auto it = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
+        return std::find(group.nodes.begin(), group.nodes.end(), node) != group.nodes.end();
+    });
+    return it == groups.end() ? nullptr : &*it;
+}
+
 Status checkId(const std::string& id)
 {
     auto allowed = [](char c) {

@@ -36,12 +36,18 @@ struct Edge
     bool operator==(const Edge&) const = default;
 };
 
-/// A frame around nodes: structure for people.
+/// How often a block can stand in a row.
+inline constexpr int maxRepeat = 64;
+
+/// A frame around nodes: structure for people. A node is in one group at most. With `repeat` above 1 the
+/// group's nodes stand for so many copies in a chain, see `expand`.
 struct Group
 {
     std::string id;
     std::string title;
     std::vector<std::string> nodes;
+    int repeat = 1;         ///< 1 .. maxRepeat
+    bool collapsed = false; ///< shown as one compact block
     bool operator==(const Group&) const = default;
 };
 
@@ -63,10 +69,17 @@ struct Graph
     bool isUsed(std::string_view node, int port = 0) const;
     /// A fresh id made from a layer type: "conv2d_3", with the smallest number that is free.
     std::string freshId(const std::string& type) const;
+
+    const Group* findGroup(std::string_view id) const;
+    /// The group a node is in, or nullptr.
+    const Group* groupOf(std::string_view node) const;
 };
 
 /// Coordinates on the canvas stay within this distance from the origin.
 inline constexpr double maxCoordinate = 1e6;
+
+/// Titles of groups have no more bytes than this.
+inline constexpr size_t maxTitleBytes = 200;
 
 /// Ids of nodes and groups: 1 to 64 ASCII letters, digits, '_' and '-'. They are names of weights and parts
 /// of file names, so dots, slashes and blanks are out.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -39,21 +40,39 @@ Status checkNewNode(const Graph& graph, const Node& node)
     return checkPosition(node.position, node.id);
 }
 
+/// One group by itself, and that no other one has its nodes: `taken` says which group has a node.
+Status checkGroup(const Graph& graph, const Group& group, std::map<std::string, std::string>& taken)
+{
+    if (auto status = checkId(group.id); !status)
+        return invalidArgument("A block cannot be named so: " + status.error().message);
+    if (group.title.size() > maxTitleBytes)
+        return invalidArgument("The title of a block may have " + std::to_string(maxTitleBytes) +
+                               " bytes at most but this one has " + std::to_string(group.title.size()) + ".");
+    if (group.repeat < 1 || group.repeat > maxRepeat)
+        return invalidArgument("A block is repeated 1 to " + std::to_string(maxRepeat) + " times, not " +
+                               std::to_string(group.repeat) + ".");
+    for (const std::string& node : group.nodes) {
+        if (!graph.find(node))
+            return noSuchNode(node);
+        const auto [other, fresh] = taken.emplace(node, group.id);
+        if (!fresh && other->second == group.id)
+            return invalidArgument("The block \"" + group.id + "\" names " + node + " twice.", node);
+        if (!fresh)
+            return invalidArgument(
+                node + " cannot be in two blocks, \"" + other->second + "\" and \"" + group.id + "\".", node);
+    }
+    return {};
+}
+
 Status checkGroups(const Graph& graph, const std::vector<Group>& groups)
 {
     std::set<std::string> ids;
+    std::map<std::string, std::string> taken;
     for (const Group& group : groups) {
-        if (auto status = checkId(group.id); !status)
-            return invalidArgument("A frame cannot be named so: " + status.error().message);
+        if (auto status = checkGroup(graph, group, taken); !status)
+            return status;
         if (!ids.insert(group.id).second)
-            return invalidArgument("There are two frames \"" + group.id + "\"; every name may occur once.");
-        std::set<std::string> members;
-        for (const std::string& node : group.nodes) {
-            if (!graph.find(node))
-                return noSuchNode(node);
-            if (!members.insert(node).second)
-                return invalidArgument("The frame \"" + group.id + "\" names " + node + " twice.", node);
-        }
+            return invalidArgument("There are two blocks \"" + group.id + "\"; every name may occur once.");
     }
     return {};
 }

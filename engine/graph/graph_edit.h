@@ -51,6 +51,7 @@ struct RemoveEdge
 {
     Edge edge;
 };
+/// Puts these groups in place of all that are there; engine/graph/group_edits.h makes them.
 struct SetGroups
 {
     std::vector<Group> groups;

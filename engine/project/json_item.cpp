@@ -138,6 +138,16 @@ double Item::real(double low, double high, double fallback) const
     return fallback;
 }
 
+bool Item::flag(bool fallback) const
+{
+    if (!m_value)
+        return fallback;
+    if (m_value->is_boolean())
+        return m_value->get<bool>();
+    report(wanted("true or false"));
+    return fallback;
+}
+
 std::string Item::wanted(const std::string& what) const
 {
     return std::string(m_place.empty() ? "the file must be " : "must be ") + what + " but is " +

@@ -57,6 +57,7 @@ public:
     std::string text(size_t mostBytes, const std::string& fallback = {}) const;
     int64_t integer(int64_t low, int64_t high, int64_t fallback) const;
     uint64_t natural(uint64_t fallback) const;
+    bool flag(bool fallback) const;
     double real(double low, double high, double fallback) const;
 
 private:

@@ -224,30 +224,44 @@ std::vector<graph::Edge> readEdges(const Item& item, const std::vector<graph::No
     return edges;
 }
 
+/// `taken` says which group has a node.
+graph::Group readGroup(
+    const Item& item, const std::set<std::string>& nodes, std::map<std::string, std::string>& taken)
+{
+    graph::Group group;
+    if (!item.isObject({"id", "title", "nodes", "repeat", "collapsed"}))
+        return group;
+    group.id = readId(item.required("id"));
+    group.title = item["title"].text(graph::maxTitleBytes);
+    group.repeat = static_cast<int>(item["repeat"].integer(1, graph::maxRepeat, group.repeat));
+    group.collapsed = item["collapsed"].flag(group.collapsed);
+    for (const Item& member : item.required("nodes").elements(maxNodes)) {
+        group.nodes.push_back(member.text(maxIdBytes));
+        const auto [other, fresh] = taken.emplace(group.nodes.back(), group.id);
+        if (!nodes.contains(group.nodes.back()))
+            member.report("is " + shown(member.value()) + ", but there is no such node");
+        else if (!fresh)
+            member.report("is " + shown(member.value()) + ", which the block \"" + other->second +
+                          "\" already holds; a node is in one block at most");
+    }
+    return group;
+}
+
 std::vector<graph::Group> readGroups(const Item& item, const graph::Graph& drawing)
 {
     std::vector<graph::Group> groups;
     std::set<std::string> ids;
     std::set<std::string> nodes;
+    std::map<std::string, std::string> taken;
     for (const graph::Node& node : drawing.nodes)
         nodes.insert(node.id);
     for (const Item& element : item.elements(maxGroups)) {
-        graph::Group group;
-        if (!element.isObject({"id", "title", "nodes"}))
+        groups.push_back(readGroup(element, nodes, taken));
+        if (!ids.insert(groups.back().id).second)
+            element["id"].report(
+                "is \"" + groups.back().id + "\", as another block is; every id may occur once");
+        if (element.faults().any())
             break;
-        group.id = readId(element.required("id"));
-        group.title = element["title"].text(maxNameBytes);
-        if (!ids.insert(group.id).second)
-            element["id"].report("is \"" + group.id + "\", as another frame is; every id may occur once");
-        std::set<std::string> members;
-        for (const Item& member : element.required("nodes").elements(maxNodes)) {
-            group.nodes.push_back(member.text(maxIdBytes));
-            if (!nodes.contains(group.nodes.back()))
-                member.report("is " + shown(member.value()) + ", but there is no such node");
-            else if (!members.insert(group.nodes.back()).second)
-                member.report("is " + shown(member.value()) + ", which this frame already holds");
-        }
-        groups.push_back(std::move(group));
     }
     return groups;
 }

@@ -71,7 +71,12 @@ Json edgeJson(const graph::Edge& edge)
 
 Json groupJson(const graph::Group& group)
 {
-    return {{"id", group.id}, {"title", group.title}, {"nodes", group.nodes}};
+    Json object{{"id", group.id}, {"title", group.title}, {"nodes", group.nodes}};
+    if (group.repeat != 1)
+        object["repeat"] = group.repeat;
+    if (group.collapsed)
+        object["collapsed"] = true;
+    return object;
 }
 
 /// A member of the file whose value stands on one line.

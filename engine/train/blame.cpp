@@ -1,5 +1,6 @@
 #include "engine/train/blame.h"
 
+#include "engine/graph/expand.h"
 #include "engine/layers/layer_type.h"
 #include "engine/train/step_program.h"
 
@@ -15,7 +16,8 @@ bool finite(std::span<const float> values)
     return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
-Result<LoadedProgram*> watchingProgram(Model& model, int64_t batch, bool training)
+Result<LoadedProgram*> watchingProgram(
+    Model& model, const graph::Graph& expanded, int64_t batch, bool training)
 {
     const std::string key = std::string(training ? "watch training:" : "watch:") + std::to_string(batch);
     return model.program(key, [&] {
@@ -23,7 +25,7 @@ Result<LoadedProgram*> watchingProgram(Model& model, int64_t batch, bool trainin
         options.batch = batch;
         options.labels = model.labels();
         options.training = training;
-        for (const graph::Node& node : model.graph().nodes)
+        for (const graph::Node& node : expanded.nodes)
             options.watch.push_back(node.id);
         return forwardProgram(model.graph(), options);
     });
@@ -64,7 +66,8 @@ void Rewind::restore() const
 
 Result<std::string> firstNonFinite(Model& model, const Inputs& inputs)
 {
-    auto program = watchingProgram(model, inputs.weights.elements(), inputs.training);
+    const graph::Graph expanded = graph::expand(model.graph()).graph;
+    auto program = watchingProgram(model, expanded, inputs.weights.elements(), inputs.training);
     if (!program)
         return program.error();
     LoadedProgram& run = **program;
@@ -73,8 +76,8 @@ Result<std::string> firstNonFinite(Model& model, const Inputs& inputs)
     run.write("weights", inputs.weights);
     run.write("random", std::as_bytes(std::span(inputs.random)));
     run.run();
-    for (const size_t index : graph::topologicalOrder(model.graph())) {
-        const std::string& node = model.graph().nodes[index].id;
+    for (const size_t index : graph::topologicalOrder(expanded)) {
+        const std::string& node = expanded.nodes[index].id;
         const std::string name = "node:" + node;
         if (!run.hasOutput(name) || run.outputType(name).dtype != DType::F32)
             continue;
@@ -82,7 +85,7 @@ Result<std::string> firstNonFinite(Model& model, const Inputs& inputs)
             return node;
     }
     if (run.hasOutput("losses") && !finite(run.read("losses").floats()))
-        return firstLoss(model.graph());
+        return firstLoss(expanded);
     return std::string();
 }
 

@@ -36,7 +36,8 @@ struct Inputs
 };
 
 /// The first node, in the order of computation, whose result is not finite for these inputs; the loss node
-/// where all others are. Empty where everything is finite.
+/// where all others are; of a repeated group the repetition's node, see graph::originOf. Empty where everything
+/// is finite.
 Result<std::string> firstNonFinite(Model& model, const Inputs& inputs);
 
 } // namespace gradloom::train

@@ -1,5 +1,6 @@
 #include "engine/train/publisher.h"
 
+#include "engine/graph/expand.h"
 #include "engine/train/step_program.h"
 
 #include <algorithm>
@@ -39,17 +40,18 @@ std::vector<std::string> shownNodes(const graph::Graph& graph, const ir::Program
 
 Result<std::unique_ptr<Publisher>> Publisher::create(Model& model, const Tensor& sample)
 {
+    const graph::Graph expanded = graph::expand(model.graph()).graph;
     auto program = model.program("probe", [&] {
         ProgramOptions options;
         options.labels = model.labels();
-        for (const graph::Node& node : model.graph().nodes)
+        for (const graph::Node& node : expanded.nodes)
             options.watch.push_back(node.id);
         return forwardProgram(model.graph(), options);
     });
     if (!program)
         return program.error();
     std::unique_ptr<Publisher> publisher(new Publisher(model, **program));
-    publisher->m_nodes = shownNodes(model.graph(), (*program)->program());
+    publisher->m_nodes = shownNodes(expanded, (*program)->program());
     for (const ir::Value& value : model.layout().values) {
         if (value.segment != ir::Segment::Parameters)
             continue;

@@ -1,3 +1,4 @@
+#include "engine/graph/expand.h"
 #include "engine/train/training_run.h"
 
 #include <cmath>
@@ -16,19 +17,20 @@ const char* nameOfValue(double value)
 Error TrainingRun::numericalError(const std::string& what, const std::string& node) const
 {
     std::string message = what;
-    const graph::Node* found = m_project.graph.find(node);
+    const graph::Origin origin = graph::originOf(m_project.graph, node);
+    const graph::Node* found = m_project.graph.find(origin.node);
     if (found && found->type == "input")
         message += "the data set holds a value that is no finite number. Mend the data.";
     else if (found)
         message +=
-            "\"" + node +
-            "\" is the first node whose result is no finite number. Choose a smaller learning rate (now " +
+            graph::nameOf(m_project.graph, node) +
+            " is the first node whose result is no finite number. Choose a smaller learning rate (now " +
             formatParam(learningRate(m_position.step)) + ") or normalise the data.";
     else
         message += "choose a smaller learning rate (now " + formatParam(learningRate(m_position.step)) + ").";
     if (m_files)
         message += " The last checkpoint in " + m_options.outDir->string() + " is kept.";
-    return {ErrorCode::Numerical, std::move(message), node};
+    return {ErrorCode::Numerical, std::move(message), origin.node};
 }
 
 Error TrainingRun::stepFailed(float loss, int64_t step)

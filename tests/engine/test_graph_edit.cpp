@@ -43,7 +43,7 @@ void expectRefused(
 Graph withGroups()
 {
     Graph graph = test::smallCnn();
-    graph.groups = {{"a", "Both", {"dense_1", "flatten_1"}}, {"b", "One", {"flatten_1"}}};
+    graph.groups = {{"a", "Both", {"dense_1", "conv2d_1"}, 2, true}, {"b", "One", {"flatten_1"}}};
     return graph;
 }
 
@@ -62,7 +62,7 @@ TEST(GraphEdit, EveryKindIsTakenBackExactly)
     expectReversible(graph, {AddEdge{{"conv2d_1", 0, "dense_1", 0}}, "Connect", false});
     expectReversible(graph, {AddEdge{{"input_1", 0, "cross_entropy_1", 1}, 0}, "Connect", false});
     expectReversible(graph, {RemoveEdge{{"input_1", 0, "conv2d_1", 0}}, "Disconnect", false});
-    expectReversible(graph, {SetGroups{{{"c", "New", {"input_1"}}}}, "Group", false});
+    expectReversible(graph, {SetGroups{{{"c", "New", {"input_1"}, 3, true}}}, "Group", false});
     expectReversible(graph, removeNodes({"conv2d_1", "flatten_1", "dense_1"}, "Remove"));
 }
 
@@ -71,6 +71,8 @@ TEST(GraphEdit, RemovingANodeTakesItsEdgesAndItsPlaceInGroups)
     Graph graph = withGroups();
     ASSERT_TRUE(succeeded(apply(graph, {RemoveNode{"flatten_1"}, "", false})));
     EXPECT_EQ(graph.edges.size(), 2u);
+    ASSERT_EQ(graph.groups.size(), 1u); // the other one is left empty and goes
+    ASSERT_TRUE(succeeded(apply(graph, {RemoveNode{"conv2d_1"}, "", false})));
     ASSERT_EQ(graph.groups.size(), 1u);
     EXPECT_EQ(graph.groups[0].nodes, std::vector<std::string>{"dense_1"});
 }
@@ -120,7 +122,7 @@ TEST(GraphEdit, WrongEditsAreRefusedWithTheReason)
     expectRefused(graph, SetParameter{"dense_1", "units", std::string("many")}, {"dense_1", "Units"});
     expectRefused(graph, RemoveEdge{{"input_1", 0, "dense_1", 0}}, {"not connected"});
     expectRefused(graph, SetGroups{{{"a", "", {"x"}}}}, {"x"});
-    expectRefused(graph, SetGroups{{{"a", "", {}}, {"a", "", {}}}}, {"two frames"});
+    expectRefused(graph, SetGroups{{{"a", "", {}}, {"a", "", {}}}}, {"two blocks"});
     expectRefused(graph, SetGroups{{{"a", "", {"dense_1", "dense_1"}}}}, {"twice"});
 }
 
@@ -193,8 +195,10 @@ public:
         }
         case 8:
             if (graph.edges.empty() || m_random.below(3) == 0)
-                return {
-                    SetGroups{{{"g", "Some", {id(graph), id(graph)}}, {"h", "", {id(graph)}}}}, "", false};
+                return {SetGroups{{{"g", "Some", {id(graph), id(graph)}, static_cast<int>(m_random.below(4)),
+                                       m_random.below(2) == 0},
+                            {"h", "", {id(graph)}}}},
+                    "", false};
             return {RemoveEdge{graph.edges[m_random.below(static_cast<uint32_t>(graph.edges.size()))]}, "",
                 false};
         default: {
@@ -279,6 +283,18 @@ TEST(Compose, InsertingMakesRoomInTheRow)
     ASSERT_TRUE(succeeded(apply(graph, {AddEdge{{"conv2d_1", 0, "flatten_1", 0}}, "", false})));
     ASSERT_TRUE(succeeded(apply(graph, insertBefore(graph, "flatten_1", 0, "relu", {}, ""))));
     EXPECT_EQ(graph.find("flatten_1")->position.x, x + columnWidth);
+}
+
+TEST(Compose, InsertingBetweenNodesOfAGroupJoinsIt)
+{
+    Graph graph = test::smallCnn();
+    graph.groups = {{"a", "", {"conv2d_1", "flatten_1"}}};
+    const auto within = insertBefore(graph, "flatten_1", 0, "relu", {}, "Insert ReLU");
+    expectReversible(graph, within);
+    ASSERT_TRUE(succeeded(apply(graph, within)));
+    EXPECT_EQ(graph.groups[0].nodes.back(), "relu_1");
+    ASSERT_TRUE(succeeded(apply(graph, insertBefore(graph, "conv2d_1", 0, "relu", {}, "Insert ReLU"))));
+    EXPECT_EQ(graph.groupOf("relu_2"), nullptr);
 }
 
 TEST(Compose, AppendingConnectsToTheRight)

@@ -72,6 +72,20 @@ TEST(Project, IsReadBackTheSame)
     EXPECT_EQ(formatProject(*read), formatProject(project));
 }
 
+TEST(Project, GroupsAreReadBackTheSameAndPlainOnesStayShort)
+{
+    Project project = test::smallProject();
+    EXPECT_EQ(formatProject(project).find("repeat"), std::string::npos);
+    project.graph.groups[0].repeat = 64;
+    project.graph.groups[0].collapsed = true;
+    const std::string text = formatProject(project);
+    EXPECT_EQ(schema().faultOf(json::parse(text)), "");
+    const auto read = parseProject(text, "x");
+    ASSERT_TRUE(succeeded(read));
+    EXPECT_TRUE(*read == project);
+    EXPECT_EQ(formatProject(*read), text);
+}
+
 TEST(Project, KeysThatAreLeftOutHaveDefaults)
 {
     const auto project = parseProject(R"({"format": 1, "nodes": [], "edges": []})", "x");
@@ -145,6 +159,9 @@ TEST(Project, WrittenProjectsObeyTheSchemaAndTheSchemaRefuses)
     refused("/training/validation_share", 0.95);
     refused("/data/preprocess", "magic");
     refused("/groups/0/nodes", "flatten_1");
+    refused("/groups/0/repeat", 0);
+    refused("/groups/0/repeat", 65);
+    refused("/groups/0/collapsed", 1);
 }
 
 TEST(Project, KeptFilesOfEveryFormatLoad)
@@ -257,6 +274,10 @@ TEST(Project, WrongReferencesAreRefused)
     expectRefused("/edges/1/to", "conv2d_1", {"edges[1]", "edges[0]", "one connection"});
     expectRefused("/groups/0/nodes/0", "nobody", {"groups[0].nodes[0]", "nobody"});
     expectRefused("/groups/0/nodes/0", "dense_1", {"groups[0].nodes[1]", "dense_1"});
+    expectRefused("/groups/1", {{"id", "g"}, {"nodes", {"dense_1"}}},
+        {"groups[1].nodes[0]", "dense_1", "\"group_1\"", "one block"});
+    expectRefused("/groups/0/repeat", 2.5, {"groups[0].repeat", "between 1 and 64"});
+    expectRefused("/groups/0/collapsed", "yes", {"groups[0].collapsed", "true or false"});
     expectRefused("/groups/1", {{"id", "group_1"}, {"nodes", json::array()}}, {"groups[1].id", "once"});
 }
 

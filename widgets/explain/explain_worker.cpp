@@ -1,5 +1,6 @@
 #include "widgets/explain/explain_worker.h"
 
+#include "engine/graph/expand.h"
 #include "engine/layers/layer_type.h"
 #include "engine/train/step_program.h"
 
@@ -41,7 +42,7 @@ std::vector<std::string> shownLayers(const graph::Graph& graph, const TensorType
     const std::vector<std::string> all = explain::convolutionalNodes(graph, labels);
     std::vector<std::string> convolutions;
     for (const std::string& id : all) {
-        const graph::Node* node = graph.find(id);
+        const graph::Node* node = graph.find(graph::originOf(graph, id).node);
         const layers::LayerType* type = node ? layers::layerTypes().find(node->type) : nullptr;
         if (type && type->category == "convolution")
             convolutions.push_back(id);

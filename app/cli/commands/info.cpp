@@ -25,18 +25,19 @@ Status run(const CommonOptions& options)
     auto project = loadProject(options);
     if (!project)
         return project.error();
-    const graph::Graph& graph = project->graph;
-    const graph::Analysis analysis = graph::analyse(graph);
+    const graph::Analysis analysis = graph::analyse(project->graph);
+    const graph::Graph& graph = analysis.expanded;
     Json nodes = Json::array();
     TextTable table({"node", "layer", "options", "output", ">parameters", ">FLOPs"});
     for (const size_t index : graph::topologicalOrder(graph)) {
         const graph::Node& node = graph.nodes[index];
         const auto* type = layers::layerTypes().find(node.type);
-        const auto found = analysis.nodes.find(node.id);
-        const graph::NodeInfo info = found == analysis.nodes.end() ? graph::NodeInfo() : found->second;
+        const graph::NodeInfo& info = analysis.expandedNodes.at(node.id);
         nodes.push_back(nodeJson(node, type, info));
         table.add({node.id, type ? type->title : node.type,
-            type && type->summary && found != analysis.nodes.end() ? type->summary(info.params) : "",
+            type && type->summary && info.params.size() == type->parameters.size()
+                ? type->summary(info.params)
+                : "",
             info.outputs.empty() ? "" : info.outputs[0].shape.toString(), grouped(info.parameters),
             grouped(info.flops)});
     }
