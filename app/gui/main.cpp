@@ -43,7 +43,7 @@ Arguments readArguments(const QApplication& application)
         "page", QApplication::translate("main", "build, train or explain."), "page", "build");
     const QCommandLineOption themeOption("theme", QApplication::translate("main", "dark or light."), "theme");
     const QCommandLineOption select(
-        "select", QApplication::translate("main", "Select a layer by its name."), "layer");
+        "select", QApplication::translate("main", "Select a layer or a block by its name."), "layer");
     const QCommandLineOption size(
         "size", QApplication::translate("main", "Size of the window: 1600x960."), "size");
     const QCommandLineOption train("train", QApplication::translate("main", "Start training at once."));
@@ -96,8 +96,12 @@ void begin(gui::MainWindow& window, gui::RunController& runs, const Arguments& a
     else if (arguments.project.isEmpty())
         window.openLast();
     showPageNamed(window, arguments.page);
-    if (!arguments.select.isEmpty())
-        window.canvas().showNode(arguments.select.toStdString());
+    if (const std::string id = arguments.select.toStdString(); !id.empty()) {
+        if (window.document().graph().findGroup(id))
+            window.canvas().showGroup(id);
+        else
+            window.canvas().showNode(id);
+    }
     if (arguments.screenshot.isEmpty())
         window.offerRecovery();
     if (arguments.train)

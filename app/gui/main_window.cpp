@@ -110,7 +110,7 @@ void MainWindow::connectWidgets()
         &m_canvas->canvasScene(), &CanvasScene::nodeSelectionChanged, this, &MainWindow::refreshSelection);
     connect(m_canvas, &CanvasView::inspectRequested, this, [this] {
         m_inspector->showTab(Inspector::Layer);
-        m_inspector->layerPanel().focusForm();
+        m_inspector->focusForm();
     });
     auto* memory = new MemoryEstimate(*m_document);
     connect(memory, &MemoryEstimate::changed, m_status, &StatusLine::setMemory);
@@ -193,7 +193,8 @@ void MainWindow::refreshStatus()
 
 void MainWindow::refreshSelection()
 {
-    m_inspector->setSelection(m_canvas->canvasScene().selectedNodes());
+    const CanvasScene& scene = m_canvas->canvasScene();
+    m_inspector->setSelection(scene.selectedNodes(), scene.selectedGroup());
 }
 
 void MainWindow::showError(const QString& what, const std::string& message)

@@ -109,6 +109,15 @@ void MainWindow::buildEditMenu(QMenu& menu)
     canvasAction(tr("&Delete"), QKeySequence(Qt::Key_Delete), &CanvasView::removeSelected);
     onCanvas.last()->setShortcuts({QKeySequence(Qt::Key_Delete), QKeySequence(Qt::Key_Backspace)});
     menu.addSeparator();
+    canvasAction(tr("&Group"), QKeySequence(Qt::CTRL | Qt::Key_G), &CanvasView::groupSelected);
+    canvasAction(
+        tr("U&ngroup"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_G), &CanvasView::ungroupSelected);
+    canvasAction(
+        tr("Collapse or &expand block"), QKeySequence(Qt::CTRL | Qt::Key_E), &CanvasView::foldSelected);
+    canvasAction(tr("&Rename block"), QKeySequence(Qt::Key_F2), &CanvasView::renameSelected);
+    canvasAction(tr("Take &out of block"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E),
+        &CanvasView::takeOutSelected);
+    menu.addSeparator();
     canvasAction(tr("Select &all"), QKeySequence::SelectAll, &CanvasView::selectAllNodes);
     canvasAction(tr("T&idy up"), QKeySequence(Qt::CTRL | Qt::Key_L), &CanvasView::tidyUp);
     m_canvas->setContextActions(onCanvas);

@@ -6,6 +6,7 @@
 
 #include "widgets/canvas/canvas_view.h"
 #include "widgets/canvas/problem_bubble.h"
+#include "widgets/inspector/group_panel.h"
 #include "widgets/inspector/inspector.h"
 #include "widgets/inspector/layer_panel.h"
 #include "widgets/inspector/param_form.h"
@@ -155,6 +156,65 @@ private Q_SLOTS:
         QCOMPARE(nameField().text(), QString("decide"));
     }
 
+    void aBlockIsMadeChangedSavedAndUndoneWithTheKeyboard()
+    {
+        const auto before = document().graph();
+        clickNode("conv2d_1");
+        test::Mouse(canvas().viewport()).click(middle("max_pool2d_1"), Qt::ControlModifier);
+        QCOMPARE(canvas().canvasScene().selectedNodes().size(), size_t(2));
+        QTest::keySequence(&canvas(), QKeySequence(Qt::CTRL | Qt::Key_G));
+        QTRY_COMPARE(document().graph().groups.size(), size_t(1));
+        QVERIFY(m_window->inspector().groupPanel().isVisible());
+        QVERIFY(!m_window->inspector().layerPanel().isVisible());
+
+        QTest::keyClick(&canvas(), Qt::Key_F2);
+        auto* title = canvas().viewport()->findChild<QLineEdit*>("groupTitle");
+        QTRY_VERIFY(title->hasFocus());
+        QTest::keyClicks(title, "Stem");
+        QTest::keyClick(title, Qt::Key_Return);
+        QCOMPARE(document().graph().groups[0].title, std::string("Stem"));
+        QTRY_VERIFY(canvas().hasFocus());
+        QTest::keySequence(&canvas(), QKeySequence(Qt::CTRL | Qt::Key_E));
+        QVERIFY(document().graph().groups[0].collapsed);
+        QVERIFY(document().analysis().valid());
+
+        QTest::keyClick(&canvas(), Qt::Key_Return); // into the inspector
+        auto* repeat = qobject_cast<QLineEdit*>(m_window->inspector().groupPanel().form().field("repeat"));
+        QTRY_VERIFY(repeat && repeat->hasFocus());
+        repeat->selectAll();
+        QTest::keyClicks(repeat, "12");
+        QCOMPARE(document().graph().groups[0].repeat, 12); // 28×28 cannot be halved so often
+        QVERIFY(!document().analysis().valid());
+        QVERIFY2(verdict()->toolTip().contains("In repetition"), qPrintable(verdict()->toolTip()));
+        test::Mouse(verdict()).click(verdict()->rect().center());
+        QCOMPARE(canvas().canvasScene().selectedGroup(), document().graph().groups[0].id);
+
+        const auto path = toPath(m_dir.filePath("block.gradloom.json"));
+        QVERIFY(document().saveAs(path).ok());
+        const auto saved = document().graph();
+        QVERIFY(document().open(path).ok());
+        QVERIFY(document().graph() == saved);
+        QVERIFY(document().open(sample()).ok());
+        QVERIFY(document().graph() == before);
+    }
+
+    void groupingIsUndoneStepByStep()
+    {
+        const auto before = document().graph();
+        clickNode("conv2d_1");
+        QTest::keySequence(&canvas(), QKeySequence(Qt::CTRL | Qt::Key_G));
+        QTest::keySequence(&canvas(), QKeySequence(Qt::CTRL | Qt::Key_E));
+        QTest::keySequence(&canvas(), QKeySequence(Qt::CTRL | Qt::Key_D));
+        QCOMPARE(document().graph().groups.size(), size_t(2));
+        QTest::keySequence(&canvas(), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_G));
+        QCOMPARE(document().graph().groups.size(), size_t(1));
+        QCOMPARE(document().undoStack().count(), 4);
+        for (int i = 0; i < 4; ++i)
+            QTest::keySequence(&canvas(), QKeySequence::Undo);
+        QVERIFY(document().graph() == before);
+        QVERIFY(canvas().canvasScene().groups().empty());
+    }
+
     void trainingSettings()
     {
         m_window->inspector().showTab(Inspector::Training);
@@ -286,6 +346,10 @@ private:
     ParamForm& form() { return m_window->inspector().layerPanel().form(); }
     QLineEdit& nameField() { return m_window->inspector().layerPanel().nameField(); }
     QPushButton* verdict() { return m_window->findChild<QPushButton*>("verdict"); }
+    QPoint middle(const std::string& id)
+    {
+        return canvas().mapFromScene(canvas().canvasScene().node(id)->sceneBoundingRect().center());
+    }
     void clickNode(const std::string& id)
     {
         const auto* item = canvas().canvasScene().node(id);

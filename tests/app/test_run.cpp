@@ -11,6 +11,8 @@
 #include "widgets/shell/top_bar.h"
 #include "widgets/theme/theme.h"
 
+#include "engine/graph/group_edits.h"
+
 #include <QMessageBox>
 #include <QPushButton>
 #include <QSettings>
@@ -97,6 +99,27 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(!m_runs->running(), 20000);
         QTRY_COMPARE(bar.state(), RunBar::State::Idle);
         QCOMPARE(m_runs->session()->result()->state, train::State::Stopped);
+    }
+
+    void aRepeatedBlockTrainsAndItsCopiesLeadBackToTheDrawing()
+    {
+        auto& document = m_window->document();
+        graph::Graph drawing = document.graph();
+        QVERIFY(document.edit(graph::groupNodes(drawing, {"dense_1"}, "Hidden", "Group")).ok());
+        graph::Group block = document.graph().groups[0];
+        block.repeat = 2;
+        QVERIFY(document.edit(graph::changeGroup(document.graph(), block, "Repeat")).ok());
+        shorten(1, 300);
+        QSignalSpy finished(m_runs, &RunController::finished);
+        pressTrain();
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, 120000);
+        QVERIFY(!m_runs->session()->result()->error);
+        LiveContext& context = m_runs->trainPanel()->context();
+        QTRY_VERIFY(context.history.gradientNorms().count("dense_1-2") == 1);
+        QCOMPARE(context.categoryOf("dense_1-2"), context.categoryOf("dense_1"));
+        context.selectNode("dense_1-2");
+        QCOMPARE(m_window->canvas().canvasScene().selectedNodes(), std::vector<std::string>{"dense_1"});
+        QCOMPARE(context.selectedNode, std::string("dense_1-2"));
     }
 
     void aMissingDataSetIsSaidAndTheWindowGoesOn()

@@ -23,14 +23,14 @@ public:
         move(place);
         QTest::mousePress(window(), button, keys, mapped(place));
     }
-    void release(QPoint place, Qt::MouseButton button = Qt::LeftButton)
+    void release(QPoint place, Qt::MouseButton button = Qt::LeftButton, Qt::KeyboardModifiers keys = {})
     {
-        QTest::mouseRelease(window(), button, {}, mapped(place));
+        QTest::mouseRelease(window(), button, keys, mapped(place));
     }
     void click(QPoint place, Qt::KeyboardModifiers keys = {})
     {
         press(place, Qt::LeftButton, keys);
-        release(place);
+        release(place, Qt::LeftButton, keys);
     }
     /// Presses, moves in small steps and holds.
     void dragTo(QPoint from, QPoint to, Qt::MouseButton button = Qt::LeftButton)

@@ -1,4 +1,5 @@
 #include "gui_test.h"
+#include "plain_model.h"
 
 #include "widgets/canvas/canvas_view.h"
 #include "widgets/canvas/problem_bubble.h"
@@ -12,51 +13,6 @@
 using namespace gradloom;
 using namespace gradloom::widgets;
 
-namespace {
-
-/// A model without undo and file: the canvas needs no more.
-class PlainModel : public GraphModel
-{
-public:
-    const project::Project& project() const override { return m_project; }
-    const graph::Analysis& analysis() const override { return m_analysis; }
-    Status edit(const graph::GraphEdit& edit, const QString&) override
-    {
-        if (auto inverse = graph::apply(m_project.graph, edit); !inverse)
-            return inverse.error();
-        m_analysis = graph::analyse(m_project.graph);
-        Q_EMIT graphChanged();
-        Q_EMIT analysisChanged();
-        return {};
-    }
-    void editProject(
-        const QString&, const std::function<void(project::Project&)>& change, const QString&) override
-    {
-        change(m_project);
-        Q_EMIT projectChanged();
-    }
-    void add(const std::string& type, double x, double y, Params params = {})
-    {
-        QVERIFY(
-            edit({graph::AddNode{{graph().freshId(type), type, std::move(params), {x, y}}}, {}}, {}).ok());
-    }
-    void join(const std::string& from, const std::string& to, int port = 0)
-    {
-        QVERIFY(edit({graph::AddEdge{{from, 0, to, port}}, {}}, {}).ok());
-    }
-
-private:
-    project::Project m_project;
-    graph::Analysis m_analysis;
-};
-
-Params picture()
-{
-    return {{"shape", std::vector<int64_t>{28, 28, 1}}};
-}
-
-} // namespace
-
 class TestCanvas : public QObject
 {
     Q_OBJECT
@@ -65,8 +21,8 @@ private Q_SLOTS:
 
     void init()
     {
-        m_model = std::make_unique<PlainModel>();
-        m_model->add("input", 0, 0, picture());
+        m_model = std::make_unique<test::PlainModel>();
+        m_model->add("input", 0, 0, test::picture());
         m_model->add("conv2d", 220, 0);
         m_model->add("dense", 460, 0);
         m_view = std::make_unique<CanvasView>(*m_model);
@@ -306,7 +262,7 @@ private Q_SLOTS:
     }
 
 private:
-    std::unique_ptr<PlainModel> m_model;
+    std::unique_ptr<test::PlainModel> m_model;
     std::unique_ptr<CanvasView> m_view;
 };
 

@@ -4,6 +4,7 @@
 #include "widgets/model/graph_text.h"
 #include "widgets/theme/theme.h"
 
+#include "engine/graph/expand.h"
 #include "engine/graph/ports.h"
 
 #include <QGraphicsSceneMouseEvent>
@@ -45,12 +46,13 @@ NodeLook lookOf(const graph::Graph& graph, const graph::Analysis& analysis, cons
         const auto& info = known->second;
         if (type->summary)
             look.summary = QString::fromStdString(type->summary(info.params));
-        look.count = shortCount(info.parameters);
+        look.count = countText(info);
         if (look.summary.isEmpty() && look.count.isEmpty() && !info.outputs.empty())
             look.summary = shapeText(info.outputs[0]);
     }
     for (const auto& problem : analysis.problems)
-        if (problem.node == node.id && (look.problem.isEmpty() || (look.warning && !problem.warning))) {
+        if (problem.node == node.id && problem.group.empty() &&
+            (look.problem.isEmpty() || (look.warning && !problem.warning))) {
             look.problem = QString::fromStdString(problem.message);
             look.warning = problem.warning;
         }
@@ -125,9 +127,13 @@ QRectF CanvasScene::nodesRect() const
 {
     QRectF all;
     for (const auto& [id, item] : m_nodes)
-        all |= item->cardRect().translated(item->pos());
+        if (!item->isFolded())
+            all |= item->cardRect().translated(item->pos());
     for (const auto* item : m_edges)
-        all |= item->course().path.boundingRect();
+        if (item->isVisible())
+            all |= item->course().path.boundingRect();
+    for (const auto& [id, item] : m_groups)
+        all |= item->area();
     return all;
 }
 
@@ -159,9 +165,14 @@ void CanvasScene::selectNodes(const std::vector<std::string>& ids)
 {
     m_syncing = true;
     clearSelection();
-    for (const auto& id : ids)
-        if (auto* item = node(id))
+    for (const auto& id : ids) {
+        NodeItem* item = node(id);
+        const graph::Group* folded = item && item->isFolded() ? m_model.graph().groupOf(id) : nullptr;
+        if (GroupItem* block = folded ? group(folded->id) : nullptr)
+            block->setSelected(true);
+        else if (item)
             item->setSelected(true);
+    }
     m_syncing = false;
     refreshTouched();
     Q_EMIT nodeSelectionChanged();
@@ -175,25 +186,28 @@ void CanvasScene::setActivation(const std::string& id, const QImage& strip)
     const QSizeF before = item->size();
     item->setActivation(strip);
     if (item->size() != before)
-        placeEdges();
+        arrange();
 }
 
 void CanvasScene::clearActivations()
 {
     for (const auto& [id, item] : m_nodes)
         item->setActivation({});
-    placeEdges();
+    arrange();
 }
 
 void CanvasScene::syncGraph()
 {
     m_connection.reset();
+    m_moving.reset();
+    m_stillFrames.clear();
     m_syncing = true;
     const auto selectedBefore = selectedItems().size();
     syncNodes();
     syncEdges();
+    syncGroups();
+    arrange();
     m_syncing = false;
-    placeEdges();
     refreshTouched();
     if (selectedBefore != selectedItems().size())
         Q_EMIT nodeSelectionChanged();
@@ -260,33 +274,56 @@ void CanvasScene::syncAnalysis()
             item->setLook(lookOf(graph, analysis, node));
     for (auto* item : m_edges) {
         QString label;
-        const auto known = analysis.nodes.find(item->edge().from);
+        auto known = analysis.expandedNodes.find(graph::sourceOf(graph, item->edge()));
+        if (known == analysis.expandedNodes.end()) // of a block that cannot be repeated
+            known = analysis.expandedNodes.find(item->edge().from);
         const auto port = static_cast<size_t>(item->edge().fromPort);
-        if (known != analysis.nodes.end() && port < known->second.outputs.size())
+        if (known != analysis.expandedNodes.end() && port < known->second.outputs.size())
             label = shapeText(known->second.outputs[port]);
         item->setLabel(label);
     }
-    placeEdges();
+    syncGroups();
+    arrange();
     Q_EMIT sceneSynced();
+}
+
+QRectF CanvasScene::coverOf(const std::string& id) const
+{
+    const NodeItem* item = node(id);
+    if (!item)
+        return {};
+    const graph::Group* group = item->isFolded() ? m_model.graph().groupOf(id) : nullptr;
+    const GroupItem* block = group ? this->group(group->id) : nullptr;
+    return block ? block->area() : item->cardRect().translated(item->pos());
 }
 
 double CanvasScene::channelBetween(const NodeItem& from, const NodeItem& to) const
 {
-    const QRectF source = from.cardRect().translated(from.pos());
-    const QRectF target = to.cardRect().translated(to.pos());
+    const QRectF source = coverOf(from.id());
+    const QRectF target = coverOf(to.id());
     if (source.bottom() > target.top()) {
         if (target.bottom() < source.top())
             return (target.bottom() + source.top()) / 2;
         return std::max(source.bottom(), target.bottom()) + 30;
     }
-    // Below everything that stands between the two rows, such as a tall picture.
-    double bottom = source.bottom();
+    // Above the frames that begin higher than the target, below everything else between the two rows, such as
+    // a tall picture.
+    const auto between = [&](const QRectF& area) {
+        return area.right() > target.left() && area.left() < source.right();
+    };
+    double bottom = source.bottom(), top = target.top();
+    for (const auto& [id, frame] : m_groups)
+        if (between(frame->area()) && frame->area().top() > bottom && frame->area().bottom() >= top)
+            top = std::min(top, frame->area().top());
+    for (const auto& [id, frame] : m_groups)
+        if (between(frame->area()) && frame->area().bottom() < top)
+            bottom = std::max(bottom, frame->area().bottom());
     for (const auto& [id, item] : m_nodes) {
-        const QRectF card = item->cardRect().translated(item->pos());
-        if (card.bottom() < target.top() && card.right() > target.left() && card.left() < source.right())
+        const QRectF card = coverOf(id);
+        if (card.bottom() < top && between(card))
             bottom = std::max(bottom, card.bottom());
     }
-    return (bottom + target.top()) / 2;
+    return (bottom + top) / 2;
 }
 
 void CanvasScene::placeEdges()
@@ -296,6 +333,10 @@ void CanvasScene::placeEdges()
         const NodeItem* to = node(item->edge().to);
         if (!from || !to)
             continue;
+        const bool folded = from->isFolded() && to->isFolded() && isInside(item->edge());
+        item->setVisible(!folded);
+        if (folded)
+            continue;
         const QPointF start = from->portPosition({true, item->edge().fromPort});
         const QPointF end = to->portPosition({false, item->edge().toPort});
         item->setCourse(edgeCourse(start, end, turnsBack(start, end) ? channelBetween(*from, *to) : 0));
@@ -304,17 +345,16 @@ void CanvasScene::placeEdges()
 
 void CanvasScene::refreshTouched()
 {
-    for (auto* item : m_edges) {
-        const NodeItem* from = node(item->edge().from);
-        const NodeItem* to = node(item->edge().to);
-        item->setTouched((from && from->isSelected()) || (to && to->isSelected()));
-    }
+    const auto chosen = chosenNodes();
+    const std::set<std::string> touched(chosen.begin(), chosen.end());
+    for (auto* item : m_edges)
+        item->setTouched(touched.count(item->edge().from) || touched.count(item->edge().to));
 }
 
 void CanvasScene::nodeChanged(NodeItem&)
 {
     if (!m_syncing)
-        placeEdges();
+        arrange();
 }
 
 bool CanvasScene::edit(const graph::GraphEdit& edit, QPointF place, const QString& mergeKey)
@@ -353,6 +393,8 @@ void CanvasScene::mousePressEvent(QGraphicsSceneMouseEvent* event)
         event->accept();
         return;
     }
+    if (pressGroup(event))
+        return;
     m_draggingNodes = event->button() == Qt::LeftButton && nodeAt(event->scenePos());
     QGraphicsScene::mousePressEvent(event);
 }
@@ -363,7 +405,15 @@ void CanvasScene::mouseMoveEvent(QGraphicsSceneMouseEvent* event)
         m_connection->moveTo(event->scenePos());
         return;
     }
+    if (m_moving && event->buttons() & Qt::LeftButton) {
+        moveChosen(event->scenePos());
+        return;
+    }
+    if (m_draggingNodes)
+        followDrag();
     QGraphicsScene::mouseMoveEvent(event);
+    if (m_draggingNodes)
+        followDrag();
 }
 
 void CanvasScene::mouseReleaseEvent(QGraphicsSceneMouseEvent* event)
@@ -376,32 +426,32 @@ void CanvasScene::mouseReleaseEvent(QGraphicsSceneMouseEvent* event)
             Q_EMIT openConnectionDropped(*open, event->scenePos());
         return;
     }
-    QGraphicsScene::mouseReleaseEvent(event);
-    if (m_draggingNodes && event->button() == Qt::LeftButton) {
-        m_draggingNodes = false;
-        commitMoves();
+    if (m_moving && event->button() == Qt::LeftButton) {
+        endDrag();
+        event->accept();
+        return;
     }
+    QGraphicsScene::mouseReleaseEvent(event);
+    if (m_draggingNodes && event->button() == Qt::LeftButton)
+        endDrag();
 }
 
 void CanvasScene::mouseDoubleClickEvent(QGraphicsSceneMouseEvent* event)
 {
-    if (auto* item = nodeAt(event->scenePos()); item && !item->portAt(event->scenePos()).valid())
+    auto* item = nodeAt(event->scenePos());
+    GroupItem* group = item ? nullptr : groupAt(event->scenePos());
+    if (group && event->button() == Qt::LeftButton) {
+        const auto part = group->partAt(event->scenePos());
+        if (part == GroupItem::Part::Title)
+            Q_EMIT groupEditRequested(group->id(), part);
+        else
+            pressGroup(event);
+        event->accept();
+        return;
+    }
+    if (item && !item->portAt(event->scenePos()).valid())
         Q_EMIT nodeActivated(item->id());
     QGraphicsScene::mouseDoubleClickEvent(event);
-}
-
-void CanvasScene::commitMoves()
-{
-    std::vector<graph::GraphEdit> moves;
-    for (const auto& node : m_model.graph().nodes) {
-        const NodeItem* item = this->node(node.id);
-        if (item && item->pos() != QPointF(node.position.x, node.position.y))
-            moves.push_back({graph::MoveNode{node.id, {item->pos().x(), item->pos().y()}}, {}});
-    }
-    if (moves.empty())
-        return;
-    const QString title = moves.size() == 1 ? tr("Move layer") : tr("Move %1 layers").arg(moves.size());
-    edit({graph::Composite{std::move(moves)}, title.toStdString()}, {});
 }
 
 } // namespace gradloom::widgets

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "widgets/canvas/edge_item.h"
+#include "widgets/canvas/group_item.h"
 #include "widgets/canvas/node_item.h"
 #include "widgets/model/graph_model.h"
 
@@ -8,6 +9,8 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 
 namespace gradloom::widgets {
 
@@ -29,18 +32,36 @@ public:
     NodeItem* nodeAt(QPointF place) const;
     /// The connection near a place, or nullptr.
     EdgeItem* edgeAt(QPointF place, double reach = 16) const;
-    /// What the nodes cover, or an empty rectangle.
+    GroupItem* group(const std::string& id) const;
+    std::vector<GroupItem*> groups() const;
+    /// The group whose title, controls or block are at a place, or nullptr.
+    GroupItem* groupAt(QPointF place) const;
+    /// The frame in which a place lies, or nullptr.
+    GroupItem* frameAt(QPointF place) const;
+    /// What nodes and groups cover, or an empty rectangle.
     QRectF nodesRect() const;
+    /// What shows a problem's node or group: a card, a frame or a block. Empty where there is none.
+    QRectF areaOf(const graph::Problem& problem) const;
     QSizeF sizeOf(const std::string& node) const;
 
     std::vector<std::string> selectedNodes() const;
+    std::vector<std::string> selectedGroups() const;
+    /// What an action is for: the selected nodes and those of the selected groups.
+    std::vector<std::string> chosenNodes() const;
+    /// The group that the selection is about: the only selected one, with nothing else but nodes of it.
+    std::string selectedGroup() const;
     std::vector<graph::Edge> selectedEdges() const;
+    /// A node in a collapsed block stands for the block.
     void selectNodes(const std::vector<std::string>& ids);
+    void selectGroups(const std::vector<std::string>& ids);
 
     /// What a node computes now; a null image takes it away. Kept when the drawing changes as long as the
     /// node exists.
     void setActivation(const std::string& node, const QImage& strip);
     void clearActivations();
+
+    /// A rubber band that touches a frame's title does not mean the frame, unless it holds all nodes of it.
+    void keepBandOffFrames();
 
     bool isDragging() const { return m_draggingNodes; }
     bool isConnecting() const;
@@ -60,6 +81,8 @@ Q_SIGNALS:
     void openConnectionDropped(const graph::Edge& openEdge, const QPointF& place);
     void sceneSynced();
     void nodeActivated(const std::string& node);
+    /// A group's title or number of repetitions is to be edited in its place.
+    void groupEditRequested(const std::string& group, gradloom::widgets::GroupItem::Part part);
 
 protected:
     void mousePressEvent(QGraphicsSceneMouseEvent* event) override;
@@ -72,15 +95,41 @@ private:
     void syncAnalysis();
     void syncNodes();
     void syncEdges();
+    void syncGroups();
+    /// Places everything that follows the nodes: blocks, connections, frames.
+    void arrange();
+    void placeBlocks();
+    std::vector<BlockPort> portsOf(const graph::Group& group) const;
     void placeEdges();
+    void placeFrames();
+    bool isInside(const graph::Edge& edge) const;
     void refreshTouched();
+    bool pressGroup(QGraphicsSceneMouseEvent* event);
+    void startMoving(QPointF from);
+    void moveChosen(QPointF to);
+    void followDrag();
+    void endDrag();
     void commitMoves();
+    void appendGroupChange(const std::vector<std::string>& moved, std::vector<graph::GraphEdit>& edits) const;
+    GroupItem* frameTaking(const NodeItem& node) const;
     double channelBetween(const NodeItem& from, const NodeItem& to) const;
+    QRectF coverOf(const std::string& node) const;
 
     GraphModel& m_model;
     std::map<std::string, NodeItem*> m_nodes;
     std::vector<EdgeItem*> m_edges;
+    std::map<std::string, GroupItem*> m_groups;
     std::unique_ptr<ConnectionDrag> m_connection;
+    /// Nodes that move with the pointer because their group does, and where they were.
+    struct Moving
+    {
+        QPointF from;
+        std::map<std::string, QPointF> starts;
+    };
+    std::optional<Moving> m_moving;
+    /// Frames as they were when nodes began to be dragged: those that are not moved as a whole stay, so that
+    /// a node can be dragged out of its frame.
+    std::map<std::string, QRectF> m_stillFrames;
     bool m_draggingNodes = false;
     bool m_syncing = false;
 };

@@ -1,8 +1,11 @@
 #include "widgets/canvas/canvas_view.h"
 
+#include "widgets/canvas/group_editor.h"
 #include "widgets/canvas/minimap.h"
 #include "widgets/canvas/problem_bubble.h"
 #include "widgets/theme/theme.h"
+
+#include "engine/graph/expand.h"
 
 #include <QGraphicsSceneEvent>
 #include <QLabel>
@@ -30,7 +33,8 @@ CanvasView::CanvasView(GraphModel& model, QWidget* parent)
     setObjectName("canvas");
     setAccessibleName(tr("Canvas"));
     setAccessibleDescription(
-        tr("The network as a drawing. Tab adds a layer, Ctrl with the arrow keys walks along it."));
+        tr("The network as a drawing. Tab adds a layer, Ctrl with the arrow keys left and right walks along "
+           "it, with up and down into blocks and out of them."));
     setFrameShape(QFrame::NoFrame);
     setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -46,6 +50,7 @@ CanvasView::CanvasView(GraphModel& model, QWidget* parent)
 
     m_minimap = new Minimap(*this);
     m_bubble = new ProblemBubble(viewport());
+    m_groupEditor = new GroupEditor(*this);
     m_hint = new QLabel(viewport());
     m_hint->setObjectName("hint");
     m_hint->setProperty("look", "hint");
@@ -62,6 +67,8 @@ CanvasView::CanvasView(GraphModel& model, QWidget* parent)
     connect(m_scene, &CanvasScene::sceneSynced, this, &CanvasView::refreshBubble);
     connect(m_scene, &QGraphicsScene::changed, m_minimap, qOverload<>(&QWidget::update));
     connect(m_scene, &CanvasScene::nodeActivated, this, [this] { Q_EMIT inspectRequested(); });
+    connect(m_scene, &CanvasScene::groupEditRequested, m_groupEditor, &GroupEditor::open);
+    connect(this, &QGraphicsView::rubberBandChanged, m_scene, &CanvasScene::keepBandOffFrames);
     connect(m_scene, &CanvasScene::openConnectionDropped, this,
         [this](const graph::Edge& open, const QPointF& place) { openAddPopup(place, open); });
     connect(m_bubble, &ProblemBubble::repairChosen, this,
@@ -162,11 +169,15 @@ void CanvasView::lookAt(QPointF place)
 
 void CanvasView::showNode(const std::string& id)
 {
-    m_scene->selectNodes({id});
-    if (const NodeItem* item = m_scene->node(id)) {
-        if (!visibleSceneRect().contains(item->cardRect().translated(item->pos())))
-            ensureVisible(item, 60, 60);
+    const std::string drawn = graph::originOf(model().graph(), id).node;
+    const NodeItem* item = m_scene->node(drawn);
+    if (item && item->isFolded()) {
+        showGroup(model().graph().groupOf(drawn)->id);
+        return;
     }
+    m_scene->selectNodes({drawn});
+    if (item && !visibleSceneRect().contains(item->cardRect().translated(item->pos())))
+        ensureVisible(item, 60, 60);
 }
 
 void CanvasView::wheelEvent(QWheelEvent* event)
@@ -257,16 +268,17 @@ void CanvasView::placeOverlays()
 {
     if (!m_minimap)
         return;
+    m_groupEditor->place();
     m_minimap->move(
         viewport()->width() - m_minimap->width() - 14, viewport()->height() - m_minimap->height() - 14);
     m_minimap->setVisible(viewport()->width() > 420 && viewport()->height() > 220);
     m_minimap->update();
     if (!m_bubble || m_bubble->isHidden())
         return;
-    const NodeItem* item = m_scene->node(m_bubble->problem().node);
-    if (!item)
+    const QRectF area = m_scene->areaOf(m_bubble->problem());
+    if (area.isEmpty())
         return;
-    QPoint place = mapFromScene(item->pos() + QPointF(0, item->size().height())) + QPoint(0, 14);
+    QPoint place = mapFromScene(area.bottomLeft()) + QPoint(0, 14);
     place.setX(std::clamp(place.x(), 8, std::max(8, viewport()->width() - m_bubble->width() - 8)));
     place.setY(std::clamp(place.y(), 8, std::max(8, viewport()->height() - m_bubble->height() - 8)));
     m_bubble->move(place);
@@ -277,11 +289,14 @@ void CanvasView::refreshBubble()
     const auto& problems = model().analysis().problems;
     const graph::Problem* shown = nullptr;
     const auto consider = [&](const graph::Problem& problem, bool wanted) {
-        if (!shown && wanted && m_scene->node(problem.node) &&
+        if (!shown && wanted && !m_scene->areaOf(problem).isEmpty() &&
             !m_dismissed.count({problem.node, problem.message}))
             shown = &problem;
     };
-    for (const auto& id : m_scene->selectedNodes())
+    for (const auto& id : m_scene->selectedGroups())
+        for (const auto& problem : problems)
+            consider(problem, problem.group == id);
+    for (const auto& id : m_scene->chosenNodes())
         for (const auto& problem : problems)
             consider(problem, problem.node == id);
     // Without a selection only what can be mended by a click is worth interrupting for.

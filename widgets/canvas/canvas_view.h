@@ -12,6 +12,7 @@ class QTimer;
 namespace gradloom::widgets {
 
 struct AddedNodes;
+class GroupEditor;
 class Minimap;
 class ProblemBubble;
 
@@ -33,6 +34,7 @@ public:
 
     ProblemBubble& problemBubble() { return *m_bubble; }
     QLabel& hint() { return *m_hint; }
+    GroupEditor& groupEditor() { return *m_groupEditor; }
 
     void setActivation(const std::string& node, const QImage& strip) { m_scene->setActivation(node, strip); }
     void clearActivations() { m_scene->clearActivations(); }
@@ -44,7 +46,10 @@ public Q_SLOTS:
     void zoomBy(double factor);
     void resetZoom();
     void lookAt(QPointF place);
+    /// Selects a node and brings it into view; a copy of a repeated node stands for that node, and a node in
+    /// a collapsed block for the block.
     void showNode(const std::string& id);
+    void showGroup(const std::string& id);
 
     void appendLayer(const std::string& type);
     void removeSelected();
@@ -54,6 +59,12 @@ public Q_SLOTS:
     void paste();
     void duplicateSelected();
     void tidyUp();
+    void groupSelected();
+    void ungroupSelected();
+    /// Collapses the block that the selection is about, or expands it.
+    void foldSelected();
+    void renameSelected();
+    void takeOutSelected();
     void openAddPopup(QPointF scenePlace, const graph::Edge& openEdge = {});
 
 Q_SIGNALS:
@@ -80,12 +91,17 @@ protected:
     void dropEvent(QDropEvent* event) override;
 
 private:
+    /// Applies what was dropped at a place: within a frame it joins the group.
+    void placeAdded(AddedNodes added, QPointF place);
+    /// The group of the selection: the selected one, or the one that holds the selected node.
+    std::string currentGroup() const;
     void applyAdded(const AddedNodes& added, QPointF place);
     void placeOverlays();
     void refreshBubble();
     void showHint(const QString& reason, QPointF scenePlace);
     void moveSelected(QPointF by);
     void walk(int direction);
+    void walkBetweenLevels(int direction);
     void setZoom(double zoom);
     EdgeItem* insertTarget(const std::string& type, QPointF place) const;
     void markInsertTarget(EdgeItem* target);
@@ -94,6 +110,7 @@ private:
     Minimap* m_minimap;
     ProblemBubble* m_bubble;
     QLabel* m_hint;
+    GroupEditor* m_groupEditor;
     QTimer* m_hintTimer;
     QList<QAction*> m_contextActions;
     std::set<std::pair<std::string, std::string>> m_dismissed; ///< node and message

@@ -12,7 +12,9 @@
 #include <QMenu>
 #include <QMimeData>
 
+#include <algorithm>
 #include <cmath>
+#include <tuple>
 
 namespace gradloom::widgets {
 
@@ -73,11 +75,11 @@ void CanvasView::openAddPopup(QPointF scenePlace, const graph::Edge& openEdge)
     connect(popup, &AddPopup::layerChosen, this, [this, scenePlace, openEdge](const std::string& type) {
         const bool open = !openEdge.from.empty() || !openEdge.to.empty();
         if (open)
-            applyAdded(addConnectedLayer(model().graph(), type, placeFor(scenePlace), openEdge), scenePlace);
+            placeAdded(addConnectedLayer(model().graph(), type, placeFor(scenePlace), openEdge), scenePlace);
         else if (EdgeItem* target = insertTarget(type, scenePlace))
-            applyAdded(insertLayer(model().graph(), type, target->edge(), placeFor(scenePlace)), scenePlace);
+            placeAdded(insertLayer(model().graph(), type, target->edge(), placeFor(scenePlace)), scenePlace);
         else
-            applyAdded(addLayer(model().graph(), type, placeFor(scenePlace)), scenePlace);
+            placeAdded(addLayer(model().graph(), type, placeFor(scenePlace)), scenePlace);
         setFocus();
     });
     popup->openAt(viewport()->mapToGlobal(mapFromScene(scenePlace)));
@@ -85,7 +87,7 @@ void CanvasView::openAddPopup(QPointF scenePlace, const graph::Edge& openEdge)
 
 void CanvasView::removeSelected()
 {
-    const auto nodes = m_scene->selectedNodes();
+    const auto nodes = m_scene->chosenNodes();
     const auto edges = m_scene->selectedEdges();
     if (!nodes.empty() || !edges.empty())
         m_scene->edit(removeParts(model().graph(), nodes, edges), visibleSceneRect().center());
@@ -101,7 +103,7 @@ void CanvasView::selectAllNodes()
 
 void CanvasView::copySelected()
 {
-    const auto nodes = m_scene->selectedNodes();
+    const auto nodes = m_scene->chosenNodes();
     if (nodes.empty())
         return;
     auto* mime = new QMimeData;
@@ -133,7 +135,7 @@ void CanvasView::paste()
 
 void CanvasView::duplicateSelected()
 {
-    const auto nodes = m_scene->selectedNodes();
+    const auto nodes = m_scene->chosenNodes();
     if (nodes.empty())
         return;
     if (auto added = pasteText(model().graph(), copyText(model().graph(), nodes), {40, 100})) {
@@ -147,15 +149,17 @@ void CanvasView::tidyUp()
     if (model().graph().nodes.empty())
         return;
     const auto sizes = [this](const std::string& id) { return m_scene->sizeOf(id); };
+    const auto blockSizes = [this](const std::string& id) { return m_scene->group(id)->area().size(); };
     const double width = std::max(900.0, viewport()->width() * 0.92);
-    if (m_scene->edit(widgets::tidyUp(model().graph(), sizes, width), visibleSceneRect().center()))
+    if (m_scene->edit(
+            widgets::tidyUp(model().graph(), sizes, blockSizes, width), visibleSceneRect().center()))
         fit();
 }
 
 void CanvasView::moveSelected(QPointF by)
 {
     std::vector<graph::GraphEdit> moves;
-    for (const auto& id : m_scene->selectedNodes()) {
+    for (const auto& id : m_scene->chosenNodes()) {
         const auto place = model().graph().find(id)->position;
         moves.push_back({graph::MoveNode{id, {place.x + by.x(), place.y + by.y()}}, {}});
     }
@@ -167,17 +171,27 @@ void CanvasView::moveSelected(QPointF by)
 void CanvasView::walk(int direction)
 {
     const auto& graph = model().graph();
-    const auto selected = m_scene->selectedNodes();
+    const auto selected = m_scene->chosenNodes();
     if (selected.empty()) {
         if (!graph.nodes.empty())
             showNode(graph.nodes.front().id);
         return;
     }
-    for (const auto& edge : graph.edges)
-        if (direction > 0 ? edge.from == selected.back() : edge.to == selected.front()) {
-            showNode(direction > 0 ? edge.to : edge.from);
+    // From a block the walk goes on at what it is connected to outside.
+    const auto chosen = [&](const std::string& id) {
+        return std::find(selected.begin(), selected.end(), id) != selected.end();
+    };
+    const bool block = !m_scene->selectedGroups().empty();
+    for (const auto& edge : graph.edges) {
+        const auto& [here, there] =
+            direction > 0 ? std::tie(edge.from, edge.to) : std::tie(edge.to, edge.from);
+        const bool leaves = block ? chosen(here) && !chosen(there)
+                                  : here == (direction > 0 ? selected.back() : selected.front());
+        if (leaves) {
+            showNode(there);
             return;
         }
+    }
 }
 
 void CanvasView::keyPressEvent(QKeyEvent* event)
@@ -210,9 +224,9 @@ void CanvasView::keyPressEvent(QKeyEvent* event)
     case Qt::Key_Right:
         return control ? walk(1) : moveSelected({step, 0});
     case Qt::Key_Up:
-        return moveSelected({0, -step});
+        return control ? walkBetweenLevels(-1) : moveSelected({0, -step});
     case Qt::Key_Down:
-        return moveSelected({0, step});
+        return control ? walkBetweenLevels(1) : moveSelected({0, step});
     default:
         QGraphicsView::keyPressEvent(event);
     }
@@ -285,9 +299,9 @@ void CanvasView::dropEvent(QDropEvent* event)
     if (type.empty())
         return;
     if (target)
-        applyAdded(insertLayer(model().graph(), type, target->edge(), placeFor(place)), place);
+        placeAdded(insertLayer(model().graph(), type, target->edge(), placeFor(place)), place);
     else
-        applyAdded(addLayer(model().graph(), type, placeFor(place)), place);
+        placeAdded(addLayer(model().graph(), type, placeFor(place)), place);
     event->acceptProposedAction();
     setFocus();
 }

@@ -31,6 +31,8 @@ ConnectionDrag::~ConnectionDrag()
     m_scene.removeItem(&m_line);
     for (auto* node : m_scene.nodes())
         node->clearPortMarks();
+    for (auto* group : m_scene.groups())
+        group->update();
     if (m_pickedUp)
         if (auto* item = m_scene.edge(*m_pickedUp))
             item->setVisible(true);
@@ -51,6 +53,8 @@ void ConnectionDrag::markPorts()
     }
     if (auto* node = m_scene.node(m_node))
         node->setPortMark(m_port, NodeItem::PortMark::Target);
+    for (auto* group : m_scene.groups()) // blocks show the marks of the ports that stick out of them
+        group->update();
 }
 
 ConnectionDrag::Target ConnectionDrag::targetAt(QPointF place) const
@@ -58,9 +62,11 @@ ConnectionDrag::Target ConnectionDrag::targetAt(QPointF place) const
     for (auto* node : m_scene.nodes())
         if (const PortRef port = node->portAt(place, 16); port.valid())
             return {node, port};
-    // Dropped on a node's body, the first port that fits is meant.
+    // Dropped on a node's body, or on a block's, the first port that fits is meant.
     NodeItem* body = m_scene.nodeAt(place);
-    if (!body || body->id() == m_node)
+    if (!body)
+        return targetInBlock(place);
+    if (body->id() == m_node)
         return {};
     const auto& ports = m_port.output ? body->look().inputs : body->look().outputs;
     std::optional<PortRef> occupied;
@@ -73,6 +79,18 @@ ConnectionDrag::Target ConnectionDrag::targetAt(QPointF place) const
         occupied = occupied.value_or(port);
     }
     return {body, occupied.value_or(PortRef{!m_port.output, ports.isEmpty() ? -1 : 0})};
+}
+
+ConnectionDrag::Target ConnectionDrag::targetInBlock(QPointF place) const
+{
+    const GroupItem* block = m_scene.groupAt(place);
+    if (!block || !block->isBlock())
+        return {};
+    for (const BlockPort& port : block->ports())
+        if (const Target target{m_scene.node(port.node), port.port};
+            target.node && port.port.output != m_port.output && refusal(target).isEmpty())
+            return target;
+    return {};
 }
 
 Edge ConnectionDrag::edgeTo(const Target& target) const

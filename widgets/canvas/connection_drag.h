@@ -33,6 +33,7 @@ private:
         PortRef port;
     };
     Target targetAt(QPointF place) const;
+    Target targetInBlock(QPointF place) const;
     graph::Edge edgeTo(const Target& target) const;
     QString refusal(const Target& target) const;
     void markPorts();

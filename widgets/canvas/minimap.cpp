@@ -45,8 +45,15 @@ void Minimap::paintEvent(QPaintEvent*)
     painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8);
 
     const QTransform map = toMap();
+    for (const auto* group : m_view.canvasScene().groups()) {
+        painter.setPen(QPen(colours.color(Role::Line), 1));
+        painter.setBrush(group->isBlock() ? QBrush(colours.color(Role::Line)) : QBrush(Qt::NoBrush));
+        painter.drawRoundedRect(map.mapRect(group->area()), 2, 2);
+    }
     painter.setPen(Qt::NoPen);
     for (const auto* node : m_view.canvasScene().nodes()) {
+        if (node->isFolded())
+            continue;
         painter.setBrush(colours.category(node->look().category));
         QRectF box = map.mapRect(node->cardRect().translated(node->pos()));
         box.setHeight(std::min(std::max(box.height(), 6.0), box.width() * 0.6));

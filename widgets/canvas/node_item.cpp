@@ -126,23 +126,43 @@ QPointF NodeItem::localPort(PortRef port) const
     return {port.output ? m_size.width() : 0, firstPort + portPitch * port.index};
 }
 
+void NodeItem::fold(std::vector<FoldedPort> ports)
+{
+    m_folded = true;
+    m_foldedPorts = std::move(ports);
+    setVisible(false);
+}
+
+void NodeItem::unfold()
+{
+    m_folded = false;
+    m_foldedPorts.clear();
+    setVisible(true);
+}
+
 QPointF NodeItem::portPosition(PortRef port) const
 {
+    for (const auto& [folded, place] : m_foldedPorts)
+        if (folded == port)
+            return place;
     return mapToScene(localPort(port));
 }
 
 PortRef NodeItem::portAt(QPointF scenePosition, double reach) const
 {
-    const QPointF local = mapFromScene(scenePosition);
     PortRef best;
     double nearest = reach;
     const auto look = [&](PortRef port) {
-        const double distance = QLineF(local, localPort(port)).length();
+        const double distance = QLineF(scenePosition, portPosition(port)).length();
         if (distance <= nearest) {
             nearest = distance;
             best = port;
         }
     };
+    for (const auto& [port, place] : m_foldedPorts)
+        look(port);
+    if (m_folded)
+        return best;
     for (int i = 0; i < m_look.inputs.size(); ++i)
         look({false, i});
     for (int i = 0; i < m_look.outputs.size(); ++i)

@@ -59,6 +59,13 @@ public:
     void clearPortMarks();
     PortMark portMark(PortRef port) const;
 
+    /// Where a port is while the node is folded into a collapsed block.
+    using FoldedPort = std::pair<PortRef, QPointF>;
+    /// Hides the node; only these of its ports can still be met, at these places of the scene.
+    void fold(std::vector<FoldedPort> ports);
+    void unfold();
+    bool isFolded() const { return m_folded; }
+
     QSizeF size() const { return m_size; }
     QRectF cardRect() const { return {QPointF(0, 0), m_size}; }
     /// Where a port is, in the scene.
@@ -92,6 +99,8 @@ private:
     QPainterPath m_topEdge;
     std::vector<PortMark> m_inputMarks;
     std::vector<PortMark> m_outputMarks;
+    std::vector<FoldedPort> m_foldedPorts;
+    bool m_folded = false;
     bool m_hovered = false;
 };
 

@@ -1,5 +1,6 @@
 #include "widgets/inspector/inspector.h"
 
+#include "widgets/inspector/group_panel.h"
 #include "widgets/inspector/layer_panel.h"
 #include "widgets/inspector/param_form.h"
 #include "widgets/inspector/training_panel.h"
@@ -16,8 +17,8 @@ namespace gradloom::widgets {
 
 Inspector::Inspector(GraphModel& model, QWidget* parent)
     : QFrame(parent), m_model(model), m_tabs(new QTabBar), m_pages(new QStackedWidget),
-      m_layer(new LayerPanel(model)), m_training(new TrainingPanel(model)), m_name(new QLineEdit),
-      m_notes(new QPlainTextEdit)
+      m_layer(new LayerPanel(model)), m_group(new GroupPanel(model)), m_training(new TrainingPanel(model)),
+      m_name(new QLineEdit), m_notes(new QPlainTextEdit)
 {
     setProperty("look", "right");
     setMinimumWidth(250);
@@ -33,7 +34,13 @@ Inspector::Inspector(GraphModel& model, QWidget* parent)
     layout->addWidget(m_tabs);
     layout->addWidget(line);
     layout->addWidget(m_pages, 1);
-    addTab(tr("Layer"), m_layer);
+    auto* selected = new QWidget;
+    auto* parts = new QVBoxLayout(selected);
+    parts->setContentsMargins(0, 0, 0, 0);
+    parts->addWidget(m_layer);
+    parts->addWidget(m_group);
+    m_group->hide();
+    addTab(tr("Layer"), selected);
     addTab(tr("Training"), m_training);
     addTab(tr("Notes"), makeNotes());
     connect(m_tabs, &QTabBar::currentChanged, m_pages, &QStackedWidget::setCurrentIndex);
@@ -93,9 +100,21 @@ void Inspector::refreshNotes()
         m_notes->setPlainText(notes);
 }
 
-void Inspector::setSelection(const std::vector<std::string>& nodes)
+void Inspector::setSelection(const std::vector<std::string>& nodes, const std::string& group)
 {
     m_layer->setSelection(nodes);
+    m_group->setGroup(group);
+    m_layer->setVisible(group.empty());
+    m_group->setVisible(!group.empty());
+    m_tabs->setTabText(Layer, group.empty() ? tr("Layer") : tr("Block"));
+}
+
+void Inspector::focusForm()
+{
+    if (m_group->isVisibleTo(this))
+        m_group->focusForm();
+    else
+        m_layer->focusForm();
 }
 
 void Inspector::showTab(Tab tab)

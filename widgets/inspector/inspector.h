@@ -11,6 +11,7 @@ class QStackedWidget;
 
 namespace gradloom::widgets {
 
+class GroupPanel;
 class LayerPanel;
 class TrainingPanel;
 
@@ -22,9 +23,13 @@ public:
     enum Tab { Layer, Training, Notes };
 
     explicit Inspector(GraphModel& model, QWidget* parent = nullptr);
-    void setSelection(const std::vector<std::string>& nodes);
+    /// `group` is the selected group; with one the nodes do not matter.
+    void setSelection(const std::vector<std::string>& nodes, const std::string& group = {});
     void showTab(Tab tab);
     LayerPanel& layerPanel() { return *m_layer; }
+    GroupPanel& groupPanel() { return *m_group; }
+    /// Puts the keyboard into the first option of what is selected.
+    void focusForm();
     TrainingPanel& trainingPanel() { return *m_training; }
 
 private:
@@ -36,6 +41,7 @@ private:
     QTabBar* m_tabs;
     QStackedWidget* m_pages;
     LayerPanel* m_layer;
+    GroupPanel* m_group;
     TrainingPanel* m_training;
     QLineEdit* m_name;
     QPlainTextEdit* m_notes;

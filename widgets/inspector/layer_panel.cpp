@@ -152,7 +152,9 @@ void LayerPanel::showNode(const graph::Node& node)
     if (const QString out = shapes(info.outputs); !out.isEmpty())
         rows.emplace_back(tr("Output"), out);
     if (known != m_model.analysis().nodes.end() && !problem && type->role != layers::Role::Data) {
-        rows.emplace_back(tr("Parameters"), fullCount(info.parameters));
+        // Of a repeated layer all copies are counted, as in the sums.
+        rows.emplace_back(info.repeat == 1 ? tr("Parameters") : tr("Parameters of %1").arg(info.repeat),
+            fullCount(info.parameters));
         rows.emplace_back(tr("MFLOP / sample"), megaFlops(info.flops));
     }
     showShape(rows);
@@ -195,7 +197,7 @@ void LayerPanel::showModel()
         showShape({});
         return;
     }
-    showShape({{tr("Layers"), fullCount(static_cast<int64_t>(project.graph.nodes.size()))},
+    showShape({{tr("Layers"), fullCount(static_cast<int64_t>(analysis.expanded.nodes.size()))},
         {tr("Parameters"), fullCount(analysis.parameters)}, {tr("Trainable"), fullCount(analysis.trainable)},
         {tr("MFLOP / sample"), megaFlops(analysis.flops)}});
 }

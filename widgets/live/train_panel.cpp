@@ -1,5 +1,6 @@
 #include "widgets/live/train_panel.h"
 
+#include "engine/graph/expand.h"
 #include "engine/layers/layer_type.h"
 #include "engine/train/optimizer_type.h"
 #include "widgets/live/choice_box.h"
@@ -199,7 +200,7 @@ void TrainPanel::setSmoothing(double amount)
 
 void TrainPanel::selectNode(const QString& node)
 {
-    if (m_context.selectedNode == node.toStdString())
+    if (graph::originOf(m_drawing, m_context.selectedNode).node == node.toStdString())
         return;
     m_context.selectedNode = node.toStdString();
     refresh();
@@ -208,13 +209,11 @@ void TrainPanel::selectNode(const QString& node)
 void TrainPanel::setSession(std::shared_ptr<train::TrainSession> session, const project::Project& project)
 {
     m_session = std::move(session);
-    std::map<std::string, std::string> categories;
-    for (const graph::Node& node : project.graph.nodes)
-        if (const layers::LayerType* type = layers::layerTypes().find(node.type))
-            categories[node.id] = type->category;
-    m_context.categoryOf = [categories = std::move(categories)](const std::string& node) {
-        const auto found = categories.find(node);
-        return found == categories.end() ? std::string() : found->second;
+    m_drawing = project.graph;
+    m_context.categoryOf = [this](const std::string& id) {
+        const graph::Node* node = m_drawing.find(graph::originOf(m_drawing, id).node);
+        const layers::LayerType* type = node ? layers::layerTypes().find(node->type) : nullptr;
+        return type ? type->category : std::string();
     };
     m_batch = project.training.batch;
     m_nextRate = initialRate(project);

@@ -32,6 +32,7 @@ public:
     /// For recorded runs: fill the history, then call refresh().
     LiveContext& context() { return m_context; }
 
+    /// A drawn node; one of its copies that is selected already stays selected.
     void selectNode(const QString& node);
     /// Brings a view of the registry to the front.
     void showView(const std::string& id);
@@ -79,6 +80,7 @@ private:
 
     LiveContext m_context;
     std::shared_ptr<train::TrainSession> m_session;
+    graph::Graph m_drawing; ///< of the run
     int64_t m_batch = 0;
     double m_nextRate = 0; ///< of a run that has not begun: the project's
     bool m_finishedTold = true;

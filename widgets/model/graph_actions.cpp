@@ -1,5 +1,6 @@
 #include "widgets/model/graph_actions.h"
 
+#include "engine/graph/group_edits.h"
 #include "engine/layers/layer_type.h"
 #include "engine/project/project.h"
 
@@ -61,6 +62,13 @@ public:
     void connect(const std::string& from, int fromPort, const std::string& to, int toPort)
     {
         add({AddEdge{{from, fromPort, to, toPort}}, {}});
+    }
+    /// A node between others of one group belongs to it too.
+    void joinGroup(const std::string& node, const std::string& before, const std::string& behind)
+    {
+        const graph::Group* group = m_graph.groupOf(before);
+        if (group && group == m_graph.groupOf(behind))
+            add(graph::moveToGroup(m_graph, {node}, group->id, {}));
     }
     GraphEdit take(std::string title)
     {
@@ -182,6 +190,7 @@ AddedNodes insertLayer(const Graph& graph, const std::string& type, const Edge& 
     plan.add({RemoveEdge{edge}, {}});
     plan.connect(edge.from, edge.fromPort, id, 0);
     plan.connect(id, 0, edge.to, edge.toPort);
+    plan.joinGroup(id, edge.from, edge.to);
     return {plan.take(title("Insert %1", type)), {id}};
 }
 
@@ -211,6 +220,7 @@ AddedNodes appendLayer(
     if (between) {
         for (const auto& edge : followers)
             plan.connect(id, 0, edge.to, edge.toPort);
+        plan.joinGroup(id, from, followers.front().to);
         makeRoom(plan, id, sizes);
     }
     return {plan.take(title("Add %1", type)), {id}};
@@ -253,6 +263,10 @@ QByteArray copyText(const Graph& graph, const std::vector<std::string>& nodes)
     for (const auto& edge : graph.edges)
         if (chosen.count(edge.from) && chosen.count(edge.to))
             part.graph.edges.push_back(edge);
+    for (const auto& group : graph.groups)
+        if (std::all_of(
+                group.nodes.begin(), group.nodes.end(), [&](const auto& id) { return chosen.count(id); }))
+            part.graph.groups.push_back(group);
     return QByteArray::fromStdString(project::formatProject(part));
 }
 
@@ -271,54 +285,21 @@ std::optional<AddedNodes> pasteText(const Graph& graph, const QByteArray& bytes,
     }
     for (const auto& edge : part->graph.edges)
         plan.connect(fresh[edge.from], edge.fromPort, fresh[edge.to], edge.toPort);
+    auto groups = plan.graph().groups;
+    for (graph::Group group : part->graph.groups) {
+        for (auto& node : group.nodes)
+            node = fresh[node];
+        Graph soFar;
+        soFar.groups = groups;
+        group.id = graph::freshGroupId(soFar);
+        groups.push_back(std::move(group));
+    }
+    if (groups.size() > plan.graph().groups.size())
+        plan.add({graph::SetGroups{std::move(groups)}, {}});
     added.edit =
         plan.take(added.ids.size() == 1 ? title("Paste %1", part->graph.nodes[0].type)
                                         : text("Paste %1 layers").arg(added.ids.size()).toStdString());
     return added;
-}
-
-GraphEdit tidyUp(const Graph& graph, const NodeSizes& sizes, double width)
-{
-    Plan plan(graph);
-    std::vector<size_t> order = graph::topologicalOrder(graph);
-    std::set<size_t> placed(order.begin(), order.end());
-    for (size_t i = 0; i < graph.nodes.size(); ++i)
-        if (!placed.count(i))
-            order.push_back(i);
-    // The column of a node is one behind its furthest input, so that branches stand below each other.
-    std::map<std::string, int> columns;
-    std::vector<std::vector<const Node*>> table;
-    for (size_t index : order) {
-        const Node& node = graph.nodes[index];
-        int column = 0;
-        for (const auto& edge : graph.edges)
-            if (edge.to == node.id && columns.count(edge.from))
-                column = std::max(column, columns[edge.from] + 1);
-        columns[node.id] = column;
-        table.resize(std::max(table.size(), static_cast<size_t>(column) + 1));
-        table[static_cast<size_t>(column)].push_back(&node);
-    }
-    double x = 0, top = 0, rowHeight = 0;
-    for (const auto& column : table) {
-        double columnWidth = 0, columnHeight = 0;
-        for (const Node* node : column) {
-            columnWidth = std::max(columnWidth, sizes(node->id).width());
-            columnHeight += sizes(node->id).height() + 40;
-        }
-        if (x > 0 && x + columnWidth > width) {
-            x = 0;
-            top += std::ceil((rowHeight + 40) / 10) * 10;
-            rowHeight = 0;
-        }
-        double y = top;
-        for (const Node* node : column) {
-            plan.add({MoveNode{node->id, {x, y}}, {}});
-            y += std::ceil((sizes(node->id).height() + 40) / 10) * 10;
-        }
-        rowHeight = std::max(rowHeight, columnHeight);
-        x += std::ceil((columnWidth + nodeGap) / 10) * 10;
-    }
-    return plan.take(text("Tidy up").toStdString());
 }
 
 } // namespace gradloom::widgets

@@ -45,18 +45,23 @@ AddedNodes appendLayer(
 graph::GraphEdit removeParts(
     const graph::Graph& graph, const std::vector<std::string>& nodes, const std::vector<graph::Edge>& edges);
 
-/// Nodes with the edges among them as text for the clipboard, and back. Pasted nodes get fresh ids and are
-/// moved by `offset`. Text that is no drawing gives nothing.
+/// Nodes with the edges among them, and the groups that lie wholly among them, as text for the clipboard, and
+/// back. Pasted nodes get fresh ids and are moved by `offset`. Text that is no drawing gives nothing.
 QByteArray copyText(const graph::Graph& graph, const std::vector<std::string>& nodes);
 std::optional<AddedNodes> pasteText(
     const graph::Graph& graph, const QByteArray& text, graph::Position offset);
 
-/// Places all nodes from left to right in rows no wider than `width`, in the order in which values flow.
-graph::GraphEdit tidyUp(const graph::Graph& graph, const NodeSizes& sizes, double width);
+/// Places all nodes from left to right in rows no wider than `width`, in the order in which values flow; the
+/// nodes of a group stay together. `blockSize` tells the size of a collapsed group.
+graph::GraphEdit tidyUp(
+    const graph::Graph& graph, const NodeSizes& sizes, const NodeSizes& blockSizes, double width);
 
 /// Whether a node of this type can stand in the middle of a connection.
 bool canBeInserted(const std::string& type);
 
 inline constexpr double nodeGap = 80; ///< room for a shape label between two nodes
+/// What a frame takes around its nodes: at the left and right and below, and above with its title.
+inline constexpr double frameMargin = 20;
+inline constexpr double frameHeader = 42;
 
 } // namespace gradloom::widgets

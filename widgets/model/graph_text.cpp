@@ -20,6 +20,12 @@ QString shortCount(int64_t count)
     return scaled(static_cast<double>(count) / 1e9, "G");
 }
 
+QString countText(const graph::NodeInfo& info)
+{
+    const QString one = shortCount(info.parameters / info.repeat);
+    return info.repeat == 1 || one.isEmpty() ? one : QStringLiteral("%1 × %2").arg(one).arg(info.repeat);
+}
+
 QString fullCount(int64_t count)
 {
     return QLocale().toString(static_cast<qlonglong>(count));

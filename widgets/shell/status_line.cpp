@@ -48,6 +48,8 @@ void StatusLine::setAnalysis(const graph::Graph& graph, const graph::Analysis& a
     QString tip;
     if (!valid && first != analysis.problems.end()) {
         m_problemNode = first->node;
+        if (const graph::Group* group = graph.findGroup(first->group); group && !group->nodes.empty())
+            m_problemNode = group->nodes.front();
         tip = QString::fromStdString(first->message);
         const auto count = std::count_if(analysis.problems.begin(), analysis.problems.end(),
             [](const auto& problem) { return !problem.warning; });
@@ -63,7 +65,7 @@ void StatusLine::setAnalysis(const graph::Graph& graph, const graph::Analysis& a
     m_verdict->style()->unpolish(m_verdict);
     m_verdict->style()->polish(m_verdict);
 
-    const auto layers = static_cast<int>(graph.nodes.size());
+    const auto layers = static_cast<int>(analysis.expanded.nodes.size());
     m_layers->setText(layers == 1 ? tr("1 layer") : tr("%1 layers").arg(layers));
     m_parameters->setText(tr("%1 parameters").arg(fullCount(analysis.parameters)));
     m_flops->setText(tr("%1 MFLOP / sample").arg(megaFlops(analysis.flops)));

@@ -102,6 +102,8 @@ QLineEdit[look="title"] { background: transparent; border: 1px solid transparent
 QLineEdit[look="title"]:hover { border-color: @border; }
 QLineEdit[look="title"]:focus { border-color: @accent; background: @raised; color: @text; }
 QLineEdit[look="title"][invalid="true"] { border-color: @error; color: @error; }
+QLineEdit[look="inplace"], QSpinBox[look="inplace"] { border: 1px solid @accent; border-radius: 6px; padding: 0 5px;
+    min-height: 24px; max-height: 24px; font-weight: 600; }
 QLineEdit[look="search"] { padding: 0 3px; }
 QLineEdit > QToolButton { background: transparent; border: none; padding: 0; min-height: 0; }
 QComboBox { background: @raised; border: 1px solid @border; border-radius: 6px; padding: 0 9px; min-height: 26px;
