@@ -155,10 +155,24 @@ std::vector<Case> otherCases()
 std::vector<Case> attentionCases()
 {
     const TensorType tokens{Shape{2, 7}, DType::I32}; // 0, 1 or 2
+    const TensorType counter{Shape{4}, DType::I32};
+    const auto attend = [](int64_t heads, bool causal, double rate) {
+        return Params{{"heads", heads}, {"causal", causal}, {"scale", 0.6}, {"rate", rate}, {"stream", int64_t{3}}};
+    };
+    const auto norm = [](int64_t axis, int64_t groups) {
+        return Params{{"axis", axis}, {"groups", groups}, {"epsilon", 1e-3}};
+    };
     return {
         {"gather", {f({3, 5}), tokens}, {{"padding", int64_t{-1}}}, "whole"},
         {"gather", {f({2, 17}), tokens}, {{"padding", int64_t{0}}}, "padding_and_outside"},
         {"gather_gradient", {f({2, 7, 5}), tokens}, {{"padding", int64_t{1}}, {"rows", int64_t{4}}}, ""},
+        {"attention", {f({2, 5, 6}), f({2, 7, 6}), f({2, 7, 4}), f({2, 7}), absent}, attend(2, false, 0), "masked"},
+        {"attention", {f({1, 6, 3}), f({1, 6, 3}), f({1, 6, 2}), absent, absent}, attend(1, true, 0), "causal"},
+        {"attention", {f({2, 130, 4}), f({2, 3, 4}), f({2, 3, 4}), absent, counter}, attend(4, false, 0.3), "dropout"},
+        {"sinusoid", {}, {{"steps", int64_t{9}}, {"size", int64_t{5}}}, ""},
+        {"group_norm", {f({3, 4, 7}), f({7}), f({7})}, norm(2, 1), "layer"},
+        {"group_norm", {f({3, 4, 2, 6}), f({6}), absent}, norm(1, 3), "group"},
+        {"group_norm", {f({2, 5, 4}), absent, absent}, norm(1, 4), "instance"},
     };
 }
 
@@ -264,7 +278,7 @@ private:
     /// which have no gradient by design.
     bool scored(ValueId id) const
     {
-        if (m_case.op == "batch_norm")
+        if (m_case.op == "batch_norm" || m_case.op == "group_norm" || m_case.op == "attention")
             return id == m_results[0];
         if (m_case.op == "lstm" || m_case.op == "gru")
             return id != m_results.back();
@@ -372,7 +386,8 @@ TEST(PrimitiveRegistry, EveryPrimitiveIsExplainedAndChecked)
         checked.insert(c.op);
     // Reached through the adjoints of the others and through fusion.
     const std::set<std::string> reached{"max_pool2d_backward", "batch_norm_backward", "softmax_backward",
-        "softmax_cross_entropy_backward", "pointwise", "rnn_backward", "lstm_backward", "gru_backward"};
+        "softmax_cross_entropy_backward", "pointwise", "rnn_backward", "lstm_backward", "gru_backward",
+        "group_norm_backward", "attention_backward"};
     for (const auto& type : ir::opTypes().all()) {
         EXPECT_FALSE(type.help.empty()) << type.id;
         EXPECT_TRUE(checked.contains(type.id) || reached.contains(type.id)) << type.id << " has no case";

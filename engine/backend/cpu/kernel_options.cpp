@@ -58,4 +58,37 @@ double convWork(const ConvShape& s)
     return 2.0 * static_cast<double>(s.n * s.oh() * s.ow()) * static_cast<double>(s.weightSize());
 }
 
+AttentionShape attentionShapeOf(const Preparation& p)
+{
+    const Params& attributes = p.op.attributes;
+    AttentionShape s;
+    s.batch = p.inShape(0)[0];
+    s.heads = attributes.integer("heads");
+    s.queries = p.inShape(0)[1];
+    s.keys = p.inShape(1)[1];
+    s.size = p.inShape(0)[2] / s.heads;
+    s.valueSize = p.inShape(2)[2] / s.heads;
+    s.causal = attributes.flag("causal");
+    s.scale = static_cast<float>(attributes.real("scale"));
+    s.rate = static_cast<float>(attributes.real("rate"));
+    return s;
+}
+
+AttentionOperands attentionOperandsOf(const Preparation& p)
+{
+    AttentionOperands in;
+    in.q = p.in(0);
+    in.k = p.in(1);
+    in.v = p.in(2);
+    in.mask = p.in(3);
+    return in;
+}
+
+double attentionWork(const AttentionShape& s)
+{
+    constexpr double exponential = 20;
+    return static_cast<double>(s.batch * s.heads * s.queries * s.keys) *
+           (2.0 * static_cast<double>(s.size + s.valueSize) + exponential);
+}
+
 } // namespace gradloom::cpu

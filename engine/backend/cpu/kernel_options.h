@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/backend/cpu/cpu_op.h"
+#include "engine/backend/cpu/kernels/attention.h"
 #include "engine/backend/cpu/kernels/conv.h"
 #include "engine/backend/cpu/kernels/pool.h"
 #include "engine/backend/cpu/kernels/random.h"
@@ -22,5 +23,12 @@ std::function<RandomKey()> randomKeyOf(const Preparation& preparation, size_t co
 
 /// Floating point operations of one pass of the convolution.
 double convWork(const ConvShape& shape);
+
+/// What attention and its adjoint have in common: q, k, v, mask and counter are the first five operands of both.
+AttentionShape attentionShapeOf(const Preparation& preparation);
+/// Without the dropout's key and the scratch memory.
+AttentionOperands attentionOperandsOf(const Preparation& preparation);
+/// Floating point operations of the products and exponentials of one pass.
+double attentionWork(const AttentionShape& shape);
 
 } // namespace gradloom::cpu

@@ -11,6 +11,9 @@
 //   reduce.h      sum, mean, max over one axis of [outer, reduce, inner]
 //   softmax.h     softmax, cross-entropy on integer labels, argmax, number of correct rows
 //   batch_norm.h  statistics, normalisation and gradient of batch normalisation
+//   group_norm.h  layer, group and instance normalisation with their gradient
+//   attention.h   scaled dot-product attention with its gradient
+//   gather.h      rows of a table by index
 //   recurrent.h   simple recurrent, LSTM and GRU layers over whole sequences
 //   random.h      counter-based random numbers: dropout, uniform and normal fill
 //
@@ -30,10 +33,13 @@
 // - Sizes are trusted: the shape rules above the kernels have checked them. A size may be 0 for rows and
 //   batch, where the kernel then does nothing.
 
+#include "attention.h"
 #include "batch_norm.h"
 #include "conv.h"
 #include "depthwise.h"
+#include "gather.h"
 #include "gemm.h"
+#include "group_norm.h"
 #include "pointwise.h"
 #include "pool.h"
 #include "random.h"
