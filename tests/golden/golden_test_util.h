@@ -9,10 +9,19 @@
 
 namespace gradloom::tests {
 
-/// Equal shapes, and every element within `tolerance` times the largest magnitude of `expected`. NaN is never
-/// near.
-inline void expectGolden(
-    const Tensor& actual, const Tensor& expected, const std::string& what, double tolerance = 1e-5)
+/// The largest magnitude in a tensor of floats, 0 for an empty one.
+inline double largestMagnitude(const Tensor& tensor)
+{
+    double largest = 0;
+    for (const float x : tensor.floats())
+        largest = std::max(largest, std::abs(static_cast<double>(x)));
+    return largest;
+}
+
+/// Equal shapes, and every element within `tolerance` times the largest magnitude of `expected`, or times `scale` where
+/// that is larger: what is zero in exact arithmetic is a sum of numbers that cancel. NaN is never near.
+inline void expectGolden(const Tensor& actual, const Tensor& expected, const std::string& what,
+    double tolerance = 1e-5, double scale = 1e-4)
 {
     ASSERT_EQ(actual.type(), expected.type()) << what;
     if (actual.dtype() == DType::I32) {
@@ -20,10 +29,7 @@ inline void expectGolden(
             EXPECT_EQ(actual.as<int32_t>()[i], expected.as<int32_t>()[i]) << what << " [" << i << "]";
         return;
     }
-    // What is zero in exact arithmetic is a sum of numbers around one that cancel.
-    double scale = 1e-4;
-    for (const float x : expected.floats())
-        scale = std::max(scale, std::abs(static_cast<double>(x)));
+    scale = std::max(scale, largestMagnitude(expected));
     size_t at = 0;
     double worst = -1;
     for (size_t i = 0; i < actual.floats().size(); ++i) {

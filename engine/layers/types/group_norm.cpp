@@ -55,7 +55,7 @@ LayerType group_norm() {
   type.samples = {
       {groups(2), f({3, 5, 6})},
       {groups(1), f({4, 3})},
-      {groups(3), f({6})},
+      {groups(2), f({8})},
       {{{"groups", int64_t{2}}, {"scale", false}, {"center", false}},
        f({7, 4})},
       {{{"groups", int64_t{4}}, {"frozen", true}}, f({2, 2, 8})}};

@@ -30,7 +30,7 @@ LayerType layer_norm() {
   type.samples = {{{}, f({6})},
                   {{}, f({5, 17})},
                   {{{"scale", false}, {"epsilon", 1e-3}}, f({2, 3, 8})},
-                  {{{"center", false}}, f({3, 2})},
+                  {{{"center", false}}, f({3, 7})},
                   {{{"frozen", true}}, f({2, 4})},
                   {{{"scale", false}, {"center", false}}, f({33})}};
   return type;
