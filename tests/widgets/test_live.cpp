@@ -166,6 +166,8 @@ private Q_SLOTS:
         QCOMPARE(activationStrip(maps, 8, {60, 20}).pixel(0, 0), viridis()[0]);
         QCOMPARE(activationStrip(maps, 8, {60, 20}).pixel(59, 19), viridis()[255]);
         QVERIFY(activationStrip(Tensor(Shape{7}), 8, {60, 20}).isNull());
+        QCOMPARE(activationStrip(Tensor(Shape{7, 5}), 8, {60, 20}).size(), QSize(60, 20)); // a sequence
+        QVERIFY(activationStrip(Tensor(Shape{7, 5}, DType::I32), 8, {60, 20}).isNull());   // tokens
         Tensor grey(Shape{2, 2, 1}, DType::U8);
         grey.as<uint8_t>()[3] = 200;
         QCOMPARE(inputPicture(grey).pixel(1, 1), qRgb(200, 200, 200));
