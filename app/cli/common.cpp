@@ -70,8 +70,8 @@ Result<std::shared_ptr<backend::Backend>> openDevice(const CommonOptions& option
     return std::shared_ptr<backend::Backend>(std::move(*device));
 }
 
-Result<TrainedModel> loadModel(
-    const CommonOptions& options, const project::Project& project, const std::filesystem::path& weights)
+Result<TrainedModel> loadModel(const CommonOptions& options, const project::Project& project,
+    const std::filesystem::path& weights, const layers::TargetTypes& labels)
 {
     auto file = project::loadSafetensors(weights);
     if (!file)
@@ -79,7 +79,7 @@ Result<TrainedModel> loadModel(
     auto device = openDevice(options);
     if (!device)
         return device.error();
-    auto model = train::Model::create(project.graph, {Shape(), DType::I32}, *device, project.training.seed);
+    auto model = train::Model::create(project.graph, labels, *device, project.training.seed);
     if (!model)
         return model.error();
     if (Status status = (*model)->setWeights(file->tensors); !status) {

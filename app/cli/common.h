@@ -47,8 +47,9 @@ struct TrainedModel
     /// From the weights' file; nothing where it does not say.
     std::optional<train::Preparation> preparation;
 };
-Result<TrainedModel> loadModel(
-    const CommonOptions& options, const project::Project& project, const std::filesystem::path& weights);
+/// `labels`: the targets of the data that the network is judged on; empty where it only predicts.
+Result<TrainedModel> loadModel(const CommonOptions& options, const project::Project& project,
+    const std::filesystem::path& weights, const layers::TargetTypes& labels = {});
 
 /// The result of a command: JSON on stdout with --json, else `text`. With --out also as DIR/<name>.json.
 Status emit(const CommonOptions& options, const std::string& name, const Json& json, const std::string& text);

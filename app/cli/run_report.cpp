@@ -131,7 +131,8 @@ Status addPictures(exports::Report& report, train::Model& model, const train::Ru
     const data::Preprocess& preprocess)
 {
     const data::Dataset& test = *data.loaded.test;
-    if (test.sampleShape().rank() != 3 || explain::convolutionalNodes(model.graph(), model.labels()).empty())
+    if (test.sampleShape().rank() != 3 || explain::convolutionalNodes(model.graph(), model.labels()).empty() ||
+        data.loaded.classNames().empty())
         return {};
     const auto* method = explain::methodTypes().find("gradcam");
     constexpr int64_t looked = 1000;
@@ -164,7 +165,7 @@ Status addPictures(exports::Report& report, train::Model& model, const train::Ru
         const float share = probabilities.size() > 1  ? probabilities[static_cast<size_t>(answer->classIndex)]
                             : answer->classIndex == 1 ? first
                                                       : 1 - first;
-        const auto& names = data.loaded.classNames;
+        const auto& names = data.loaded.classNames();
         exports::ReportPicture picture{std::move(*png),
             className(names, answer->classIndex) + " " + percent(share, 0),
             right ? "right, test picture " + std::to_string(i)
@@ -188,7 +189,7 @@ Status addPictures(exports::Report& report, train::Model& model, const train::Ru
 Status writeReport(const CommonOptions& options, const project::Project& project, const train::RunData& data,
     const ReportSources& sources, const std::filesystem::path& output)
 {
-    auto model = loadModel(options, project, sources.weights);
+    auto model = loadModel(options, project, sources.weights, data.labels());
     if (!model)
         return model.error();
     const data::Preprocess& preprocess =
@@ -200,12 +201,15 @@ Status writeReport(const CommonOptions& options, const project::Project& project
     report.title = project.name;
     report.description = project.description;
     report.graph = project.graph;
+    report.labels = data.labels();
     report.facts.emplace_back(
         "Data", data.loaded.name + ", " + grouped(data.split.training.count()) + " to train");
     report.facts.emplace_back("Parameters", grouped(graph::analyse(project.graph).parameters));
     report.facts.emplace_back("Seed", std::to_string(project.training.seed));
     addRun(report, sources.runFolder);
-    addEvaluation(report, *evaluation, data.loaded.classNames);
+    const data::Target* target = data.judged(project.graph);
+    addEvaluation(
+        report, *evaluation, target && target->isClasses() ? target->names : std::vector<std::string>());
     if (Status status = addPictures(report, *model->model, data, preprocess); !status)
         return status;
     return writeFileAtomically(output, exports::reportHtml(report));

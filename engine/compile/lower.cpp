@@ -37,6 +37,7 @@ void lowerNode(Lowered& lowered, const graph::Graph& graph, const graph::Node& n
     context.params = info.params;
     context.outputTypes = info.outputs;
     context.labels = options.labels;
+    context.inputTypes = info.inputs;
     for (const graph::Edge* edge : graph::inputEdges(graph, node))
         context.inputs.push_back(
             edge ? lowered.nodes.at(edge->from)[static_cast<size_t>(edge->fromPort)] : ir::noValue);

@@ -11,13 +11,13 @@ struct LowerOptions
 {
     int64_t batch = 1;
     bool training = false; ///< dropout drops, batch normalisation uses the batch's statistics
-    TensorType labels{Shape(), DType::I32}; ///< type of one sample's label in the data set
+    layers::TargetTypes labels; ///< what the data set says about each sample; empty: not known
     /// Nodes whose results must stay readable: nothing is fused across them. Named outputs "node:<id>".
     std::vector<std::string> watch;
 };
 
-/// A drawing as primitives, forward only. Inputs of the program are named "input" (the Input node's samples), "labels"
-/// and "random" (see LowerContext::randomCounter); each is there only where something reads it.
+/// A drawing as primitives, forward only. Inputs of the program are named "input" (the Input node's samples), "labels",
+/// "labels:<name>" (targets of the data set but the first) and "random" (see LowerContext::randomCounter); each is there only where something reads it.
 struct Lowered
 {
     ir::Builder builder;

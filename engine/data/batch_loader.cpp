@@ -2,15 +2,30 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <new>
 #include <system_error>
 
 namespace gradloom::data {
 
-Batch::Batch(const Shape& sampleShape, int64_t batchSize)
-    : samples(sampleShape.prepended(batchSize)), labels(Shape{batchSize}, DType::I32),
-      weights(Shape{batchSize})
+namespace {
+
+/// Row `index` of `from` becomes row `to` of `into`; both have rows of the same type.
+void copyRow(const Tensor& from, int64_t index, Tensor& into, size_t to)
 {
+    const auto bytes = static_cast<size_t>(into.bytes() / into.shape()[0]);
+    std::memcpy(into.data() + to * bytes, from.data() + static_cast<size_t>(index) * bytes, bytes);
+}
+
+} // namespace
+
+Batch::Batch(const Dataset& dataset, int64_t batchSize)
+    : samples(dataset.sampleShape().prepended(batchSize),
+          dataset.samples.dtype() == DType::I32 ? DType::I32 : DType::F32),
+      weights(Shape{batchSize}), filled(Shape{batchSize})
+{
+    for (const Tensor& target : dataset.targets)
+        targets.emplace_back(target.shape().withoutFirst().prepended(batchSize), target.dtype());
 }
 
 void fillBatch(const Dataset& dataset, std::span<const int64_t> indices, std::span<const int64_t> filling,
@@ -22,13 +37,19 @@ void fillBatch(const Dataset& dataset, std::span<const int64_t> indices, std::sp
     if (filling.empty())
         filling = indices;
     const auto elements = static_cast<size_t>(dataset.sampleElements());
-    const auto labels = batch.labels.as<int32_t>();
+    const bool tokens = dataset.samples.dtype() == DType::I32;
     for (size_t i = 0; i < size; ++i) {
         const bool valid = i < indices.size();
         const int64_t index = valid ? indices[i] : filling[(i - indices.size()) % filling.size()];
-        applyPreprocess(preprocess, dataset, index, batch.samples.floats().subspan(i * elements, elements));
-        labels[i] = dataset.label(index);
-        batch.weights.floats()[i] = valid ? 1.0f : 0.0f;
+        if (tokens)
+            copyRow(dataset.samples, index, batch.samples, i);
+        else
+            applyPreprocess(preprocess, dataset, index, batch.samples.floats().subspan(i * elements, elements));
+        for (size_t target = 0; target < batch.targets.size(); ++target)
+            copyRow(dataset.targets[target], index, batch.targets[target], i);
+        const float weight = dataset.weights.empty() ? 1.0f : dataset.weights.floats()[static_cast<size_t>(index)];
+        batch.filled.floats()[i] = valid ? 1.0f : 0.0f;
+        batch.weights.floats()[i] = valid ? weight : 0.0f;
     }
     batch.count = static_cast<int64_t>(indices.size());
 }
@@ -81,7 +102,7 @@ BatchLoader::BatchLoader(DataPart part, Preprocess preprocess, LoaderOptions opt
     m_claimed = m_taken = m_released = options.start.epoch * m_batchesPerEpoch + options.start.batch;
     m_slots.resize(static_cast<size_t>(options.queueLength));
     for (auto& slot : m_slots)
-        slot.batch = Batch(m_part.dataset->sampleShape(), options.batchSize);
+        slot.batch = Batch(*m_part.dataset, options.batchSize);
     // Each thread has its own order, because near the end of an epoch they work on different ones.
     m_orders.assign(static_cast<size_t>(options.threads), m_part.indices);
 }

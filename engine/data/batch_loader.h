@@ -16,15 +16,16 @@ namespace gradloom::data {
 /// are left, the rest repeats others with weight 0, so that it counts neither in the loss nor in metrics.
 struct Batch
 {
-    Tensor samples; ///< F32 B×(sample shape), preprocessed
-    Tensor labels;  ///< I32 [B]
-    Tensor weights; ///< F32 [B]: 1 for the first `count` samples, 0 for the filling
+    Tensor samples;              ///< B×(sample shape): F32, preprocessed, or I32 tokens
+    std::vector<Tensor> targets; ///< of each target of the data set B×(its shape)
+    Tensor weights; ///< F32 [B]: loss weights; those of the data set (else 1) for `count` samples, 0 for the filling
+    Tensor filled;  ///< F32 [B]: 1 for the first `count` samples, 0 for the filling
     int64_t count = 0;
     int64_t epoch = 0; ///< set by BatchLoader
     int64_t index = 0; ///< number of the batch in its epoch, set by BatchLoader
 
     Batch() = default;
-    Batch(const Shape& sampleShape, int64_t batchSize);
+    Batch(const Dataset& dataset, int64_t batchSize);
     int64_t size() const { return weights.elements(); }
 };
 

@@ -21,27 +21,72 @@ void shuffle(std::span<int64_t> order, Random random)
         std::swap(order[i - 1], order[random.below(static_cast<uint32_t>(i))]);
 }
 
+std::string typeText(const TensorType& type)
+{
+    return type.shape.toString() + " " + nameOf(type.dtype);
+}
+
+/// Position of the first integer outside 0 .. limit-1, -1 where there is none.
+int64_t firstOutside(const Tensor& integers, int64_t limit)
+{
+    const auto values = integers.as<int32_t>();
+    const auto wrong =
+        std::find_if(values.begin(), values.end(), [&](int32_t value) { return value < 0 || value >= limit; });
+    return wrong == values.end() ? -1 : wrong - values.begin();
+}
+
+int64_t firstNotFinite(const Tensor& numbers)
+{
+    const auto values = numbers.floats();
+    const auto wrong = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+    return wrong == values.end() ? -1 : wrong - values.begin();
+}
+
+Status checkTarget(const Dataset& part, const Target& target, const Tensor& values, const std::string& begin)
+{
+    if (values.type() != TensorType{target.type.shape.prepended(part.count()), target.type.dtype})
+        return invalidFile(begin + "holds " + std::to_string(part.count()) + " samples but the target \"" + target.name +
+                           "\" is " + typeText(values.type()) + "; every sample needs one " +
+                           typeText(target.type) + ".");
+    if (target.type.dtype == DType::F32) {
+        const int64_t wrong = firstNotFinite(values);
+        return wrong < 0 ? Status()
+                         : invalidFile(begin + "has a target \"" + target.name + "\" that is no finite number, at sample " +
+                                       std::to_string(wrong / target.type.shape.elements()) + ".");
+    }
+    const auto limit = static_cast<int64_t>(target.names.size());
+    const int64_t wrong = firstOutside(values, limit);
+    if (wrong < 0)
+        return {};
+    return invalidFile(begin + "has the label " + std::to_string(values.as<int32_t>()[static_cast<size_t>(wrong)]) +
+                       " at sample " + std::to_string(wrong / target.type.shape.elements()) + ", but there are only " +
+                       std::to_string(limit) + (target.isClasses() ? " classes." : " tokens."));
+}
+
 Status checkPart(const Dataset* part, const char* name, const LoadedData& data, const std::string& where)
 {
     const std::string begin = where + ": the " + name + " part ";
     if (!part || part->count() <= 0)
         return invalidFile(begin + "holds no samples.");
-    if (part->samples.shape().rank() < 2 || part->samples.dtype() == DType::I32)
-        return invalidFile(begin + "must hold uint8 or float32 samples of at least one dimension.");
+    if (part->samples.shape().rank() < 2)
+        return invalidFile(begin + "must hold samples of at least one dimension.");
     // Random numbers below a bound, and everything that counts samples, are made for 32 bits.
     if (part->count() > INT32_MAX)
         return invalidFile(begin + "holds more than 2^31 samples.");
-    if (part->labels.dtype() != DType::I32 || part->labels.shape() != Shape{part->count()})
-        return invalidFile(begin + "holds " + std::to_string(part->count()) +
-                           " samples but labels of the shape " + part->labels.shape().toString() +
-                           "; every sample needs one label.");
-    const auto labels = part->labels.as<int32_t>();
-    const auto wrong = std::find_if(
-        labels.begin(), labels.end(), [&](int32_t label) { return label < 0 || label >= data.classCount(); });
-    if (wrong != labels.end())
-        return invalidFile(begin + "has the label " + std::to_string(*wrong) + " at sample " +
-                           std::to_string(wrong - labels.begin()) + ", but there are only " +
-                           std::to_string(data.classCount()) + " classes.");
+    if (part->targets.size() != data.targets.size())
+        return invalidFile(begin + "has " + std::to_string(part->targets.size()) + " targets but the data set names " +
+                           std::to_string(data.targets.size()) + ".");
+    for (size_t i = 0; i < data.targets.size(); ++i)
+        if (Status status = checkTarget(*part, data.targets[i], part->targets[i], begin); !status)
+            return status;
+    if (!part->weights.empty() && part->weights.type() != TensorType{Shape{part->count()}, DType::F32})
+        return invalidFile(begin + "has weights of " + typeText(part->weights.type()) + "; every sample needs one.");
+    if (part->samples.dtype() == DType::I32) {
+        const auto limit = static_cast<int64_t>(data.vocabulary.size());
+        if (const int64_t wrong = firstOutside(part->samples, limit); wrong >= 0)
+            return invalidFile(begin + "has a token outside its vocabulary of " + std::to_string(limit) +
+                               ", at sample " + std::to_string(wrong / part->sampleElements()) + ".");
+    }
     return {};
 }
 
@@ -52,6 +97,36 @@ Tensor Dataset::sample(int64_t index) const
     Tensor copy(sampleShape(), samples.dtype());
     std::memcpy(copy.data(), samples.data() + index * copy.bytes(), static_cast<size_t>(copy.bytes()));
     return copy;
+}
+
+int32_t Dataset::label(int64_t index, size_t target) const
+{
+    if (target >= targets.size() || targets[target].dtype() != DType::I32 || targets[target].shape().rank() != 1)
+        return -1;
+    return targets[target].as<int32_t>()[static_cast<size_t>(index)];
+}
+
+Target classTarget(std::string name, std::vector<std::string> classNames)
+{
+    Target target;
+    target.name = std::move(name);
+    target.names = std::move(classNames);
+    return target;
+}
+
+Target numberTarget(std::string name, Shape shape)
+{
+    Target target;
+    target.name = std::move(name);
+    target.kind = Target::Kind::Numbers;
+    target.type = {shape, DType::F32};
+    return target;
+}
+
+const std::vector<std::string>& LoadedData::classNames() const
+{
+    static const std::vector<std::string> none;
+    return !targets.empty() && targets.front().isClasses() ? targets.front().names : none;
 }
 
 Status checkLoadedData(const LoadedData& data, const std::string& where)
@@ -94,7 +169,10 @@ Result<DataSplit> splitData(const LoadedData& data, double validationShare, uint
         return invalidArgument("Holding out a share of " + std::to_string(validationShare) + " of " +
                                std::to_string(total) +
                                " training samples leaves none to train on; choose a smaller share.");
-    shuffle(training, Random(seed, splitStream));
+    if (data.ordered)
+        std::rotate(training.begin(), training.end() - heldOut, training.end());
+    else
+        shuffle(training, Random(seed, splitStream));
     split.validation.indices.assign(training.begin(), training.begin() + heldOut);
     training.erase(training.begin(), training.begin() + heldOut);
     std::sort(training.begin(), training.end());

@@ -107,7 +107,7 @@ Preprocess makePreprocess(const Params& options, const DataPart& training, float
     Preprocess preprocess;
     if (options.flag("scale") && valueMaximum > 0)
         preprocess.scale = 1.0f / valueMaximum;
-    if (options.flag("standardise") && !training.empty())
+    if (options.flag("standardise") && !training.empty() && training.dataset->samples.dtype() != DType::I32)
         standardise(preprocess, training);
     return preprocess;
 }
@@ -116,6 +116,20 @@ void applyPreprocess(const Preprocess& preprocess, const Tensor& stored, std::sp
 {
     const int64_t channels = stored.shape().rank() == 0 ? 1 : stored.shape()[-1];
     applyRaw(preprocess, stored.dtype(), stored.data(), channels, out);
+}
+
+Tensor preprocessed(const Preprocess& preprocess, const Tensor& stored)
+{
+    if (stored.dtype() == DType::I32)
+        return stored;
+    Tensor result(stored.shape());
+    applyPreprocess(preprocess, stored, result.floats());
+    return result;
+}
+
+Tensor preprocessedSample(const Preprocess& preprocess, const Dataset& dataset, int64_t index)
+{
+    return preprocessed(preprocess, dataset.sample(index));
 }
 
 void applyPreprocess(

@@ -35,4 +35,8 @@ void applyPreprocess(const Preprocess& preprocess, const Tensor& stored, std::sp
 void applyPreprocess(
     const Preprocess& preprocess, const Dataset& dataset, int64_t index, std::span<float> out);
 
+/// A sample as the network sees it: F32, but tokens stay as they are.
+Tensor preprocessed(const Preprocess& preprocess, const Tensor& stored);
+Tensor preprocessedSample(const Preprocess& preprocess, const Dataset& dataset, int64_t index);
+
 } // namespace gradloom::data

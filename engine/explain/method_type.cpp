@@ -13,7 +13,7 @@ const Registry<MethodType>& methodTypes()
     return registry;
 }
 
-std::vector<std::string> convolutionalNodes(const graph::Graph& graph, const TensorType& labels)
+std::vector<std::string> convolutionalNodes(const graph::Graph& graph, const layers::TargetTypes& labels)
 {
     const graph::Analysis analysis = graph::analyse(graph, labels);
     std::vector<std::string> nodes;
@@ -30,7 +30,7 @@ std::vector<std::string> convolutionalNodes(const graph::Graph& graph, const Ten
     return nodes;
 }
 
-std::string defaultLayer(const graph::Graph& graph, const TensorType& labels)
+std::string defaultLayer(const graph::Graph& graph, const layers::TargetTypes& labels)
 {
     const auto nodes = convolutionalNodes(graph, labels);
     for (size_t i = nodes.size(); i-- > 0;) {

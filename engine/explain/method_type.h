@@ -41,9 +41,9 @@ struct MethodType
 const Registry<MethodType>& methodTypes();
 
 /// Nodes of a drawing whose results are feature maps (H×W×C), in order: the choices for `Question::layer`.
-std::vector<std::string> convolutionalNodes(const graph::Graph& graph, const TensorType& labels);
+std::vector<std::string> convolutionalNodes(const graph::Graph& graph, const layers::TargetTypes& labels);
 /// What an empty `Question::layer` stands for: the last convolution, else the last feature map; empty without
 /// any.
-std::string defaultLayer(const graph::Graph& graph, const TensorType& labels);
+std::string defaultLayer(const graph::Graph& graph, const layers::TargetTypes& labels);
 
 } // namespace gradloom::explain

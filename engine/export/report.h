@@ -32,7 +32,7 @@ struct Report
     std::string description;
     std::vector<std::pair<std::string, std::string>> facts; ///< name and value: device, seed, accuracy ...
     graph::Graph graph;
-    TensorType labels{Shape(), DType::I32};
+    layers::TargetTypes labels; ///< what the data set says about each sample
     std::vector<Chart> charts;
     std::vector<ReportClass> classes;
     std::vector<std::vector<int64_t>> confusion; ///< [true class][predicted class]

@@ -23,7 +23,11 @@ void addCapped(int64_t& sum, int64_t more)
 class Analyser
 {
 public:
-    Analyser(const Graph& graph, const TensorType& labels) : m_graph(graph), m_labels(labels) {}
+    Analyser(const Graph& graph, const layers::TargetTypes& labels) : m_graph(graph), m_labels(labels)
+    {
+        if (!labels.empty())
+            m_first = labels.front().type;
+    }
 
     Analysis run() &&
     {
@@ -149,6 +153,7 @@ private:
         if (!type)
             return;
         NodeInfo& info = m_result.expandedNodes[node.id];
+        m_openTarget = -1;
         auto params = completeOptions(*type, node.params, node.id);
         if (!params) {
             report(node, params.error().message, optionProposals(m_graph, drawn(node)));
@@ -191,8 +196,10 @@ private:
         const Node& node, const layers::LayerType& type, int port, const Edge* edge, TensorType& input)
     {
         if (!edge) {
-            if (takesLabels(type, port))
-                input = m_labels;
+            if (takesLabels(type, port)) {
+                input = m_first.value_or(TensorType{Shape(), DType::I32});
+                m_openTarget = port;
+            }
             if (type.inputs[static_cast<size_t>(port)].optional)
                 return true;
             const bool only = type.inputs.size() == 1;
@@ -229,7 +236,11 @@ private:
     void infer(const Node& node, const layers::LayerType& type, NodeInfo& info)
     {
         const auto wrong = wrongKind(type, info);
-        const layers::Inferred inferred = wrong ? layers::Inferred(*wrong) : type.infer(info.params, info.inputs);
+        layers::Inferred inferred = wrong ? layers::Inferred(*wrong) : type.infer(info.params, info.inputs);
+        if (m_openTarget >= 0 && !m_first)
+            inferred = assumeTarget(type, info, std::move(inferred));
+        if (node.type == labelsType && !inferred.fault)
+            inferred.fault = checkLabels(node, info.params);
         if (inferred.fault) {
             report(node, inferred.fault->message,
                 repairProposals(m_graph, drawn(node), inferred.fault->repairs));
@@ -247,6 +258,68 @@ private:
         }
         info.outputs = inferred.outputs;
         count(node, type, info);
+    }
+
+    /// No data set is known, so an unconnected target is what its loss can work with: a class, numbers like the
+    /// prediction, a token for each step. From then on the other losses get the same.
+    layers::Inferred assumeTarget(const layers::LayerType& type, NodeInfo& info, layers::Inferred asClass)
+    {
+        const auto port = static_cast<size_t>(m_openTarget);
+        std::vector<TensorType> candidates{info.inputs[port]};
+        if (const Shape& prediction = info.inputs[0].shape; asClass.fault && prediction.rank() > 0) {
+            std::vector<int64_t> steps = prediction.toVector();
+            steps.pop_back();
+            candidates.push_back({prediction, DType::F32});
+            candidates.push_back({Shape(steps), DType::I32});
+        }
+        for (const TensorType& candidate : candidates) {
+            std::vector<TensorType> inputs = info.inputs;
+            inputs[port] = candidate;
+            layers::Inferred inferred = type.infer(info.params, inputs);
+            if (inferred.fault)
+                continue;
+            info.inputs = std::move(inputs);
+            m_first = candidate;
+            return inferred;
+        }
+        return asClass;
+    }
+
+    /// A Labels node against the data set, and against the other Labels nodes where none is known.
+    std::optional<layers::Fault> checkLabels(const Node& node, const Params& params)
+    {
+        const std::string& name = params.text("target");
+        const TensorType wanted = layers::labelsDataType(params);
+        const auto same = [&](const layers::TargetType& target) { return target.name == name; };
+        const TensorType* known = name.empty() && m_first ? &*m_first : nullptr;
+        if (const auto it = std::find_if(m_labels.begin(), m_labels.end(), same); it != m_labels.end())
+            known = &it->type;
+        if (!known && !m_labels.empty() && m_complete) {
+            std::string names;
+            for (const auto& target : m_labels)
+                names += (names.empty() ? "\"" : ", \"") + target.name + "\"";
+            return layers::Fault{describe(node) + ": the data set has no target \"" + name + "\", only " + names +
+                                     ". Name one of these, or none for the first.",
+                {}};
+        }
+        if (!known) {
+            if (name.empty())
+                m_first = wanted;
+            else
+                m_labels.push_back({name, wanted});
+            return {};
+        }
+        if (*known == wanted)
+            return {};
+        const auto text = [](const TensorType& type) {
+            const bool oneClass = type.dtype == DType::I32 && type.shape.rank() == 0;
+            return oneClass ? std::string("a class")
+                            : (type.dtype == DType::I32 ? "tokens " : "numbers ") + type.shape.toString();
+        };
+        return layers::Fault{describe(node) + " takes " + text(wanted) + " but the target " +
+                                 (name.empty() ? "" : "\"" + name + "\" ") + "is " + text(*known) +
+                                 ". Set its encoding and shape to that.",
+            {}};
     }
 
     void count(const Node& node, const layers::LayerType& type, NodeInfo& info)
@@ -281,7 +354,7 @@ private:
             m_result.problems.push_back({{},
                 "The drawing has no loss: it can be looked at but not trained. Add a loss behind its last "
                 "layer.",
-                lossProposals(m_graph, m_result, m_labels), true});
+                lossProposals(m_graph, m_result, m_first.value_or(TensorType{Shape(), DType::I32})), true});
             return;
         }
         if (m_result.valid() && m_result.trainable == 0)
@@ -306,7 +379,10 @@ private:
     }
 
     const Graph& m_graph;
-    TensorType m_labels;
+    layers::TargetTypes m_labels;
+    const bool m_complete = !m_labels.empty(); ///< m_labels is the data set's; else what Labels nodes say
+    std::optional<TensorType> m_first;         ///< the first target, where known or assumed
+    int m_openTarget = -1;                     ///< of the node being visited: its unconnected port `target`
     Analysis m_result;
 };
 
@@ -337,7 +413,7 @@ Status Analysis::status() const
     return it == problems.end() ? Status() : invalidArgument(it->message, it->node);
 }
 
-Analysis analyse(const Graph& graph, const TensorType& labels)
+Analysis analyse(const Graph& graph, const layers::TargetTypes& labels)
 {
     return Analyser(graph, labels).run();
 }

@@ -61,7 +61,9 @@ struct Analysis
 /// Shapes, weights and faults of a drawing, repeated groups written out; what is wrong in a repetition is
 /// reported at the drawn node. Never fails: a wrong drawing gives problems. Takes well under a
 /// millisecond for drawings of some dozens of nodes, so it runs on every change.
-/// `labels` is the type of the data set's labels for one sample, for unconnected targets.
-Analysis analyse(const Graph& graph, const TensorType& labels = {Shape(), DType::I32});
+/// `labels` is what the data set says about each sample: unconnected targets take the first of them, Labels nodes are
+/// checked against them. Empty: not known; then an unconnected target is taken to be what its loss can work with, a
+/// class where it can.
+Analysis analyse(const Graph& graph, const layers::TargetTypes& labels = {});
 
 } // namespace gradloom::graph

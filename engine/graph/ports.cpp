@@ -74,6 +74,32 @@ bool takesLabels(const layers::LayerType& type, int port)
     return declared.optional && declared.name == "target";
 }
 
+std::optional<std::string> judgedTarget(const Graph& graph, const Node& node)
+{
+    const auto* type = typeOf(node);
+    for (int port = 0; type && port < static_cast<int>(type->inputs.size()); ++port) {
+        if (!takesLabels(*type, port))
+            continue;
+        const Edge* edge = graph.edgeInto(node.id, port);
+        if (!edge)
+            return std::string();
+        const Node* from = graph.find(edge->from);
+        return from && from->type == labelsType ? std::optional(from->params.textOr("target", "")) : std::nullopt;
+    }
+    return {};
+}
+
+std::optional<std::string> judgedTarget(const Graph& graph)
+{
+    for (const size_t index : topologicalOrder(graph)) {
+        const auto* type = typeOf(graph.nodes[index]);
+        const bool judges = type && type->role == layers::Role::Loss && type->inputs.size() > 1 && takesLabels(*type, 1);
+        if (judges)
+            return judgedTarget(graph, graph.nodes[index]);
+    }
+    return {};
+}
+
 Result<ParamValue> checkOption(
     const layers::LayerType& type, const std::string& key, const ParamValue& value, const std::string& where)
 {

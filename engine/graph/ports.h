@@ -29,6 +29,12 @@ std::vector<const Edge*> inputEdges(const Graph& graph, const Node& node);
 /// Does an unconnected input port of this type take the data set's labels? True for the target of a loss.
 bool takesLabels(const layers::LayerType& type, int port);
 
+/// The name of the data set's target that the loss `node` compares with ("" for the first), directly or by a Labels
+/// node; nothing where it compares with something computed, or is no loss.
+std::optional<std::string> judgedTarget(const Graph& graph, const Node& node);
+/// The same for the first loss of a drawing, which is the one that says what a prediction is.
+std::optional<std::string> judgedTarget(const Graph& graph);
+
 /// The Input node: the samples of the data set.
 inline constexpr std::string_view inputType = "input";
 /// The Labels node: what the data set says about each sample.

@@ -59,6 +59,16 @@ struct Port
     Takes takes = Takes::Numbers;
 };
 
+/// What the data set says about each sample, by name and type per sample. The first one is what a loss compares with
+/// unless a Labels node names another. Empty where no data set is known.
+struct TargetType
+{
+    std::string name;
+    TensorType type;
+    bool operator==(const TargetType&) const = default;
+};
+using TargetTypes = std::vector<TargetType>;
+
 /// What a layer writes to while it is lowered to primitives. Values carry the batch as first dimension.
 class LowerContext
 {
@@ -75,7 +85,8 @@ public:
     Params params;                              ///< complete
     std::vector<ir::ValueId> inputs;            ///< one per port, noValue where unconnected
     std::vector<TensorType> outputTypes;        ///< what infer said, per sample
-    TensorType labels{Shape(), DType::I32};     ///< the data set's labels, per sample
+    std::vector<TensorType> inputTypes;         ///< what infer was given, per sample
+    TargetTypes labels;                         ///< what the data set says about each sample
 
     /// The value at an input port, noValue where nothing is connected.
     ir::ValueId in(int port = 0) const
@@ -83,7 +94,7 @@ public:
         const auto index = static_cast<size_t>(port);
         return index < inputs.size() ? inputs[index] : ir::noValue;
     }
-    /// A tensor the data set provides: "input" or "labels", of this type per sample.
+    /// A tensor the data set provides: "input" or what targetInputName says, of this type per sample.
     ir::ValueId batchInput(const std::string& name, const TensorType& perSample);
     /// What a loss compares with: its second port, or the data set's labels where nothing is connected.
     ir::ValueId target();
@@ -139,6 +150,12 @@ public:
 
 /// Stands for an optional input port without connection in a Sample.
 inline const TensorType unconnected{};
+
+/// The program's input that carries a target of the data set: "labels" for the first one (`name` is its name or
+/// empty), "labels:<name>" for the others.
+std::string targetInputName(const TargetTypes& targets, const std::string& name);
+/// What a Labels node with these (complete) options takes from the data set for each sample.
+TensorType labelsDataType(const Params& params);
 
 /// A configuration on which the tests check the layer: options and the types of the inputs (per sample).
 struct Sample

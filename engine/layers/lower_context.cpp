@@ -15,8 +15,15 @@ ValueId LowerContext::batchInput(const std::string& name, const TensorType& perS
 
 ValueId LowerContext::target()
 {
-    truth = inputs.size() > 1 && inputs[1] != ir::noValue ? inputs[1] : batchInput("labels", labels);
+    const TensorType type = inputTypes.size() > 1 ? inputTypes[1] : TensorType{Shape(), DType::I32};
+    truth = inputs.size() > 1 && inputs[1] != ir::noValue ? inputs[1] : batchInput("labels", type);
     return truth;
+}
+
+std::string targetInputName(const TargetTypes& targets, const std::string& name)
+{
+    const bool first = name.empty() || (!targets.empty() && targets.front().name == name);
+    return first ? "labels" : "labels:" + name;
 }
 
 bool LowerContext::frozen() const

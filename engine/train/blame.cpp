@@ -2,6 +2,7 @@
 
 #include "engine/graph/expand.h"
 #include "engine/layers/layer_type.h"
+#include "engine/train/batch_writer.h"
 #include "engine/train/step_program.h"
 
 #include <algorithm>
@@ -67,13 +68,11 @@ void Rewind::restore() const
 Result<std::string> firstNonFinite(Model& model, const Inputs& inputs)
 {
     const graph::Graph expanded = graph::expand(model.graph()).graph;
-    auto program = watchingProgram(model, expanded, inputs.weights.elements(), inputs.training);
+    auto program = watchingProgram(model, expanded, inputs.batch.size(), inputs.training);
     if (!program)
         return program.error();
     LoadedProgram& run = **program;
-    run.write("input", inputs.samples);
-    run.write("labels", inputs.labels);
-    run.write("weights", inputs.weights);
+    BatchWriter(model.labels()).write(run, inputs.batch);
     run.write("random", std::as_bytes(std::span(inputs.random)));
     run.run();
     for (const size_t index : graph::topologicalOrder(expanded)) {

@@ -28,9 +28,7 @@ private:
 /// The inputs of one pass.
 struct Inputs
 {
-    const Tensor& samples;
-    const Tensor& labels;
-    const Tensor& weights;
+    const data::Batch& batch;
     const std::array<int32_t, 4>& random;
     bool training = false;
 };

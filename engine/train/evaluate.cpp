@@ -1,5 +1,6 @@
 #include "engine/train/evaluate.h"
 
+#include "engine/train/batch_writer.h"
 #include "engine/train/metric_type.h"
 #include "engine/train/step_program.h"
 
@@ -25,12 +26,15 @@ Result<LoadedProgram*> forward(Model& model, int64_t batch)
     });
 }
 
-Status checkSamples(const LoadedProgram& program, const Shape& sample)
+Status checkSamples(const LoadedProgram& program, const Tensor& samples)
 {
     const TensorType* input = program.inputType("input");
-    if (input && !(input->shape.withoutFirst() == sample))
+    if (input && !(input->shape.withoutFirst() == samples.shape().withoutFirst()))
         return invalidArgument("The network takes samples of " + input->shape.withoutFirst().toString() +
-                               " but these are " + sample.toString() + ".");
+                               " but these are " + samples.shape().withoutFirst().toString() + ".");
+    if (input && input->dtype != samples.dtype())
+        return invalidArgument(std::string("The network takes ") + (input->dtype == DType::I32 ? "tokens" : "numbers") +
+                               " but these are " + (samples.dtype() == DType::I32 ? "tokens." : "numbers."));
     return {};
 }
 
@@ -117,9 +121,10 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
     if (!program)
         return program.error();
     LoadedProgram& run = **program;
-    if (Status status = checkSamples(run, part.dataset->sampleShape()); !status)
+    const BatchWriter writer(model.labels());
+    if (Status status = writer.check(run, *part.dataset); !status)
         return status.error();
-    data::Batch batch(part.dataset->sampleShape(), options.batch);
+    data::Batch batch(*part.dataset, options.batch);
     Judging judging(run, options.batch, options.largestTable);
     LossSum losses(run, options.batch);
     double penalty = 0;
@@ -127,9 +132,7 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
         if (options.cancelled && options.cancelled())
             return Error{ErrorCode::Internal, "The evaluation was stopped.", {}};
         data::fillBatch(part, first, preprocess, batch);
-        run.write("input", batch.samples);
-        run.write("labels", batch.labels);
-        run.write("weights", batch.weights);
+        writer.write(run, batch);
         run.run();
         judging.take(batch.count);
         losses.take(batch.count);
@@ -155,16 +158,16 @@ Result<Tensor> predict(Model& model, const Tensor& samples)
     LoadedProgram& run = **program;
     if (!run.hasOutput("probabilities"))
         return unsupported("The drawing has no loss node, so nothing says which output is the prediction.");
-    if (Status status = checkSamples(run, samples.shape().withoutFirst()); !status)
+    if (Status status = checkSamples(run, samples); !status)
         return status.error();
-    Tensor input(samples.shape().withoutFirst().prepended(batch));
+    Tensor input(samples.shape().withoutFirst().prepended(batch), samples.dtype());
     Tensor output(run.outputType("probabilities").shape);
     const int64_t inputElements = input.elements() / batch;
     const int64_t outputElements = output.elements() / batch;
     Tensor result(output.shape().withoutFirst().prepended(count));
     for (int64_t first = 0; first < count; first += batch) {
         const auto here = static_cast<size_t>(std::min(batch, count - first));
-        std::memcpy(input.data(), samples.floats().data() + first * inputElements,
+        std::memcpy(input.data(), samples.data() + first * inputElements * static_cast<int64_t>(sizeof(float)),
             here * static_cast<size_t>(inputElements) * sizeof(float));
         run.write("input", input);
         run.run();

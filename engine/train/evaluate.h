@@ -52,7 +52,7 @@ struct EvaluateOptions
 Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data::Preprocess& preprocess,
     int64_t classes, const EvaluateOptions& options = {});
 
-/// What the network says to samples as it sees them (F32, N×sample shape, preprocessed): N×(prediction's
+/// What the network says to samples as it sees them (N×sample shape, preprocessed: F32, or I32 tokens): N×(prediction's
 /// shape), probabilities where it is a classifier.
 Result<Tensor> predict(Model& model, const Tensor& samples);
 

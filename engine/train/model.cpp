@@ -54,7 +54,7 @@ struct HostSegments
 struct Model::Impl
 {
     graph::Graph graph;
-    TensorType labels;
+    layers::TargetTypes labels;
     std::shared_ptr<backend::Backend> device;
     backend::ModelMemory memory;
     ir::Program layout;
@@ -64,7 +64,7 @@ struct Model::Impl
 Model::Model(std::unique_ptr<Impl> impl) : m_impl(std::move(impl)) {}
 Model::~Model() = default;
 
-Result<std::unique_ptr<Model>> Model::create(const graph::Graph& graph, const TensorType& labels,
+Result<std::unique_ptr<Model>> Model::create(const graph::Graph& graph, const layers::TargetTypes& labels,
     std::shared_ptr<backend::Backend> device, uint64_t seed)
 {
     compile::LowerOptions options;
@@ -107,7 +107,7 @@ const ir::Program& Model::layout() const
     return m_impl->layout;
 }
 
-const TensorType& Model::labels() const
+const layers::TargetTypes& Model::labels() const
 {
     return m_impl->labels;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/backend/backend.h"
+#include "engine/layers/layer_type.h"
 #include "engine/project/project.h"
 #include "engine/train/loaded_program.h"
 
@@ -19,7 +20,7 @@ class Model
 {
 public:
     /// Compiles the drawing; weights are initialised from `seed` (Philox, one stream per weight).
-    static Result<std::unique_ptr<Model>> create(const graph::Graph& graph, const TensorType& labels,
+    static Result<std::unique_ptr<Model>> create(const graph::Graph& graph, const layers::TargetTypes& labels,
         std::shared_ptr<backend::Backend> device, uint64_t seed);
     ~Model();
 
@@ -28,7 +29,7 @@ public:
     const backend::ModelMemory& memory() const;
     /// Places of all weights: name to value with segment and offset.
     const ir::Program& layout() const;
-    const TensorType& labels() const;
+    const layers::TargetTypes& labels() const;
 
     Weights weights() const;
     /// Takes weights by name. Missing names and other shapes are errors that name the weight; nothing changes

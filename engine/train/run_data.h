@@ -3,6 +3,7 @@
 #include "engine/data/preprocess.h"
 #include "engine/data/source_type.h"
 #include "engine/graph/graph.h"
+#include "engine/layers/layer_type.h"
 #include "engine/project/project.h"
 
 #include <map>
@@ -18,9 +19,13 @@ struct RunData
     data::DataSplit split;
     data::Preprocess preprocess;
 
+    /// Of the first target; 0 where it is not classes.
     int64_t classes() const { return loaded.classCount(); }
-    /// Type of one sample's label.
-    TensorType labels() const { return {Shape(), DType::I32}; }
+    /// Names and types of the targets.
+    layers::TargetTypes labels() const;
+    /// The target that the first loss of the drawing compares with, which is what a prediction means; nullptr where it
+    /// compares with something computed (autoencoders) or the data set has none.
+    const data::Target* judged(const graph::Graph& graph) const;
 };
 
 /// Loads and splits the data that the project names. The Error of a missing data set says what to install.
@@ -29,20 +34,27 @@ Result<RunData> loadRunData(const project::Project& project, const data::SourceC
 /// What the option `preprocess` of a project stands for, in the terms of engine/data.
 Result<Params> preprocessOptions(const std::string& preprocess);
 
-/// Checks that the drawing takes samples of this shape and knows this many classes; the Error names the node.
-Status checkFit(const graph::Graph& graph, const Shape& sample, int64_t classes);
+layers::TargetTypes targetTypes(const data::LoadedData& data);
 
-/// What must be known besides the weights to use a network on new pictures; kept in the weights' file.
+/// Checks that the drawing takes the data set's samples and can learn its targets: element types, shapes, numbers of
+/// classes, size of the vocabulary; the Error names the node.
+Status checkFit(const graph::Graph& graph, const data::LoadedData& data);
+
+/// What must be known besides the weights to use a network on new samples; kept in the weights' file.
 struct Preparation
 {
     data::Preprocess preprocess;
-    std::vector<std::string> classNames;
+    std::vector<std::string> classNames; ///< of what is predicted; empty where that is not classes
+    std::string target;                  ///< name of what is predicted
+    std::string unit;
+    std::vector<float> mean; ///< predicted numbers × deviation + mean are in their own unit; may be empty
+    std::vector<float> deviation;
     float valueMaximum = 255; ///< largest value of a stored sample
 
     std::map<std::string, std::string> metadata() const;
     /// Nothing where the file says nothing or nonsense.
     static std::optional<Preparation> fromMetadata(const std::map<std::string, std::string>& metadata);
 };
-Preparation preparationOf(const RunData& data);
+Preparation preparationOf(const RunData& data, const graph::Graph& graph);
 
 } // namespace gradloom::train

@@ -28,7 +28,7 @@ std::string TrainingRun::runRecord(const char* state, const Error* error) const
     record["device"] = {{"id", m_device->info().id}, {"name", m_device->info().name}};
     record["seed"] = m_project.training.seed;
     record["parameters"] = m_model->layout().parameterElements;
-    record["data"] = {{"name", data.loaded.name}, {"classes", data.loaded.classNames},
+    record["data"] = {{"name", data.loaded.name}, {"classes", data.loaded.classNames()},
         {"training", data.split.training.count()}, {"validation", data.split.validation.count()},
         {"test", data.split.test.count()}};
     if (m_position.transfer)

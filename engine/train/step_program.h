@@ -2,6 +2,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/ir/program.h"
+#include "engine/layers/layer_type.h"
 #include "engine/train/update_rule.h"
 
 #include <string>
@@ -13,7 +14,7 @@ namespace gradloom::train {
 struct ProgramOptions
 {
     int64_t batch = 1;
-    TensorType labels{Shape(), DType::I32}; ///< type of one sample's label
+    layers::TargetTypes labels; ///< what the data set says about each sample
     bool training = false;          ///< dropout drops, batch normalisation uses the batch's statistics
     std::vector<std::string> watch; ///< nodes whose results become outputs "node:<id>"
 };

@@ -69,23 +69,20 @@ int64_t Stepper::updatesBefore(int64_t step) const
 
 const Tensor& Stepper::lossWeights(const data::Batch& batch)
 {
-    if (m_options.classWeights.empty())
-        return batch.weights;
-    const auto labels = batch.labels.as<int32_t>();
-    const auto filled = batch.weights.floats();
+    const auto labels = batch.targets.front().as<int32_t>();
+    const auto sampleWeights = batch.weights.floats();
     const auto weights = m_weights.floats();
     for (size_t i = 0; i < weights.size(); ++i)
-        weights[i] = filled[i] * m_options.classWeights[static_cast<size_t>(labels[i])];
+        weights[i] = sampleWeights[i] * m_options.classWeights[static_cast<size_t>(labels[i])];
     return m_weights;
 }
 
 void Stepper::step(const data::Batch& batch, const StepPlace& place)
 {
     m_last = endsGroup(place.step) ? m_update.get() : m_gather.get();
-    m_last->write("input", batch.samples);
-    m_last->write("labels", batch.labels);
-    m_last->write("weights", lossWeights(batch));
-    m_last->write("filled", batch.weights);
+    m_writer.write(*m_last, batch);
+    if (!m_options.classWeights.empty())
+        m_last->write("weights", lossWeights(batch));
     m_last->write("random", std::as_bytes(std::span(place.random)));
     m_last->write("learning_rate", static_cast<float>(place.learningRate));
     m_last->write("step", static_cast<float>(updatesBefore(place.step) + 1));

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/data/batch_loader.h"
+#include "engine/train/batch_writer.h"
 #include "engine/train/model.h"
 #include "engine/train/step_program.h"
 
@@ -55,7 +55,7 @@ public:
     void swapAverage();
 
 private:
-    explicit Stepper(StepperOptions options) : m_options(std::move(options)) {}
+    explicit Stepper(StepperOptions options) : m_options(std::move(options)), m_writer(m_options.program.labels) {}
     Status load(Model& model);
     bool endsGroup(int64_t step) const;
     /// Updates done when `step` batches are done.
@@ -63,6 +63,7 @@ private:
     const Tensor& lossWeights(const data::Batch& batch);
 
     StepperOptions m_options;
+    BatchWriter m_writer;
     backend::ModelMemory m_memory;
     std::unique_ptr<LoadedProgram> m_update;
     std::unique_ptr<LoadedProgram> m_gather; ///< with accumulation only

@@ -60,8 +60,7 @@ Result<std::string> TrainingRun::nodeToBlame(int64_t step)
             return batch.error();
         if (repeated == step) {
             const StepPlace here = place(step);
-            return firstNonFinite(
-                *m_model, {(*batch)->samples, (*batch)->labels, (*batch)->weights, here.random, true});
+            return firstNonFinite(*m_model, {**batch, here.random, true});
         }
         m_stepper->step(**batch, place(repeated));
     }
@@ -72,12 +71,11 @@ Error TrainingRun::validationFailed(double loss)
     const std::string what = std::string("The validation loss became ") + nameOfValue(loss) + " after step " +
                              std::to_string(m_position.step) + ": ";
     const data::DataPart& part = m_data->split.validation;
-    data::Batch batch(part.dataset->sampleShape(), m_project.training.batch);
+    data::Batch batch(*part.dataset, m_project.training.batch);
     for (int64_t first = 0; first < part.count(); first += batch.size()) {
         data::fillBatch(part, first, m_data->preprocess, batch);
         const StepPlace start = place(0);
-        auto node =
-            firstNonFinite(*m_model, {batch.samples, batch.labels, batch.weights, start.random, false});
+        auto node = firstNonFinite(*m_model, {batch, start.random, false});
         if (node && !node->empty())
             return numericalError(what, *node);
     }

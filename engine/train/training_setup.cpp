@@ -15,10 +15,7 @@ namespace {
 Tensor probeSample(const RunData& data, int index)
 {
     const data::Dataset& test = *data.loaded.test;
-    Tensor sample(test.sampleShape());
-    data::applyPreprocess(
-        data.preprocess, test, std::clamp<int64_t>(index, 0, test.count() - 1), sample.floats());
-    return sample;
+    return data::preprocessedSample(data.preprocess, test, std::clamp<int64_t>(index, 0, test.count() - 1));
 }
 
 /// Brings a file of the earlier run along into another folder.
@@ -103,7 +100,7 @@ Status TrainingRun::loadData()
             return data.error();
         m_data = std::make_shared<const RunData>(std::move(*data));
     }
-    if (Status status = checkFit(m_project.graph, m_data->loaded.sampleShape(), m_data->classes()); !status)
+    if (Status status = checkFit(m_project.graph, m_data->loaded); !status)
         return status;
     const auto& training = m_project.training;
     const int64_t samples = m_data->split.training.count();
@@ -244,7 +241,7 @@ Status TrainingRun::openFiles()
             return earlier.error();
         history = std::move(*earlier);
     }
-    auto files = RunFiles::open(*m_options.outDir, std::move(history), preparationOf(*m_data).metadata());
+    auto files = RunFiles::open(*m_options.outDir, std::move(history), preparationOf(*m_data, m_project.graph).metadata());
     if (!files)
         return files.error();
     m_files = std::move(*files);

@@ -41,7 +41,7 @@ class BenchTrainer
 public:
     BenchTrainer(const project::Project& project, int64_t batch, int threads) : m_batch(batch)
     {
-        const TensorType labels{Shape(), DType::I32};
+        const layers::TargetTypes labels{{"class", {Shape(), DType::I32}}};
         m_device = take(backend::open("cpu", {threads}));
         m_model = take(train::Model::create(project.graph, labels, m_device, project.training.seed));
         const auto& choice = project.training.optimizer;

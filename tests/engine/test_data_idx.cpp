@@ -102,7 +102,7 @@ TEST(IdxSource, loadsAFolder)
         const auto data = loadData(
             "idx", {{"folder", folder.path().string()}, {"classes", std::string("ant, bee,cat")}}, {});
         ASSERT_TRUE(succeeded(data));
-        EXPECT_EQ(data->classNames, (std::vector<std::string>{"ant", "bee", "cat"}));
+        EXPECT_EQ(data->classNames(), (std::vector<std::string>{"ant", "bee", "cat"}));
         EXPECT_EQ(data->training->count(), 30);
         EXPECT_EQ(data->test->count(), 12);
         EXPECT_EQ(data->sampleShape(), (Shape{6, 5, 1}));
@@ -119,7 +119,7 @@ TEST(IdxSource, dataFolderReplacesTheProjects)
     context.dataFolder = folder.path();
     const auto data = loadData("idx", {{"folder", std::string("/none")}}, context);
     ASSERT_TRUE(succeeded(data));
-    EXPECT_EQ(data->classNames, (std::vector<std::string>{"0", "1", "2"}));
+    EXPECT_EQ(data->classNames(), (std::vector<std::string>{"0", "1", "2"}));
     // Also where the project itself would generate its pictures.
     const auto instead = loadData("shapes", {}, context);
     ASSERT_TRUE(succeeded(instead));

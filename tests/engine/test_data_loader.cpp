@@ -16,11 +16,11 @@ DataPart countingPart(int64_t count)
 {
     auto dataset = std::make_shared<Dataset>();
     dataset->samples = Tensor(Shape{count, 1, 2, 1});
-    dataset->labels = Tensor(Shape{count}, DType::I32);
+    dataset->targets.emplace_back(Shape{count}, DType::I32);
     for (int64_t i = 0; i < 2 * count; ++i)
         dataset->samples.floats()[static_cast<size_t>(i)] = static_cast<float>(i);
     for (int64_t i = 0; i < count; ++i)
-        dataset->labels.as<int32_t>()[static_cast<size_t>(i)] = static_cast<int32_t>(i);
+        dataset->targets[0].as<int32_t>()[static_cast<size_t>(i)] = static_cast<int32_t>(i);
     return wholePart(dataset);
 }
 
@@ -45,7 +45,7 @@ std::vector<int32_t> deliver(BatchLoader& loader, int64_t batches)
         EXPECT_EQ(batch.index, expected.batch);
         for (int64_t i = 0; i < batch.size(); ++i) {
             const auto at = static_cast<size_t>(i);
-            const int32_t label = batch.labels.as<int32_t>()[at];
+            const int32_t label = batch.targets[0].as<int32_t>()[at];
             EXPECT_EQ(batch.samples.floats()[2 * at], static_cast<float>(2 * label));
             EXPECT_EQ(batch.weights.floats()[at], i < batch.count ? 1.0f : 0.0f);
             all.push_back(label);
@@ -57,17 +57,17 @@ std::vector<int32_t> deliver(BatchLoader& loader, int64_t batches)
 TEST(FillBatch, fillsTheTailFromTheStart)
 {
     const DataPart part = countingPart(5);
-    Batch batch(Shape{1, 2, 1}, 4);
+    Batch batch(*part.dataset, 4);
     fillBatch(part, 4, Preprocess{}, batch);
     EXPECT_EQ(batch.count, 1);
-    const auto labels = batch.labels.as<int32_t>();
+    const auto labels = batch.targets[0].as<int32_t>();
     EXPECT_EQ(std::vector<int32_t>(labels.begin(), labels.end()), (std::vector<int32_t>{4, 0, 1, 2}));
     const auto weights = batch.weights.floats();
     EXPECT_EQ(std::vector<float>(weights.begin(), weights.end()), (std::vector<float>{1, 0, 0, 0}));
     // Fewer samples than a batch: the filling goes round.
-    Batch large(Shape{1, 2, 1}, 7);
+    Batch large(*part.dataset, 7);
     fillBatch(countingPart(2), 0, Preprocess{}, large);
-    const auto round = large.labels.as<int32_t>();
+    const auto round = large.targets[0].as<int32_t>();
     EXPECT_EQ(std::vector<int32_t>(round.begin(), round.end()), (std::vector<int32_t>{0, 1, 0, 1, 0, 1, 0}));
 }
 
@@ -185,7 +185,6 @@ TEST(BatchLoader, aFailureInTheThreadReachesTheConsumer)
     broken.deviation = {1};
     auto dataset = std::make_shared<Dataset>();
     dataset->samples = Tensor(Shape{4, 1, 2}); // two channels, one deviation
-    dataset->labels = Tensor(Shape{4}, DType::I32);
     auto loader = BatchLoader::create(wholePart(dataset), broken, options(2)).value();
     EXPECT_TRUE(failsWith(loader->next(), {"Assembling a batch failed"}));
 }

@@ -41,7 +41,7 @@ TEST(Shapes, areDeterministicBalancedAndDistinct)
     EXPECT_FALSE(equalBytes(first.training->samples, smallShapes(2).training->samples));
     EXPECT_EQ(first.sampleShape(), (Shape{28, 28, 1}));
     EXPECT_EQ(first.classCount(), 10);
-    const auto labels = first.training->labels.as<int32_t>();
+    const auto labels = first.training->targets[0].as<int32_t>();
     for (int32_t label = 0; label < 10; ++label)
         EXPECT_EQ(std::count(labels.begin(), labels.end(), label), 24);
     std::set<std::string> different;
@@ -125,15 +125,15 @@ TEST(LoadedDataCheck, findsEveryContradiction)
     const auto good = smallShapes(1, 20);
     EXPECT_TRUE(succeeded(checkLoadedData(good, "x")));
     auto wrong = good;
-    wrong.classNames.resize(5);
+    wrong.targets[0].names.resize(5);
     EXPECT_TRUE(failsWith(checkLoadedData(wrong, "x"), {"x: the training part", "label 5 at sample 5"}));
     wrong = good;
     wrong.test = nullptr;
     EXPECT_TRUE(failsWith(checkLoadedData(wrong, "x"), {"test part", "no samples"}));
     auto part = std::make_shared<Dataset>(*good.test);
-    part->labels = Tensor(Shape{3}, DType::I32);
+    part->targets[0] = Tensor(Shape{3}, DType::I32);
     wrong.test = part;
-    EXPECT_TRUE(failsWith(checkLoadedData(wrong, "x"), {"50 samples", "one label"}));
+    EXPECT_TRUE(failsWith(checkLoadedData(wrong, "x"), {"50 samples", "\"shape\"", "needs one"}));
     part = std::make_shared<Dataset>(*good.test);
     part->samples = Tensor(Shape{50, 28, 28, 3}, DType::U8);
     wrong.test = part;
@@ -165,7 +165,6 @@ TEST(Preprocess, standardisesEachChannelOfTheTrainingPart)
 {
     auto dataset = std::make_shared<Dataset>();
     dataset->samples = Tensor(Shape{3, 1, 2, 2}, DType::F32);
-    dataset->labels = Tensor(Shape{3}, DType::I32);
     const float values[] = {1, 10, 3, 10, 5, 10, 7, 10, 1000, -1000, 1000, -1000};
     std::copy(std::begin(values), std::end(values), dataset->samples.floats().begin());
     DataPart part{dataset, {0, 1}};

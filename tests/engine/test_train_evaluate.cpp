@@ -66,7 +66,7 @@ TEST(TrainEvaluate, PredictGivesTheProbabilitiesThatEvaluateCounts)
     const auto data = train_test::dataOf(project);
     auto model = train_test::modelOf(project.graph);
     ASSERT_TRUE(model);
-    data::Batch batch(data->loaded.sampleShape(), 10);
+    data::Batch batch(*data->split.test.dataset, 10);
     data::fillBatch(data->split.test, 0, data->preprocess, batch);
     auto probabilities = predict(*model, batch.samples);
     ASSERT_TRUE(probabilities.ok());

@@ -50,7 +50,7 @@ data::DataPart numbersPart(int64_t count, int64_t features)
     set.samples = Tensor(Shape{count, features});
     for (size_t i = 0; i < set.samples.floats().size(); ++i)
         set.samples.floats()[i] = static_cast<float>(std::sin(0.7 * static_cast<double>(i)));
-    set.labels = Tensor(Shape{count}, DType::I32);
+    set.targets.emplace_back(Shape{count}, DType::I32);
     return data::wholePart(std::make_shared<const data::Dataset>(std::move(set)));
 }
 

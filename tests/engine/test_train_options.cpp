@@ -195,9 +195,9 @@ TEST(TrainOptions, BalancedClassWeights)
 {
     data::Dataset set;
     set.samples = Tensor(Shape{6, 1});
-    set.labels = Tensor(Shape{6}, DType::I32);
+    set.targets.emplace_back(Shape{6}, DType::I32);
     const std::vector<int32_t> labels{0, 0, 0, 1, 1, 2};
-    std::copy(labels.begin(), labels.end(), set.labels.as<int32_t>().begin());
+    std::copy(labels.begin(), labels.end(), set.targets[0].as<int32_t>().begin());
     const auto part = data::wholePart(std::make_shared<const data::Dataset>(std::move(set)));
     const auto weights = balancedClassWeights(part, 4).value();
     ASSERT_EQ(weights.size(), 4u);
@@ -218,7 +218,7 @@ TEST(TrainOptions, ClassWeightsMultiplyTheLossAndNotTheAccuracy)
     const auto* type = optimizerTypes().find("sgd");
     options.recipe.rule.optimizer = type;
     options.recipe.rule.params = completeParams(type->parameters, {}, "sgd").value();
-    data::Batch batch(data->loaded.sampleShape(), 32);
+    data::Batch batch(*data->loaded.training, 32);
     data::fillBatch(data->split.training, 0, data->preprocess, batch);
     const auto lossWith = [&](std::vector<float> classWeights) {
         StepperOptions chosen = options;
@@ -231,7 +231,7 @@ TEST(TrainOptions, ClassWeightsMultiplyTheLossAndNotTheAccuracy)
     const auto equal = lossWith(std::vector<float>(10, 3.0f));
     EXPECT_NEAR(equal.first, plain.first, 1e-6) << "the mean is over the sum of the weights";
     std::vector<float> one(10, 0.0f);
-    one[static_cast<size_t>(batch.labels.as<int32_t>()[0])] = 2.0f;
+    one[static_cast<size_t>(batch.targets[0].as<int32_t>()[0])] = 2.0f;
     const auto single = lossWith(one);
     EXPECT_GT(std::abs(single.first - plain.first), 1e-4);
     EXPECT_EQ(single.second, plain.second);

@@ -312,7 +312,7 @@ TEST(TrainSession, TheNodeToBlameIsTheFirstOne)
     dataset->samples = Tensor(bytes.shape());
     for (size_t i = 0; i < dataset->samples.floats().size(); ++i)
         dataset->samples.floats()[i] = bytes.as<uint8_t>()[i];
-    dataset->labels = clean->loaded.training->labels;
+    dataset->targets = clean->loaded.training->targets;
     const auto victim = static_cast<size_t>(clean->split.training.indices[100]);
     dataset->samples.floats()[victim * 256 + 17] = std::numeric_limits<float>::quiet_NaN();
     spoilt->loaded.training = dataset;

@@ -102,7 +102,7 @@ inline std::shared_ptr<backend::Backend> cpu(int threads = 2)
 
 inline std::unique_ptr<train::Model> modelOf(const graph::Graph& graph, uint64_t seed = 7)
 {
-    auto model = train::Model::create(graph, {Shape(), DType::I32}, cpu(), seed);
+    auto model = train::Model::create(graph, {}, cpu(), seed);
     EXPECT_TRUE(model.ok()) << (model.ok() ? "" : model.error().message);
     return model.ok() ? std::move(*model) : nullptr;
 }

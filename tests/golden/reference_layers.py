@@ -119,7 +119,7 @@ def dropout(call: Call) -> Reply:
 
 
 def labels(call: Call) -> Reply:
-    if call.params["encoding"] == "integer":
+    if call.params["encoding"] != "one_hot":
         return Reply([call.inputs[0]])
     return Reply([F.one_hot(call.inputs[0].long(), call.params["classes"]).double()])
 

@@ -16,7 +16,7 @@ TEST(GoldenExplain, GradcamMaps)
     auto project = project::loadProject(goldenFolder() / "models" / "small_cnn.gradloom.json");
     ASSERT_TRUE(project.ok()) << project.error().message;
     const std::shared_ptr<backend::Backend> device = backend::open("cpu", {2}).value();
-    auto model = train::Model::create(project->graph, {Shape(), DType::I32}, device, 1).value();
+    auto model = train::Model::create(project->graph, {}, device, 1).value();
     ASSERT_TRUE(model->setWeights(goldenWeights(model->weights())));
 
     explain::Question question;

@@ -34,7 +34,7 @@ public:
         : m_batch(batch), m_rate(rule.params.real("learning_rate"))
     {
         m_device = backend::open("cpu", {2}).value();
-        m_model = train::Model::create(graph, {Shape(), DType::I32}, m_device, 1).value();
+        m_model = train::Model::create(graph, {}, m_device, 1).value();
         if (Status status = m_model->setWeights(goldenWeights(m_model->weights())); !status)
             throw std::runtime_error(status.error().message);
         train::StepperOptions options;
@@ -50,10 +50,12 @@ public:
     {
         const Shape sample = m_stepper->sampleShape();
         GoldenBatch golden = goldenBatch(sample, m_batch, classes, static_cast<uint64_t>(number));
-        data::Batch batch(sample, m_batch);
+        data::Batch batch;
         batch.samples = std::move(golden.samples);
-        batch.labels = std::move(golden.labels);
+        batch.targets.push_back(std::move(golden.labels));
+        batch.weights = Tensor(Shape{m_batch});
         std::fill(batch.weights.floats().begin(), batch.weights.floats().end(), 1.0F);
+        batch.filled = batch.weights;
         m_stepper->step(batch, {number, m_rate, {}});
         return m_stepper->loss();
     }

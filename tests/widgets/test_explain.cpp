@@ -120,7 +120,7 @@ private Q_SLOTS:
         QVERIFY(m_page->findChild<PictureCard*>("inputCard")
                     ->line()
                     .contains(QString::fromStdString(
-                        m_data->loaded.classNames[static_cast<size_t>(samples().samples().trueClass(4))])));
+                        m_data->loaded.classNames()[static_cast<size_t>(samples().samples().trueClass(4))])));
         // Another click on the same picture is nothing new.
         answers.clear();
         clickRow(4);
@@ -150,7 +150,7 @@ private Q_SLOTS:
         QTest::mouseClick(bars, Qt::LeftButton, {}, QPoint(20, PredictionBars::rowHeight + 10));
         QTRY_COMPARE(answers.count(), 2);
         QVERIFY(overlay().line().contains(
-            QString::fromStdString(m_data->loaded.classNames[static_cast<size_t>(second)])));
+            QString::fromStdString(m_data->loaded.classNames()[static_cast<size_t>(second)])));
     }
 
     void filtersNarrowTheGrid()

@@ -133,7 +133,7 @@ QStringList ExplainPage::classNames() const
 {
     QStringList names;
     if (m_data)
-        for (const std::string& name : m_data->loaded.classNames)
+        for (const std::string& name : m_data->loaded.classNames())
             names += QString::fromStdString(name);
     return names;
 }
@@ -285,8 +285,7 @@ void ExplainPage::ask()
         return;
     ExplainRequest request;
     request.serial = ++m_serial;
-    request.sample = Tensor(m_current.shape(), DType::F32);
-    data::applyPreprocess(m_data->preprocess, m_current, request.sample.floats());
+    request.sample = data::preprocessed(m_data->preprocess, m_current);
     request.method = m_answer->method();
     request.layer = m_answer->layer();
     request.classIndex = m_answer->classIndex();

@@ -37,7 +37,7 @@ struct State
 };
 
 /// The convolutions; where there are none, all nodes with feature maps.
-std::vector<std::string> shownLayers(const graph::Graph& graph, const TensorType& labels)
+std::vector<std::string> shownLayers(const graph::Graph& graph, const layers::TargetTypes& labels)
 {
     const std::vector<std::string> all = explain::convolutionalNodes(graph, labels);
     std::vector<std::string> convolutions;
@@ -60,7 +60,7 @@ Status build(const ExplainModel& wanted, State& state)
             return device.error();
         state.device = std::move(*device);
     }
-    const TensorType labels = wanted.data->labels();
+    const layers::TargetTypes labels = wanted.data->labels();
     auto model = train::Model::create(wanted.graph, labels, state.device, wanted.seed);
     if (!model)
         return model.error();
@@ -73,7 +73,7 @@ Status build(const ExplainModel& wanted, State& state)
     state.next = 0;
     state.result = {};
     if (!state.part.empty())
-        state.batch = std::make_unique<data::Batch>(state.part.dataset->sampleShape(), testBatch);
+        state.batch = std::make_unique<data::Batch>(*state.part.dataset, testBatch);
     return {};
 }
 

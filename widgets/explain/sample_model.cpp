@@ -43,7 +43,7 @@ int SampleModel::rowCount(const QModelIndex& parent) const
 
 QString SampleModel::className(int label) const
 {
-    const auto& names = m_data->loaded.classNames;
+    const auto& names = m_data->loaded.classNames();
     return label >= 0 && static_cast<size_t>(label) < names.size()
                ? QString::fromStdString(names[static_cast<size_t>(label)])
                : QString::number(label);

@@ -158,8 +158,8 @@ void SamplePanel::setData(std::shared_ptr<const train::RunData> data)
     m_show->addItem(tr("wrong only"), int(Wrong));
     m_show->addItem(tr("right only"), int(Right));
     if (data)
-        for (size_t i = 0; i < data->loaded.classNames.size(); ++i)
-            m_show->addItem(QString::fromStdString(data->loaded.classNames[i]), static_cast<int>(i));
+        for (size_t i = 0; i < data->loaded.classNames().size(); ++i)
+            m_show->addItem(QString::fromStdString(data->loaded.classNames()[i]), static_cast<int>(i));
     m_cellTrue = m_cellPredicted = -1;
     m_search->clear();
     m_model->setFilter({});

@@ -22,19 +22,18 @@ Status run(const EvaluateOptions& options)
     auto project = loadProject(options);
     if (!project)
         return project.error();
-    auto model = loadModel(options, *project, options.weights);
-    if (!model)
-        return model.error();
     auto data = loadData(options, *project);
     if (!data)
         return data.error();
+    if (Status fit = train::checkFit(project->graph, (*data)->loaded); !fit)
+        return fit;
+    auto model = loadModel(options, *project, options.weights, (*data)->labels());
+    if (!model)
+        return model.error();
     const data::DataPart& part = partOf(**data, options.split);
     if (part.empty())
         return invalidArgument(
             "The project holds nothing out for validation, so there is no split \"validation\".");
-    Status fit = train::checkFit(project->graph, part.dataset->sampleShape(), (*data)->classes());
-    if (!fit)
-        return fit;
     // As in training: a network must see new samples prepared in the same way.
     const data::Preprocess& preprocess =
         model->preparation ? model->preparation->preprocess : (*data)->preprocess;
@@ -43,7 +42,8 @@ Status run(const EvaluateOptions& options)
     auto evaluation = train::evaluate(*model->model, part, preprocess, (*data)->classes(), how);
     if (!evaluation)
         return evaluation.error();
-    const auto& names = (*data)->loaded.classNames;
+    const data::Target* target = (*data)->judged(project->graph);
+    const auto names = target && target->isClasses() ? target->names : std::vector<std::string>();
     Json json = evaluationJson(*evaluation, names);
     json["split"] = options.split;
     return emit(options, "evaluation", json, evaluationText(*evaluation, names));

@@ -70,12 +70,12 @@ Result<Picture> pictureOf(
                                options.split + "\" has " + std::to_string(part.count()) + ".");
     const int64_t at = part.indices[static_cast<size_t>(options.index)];
     picture.stored = part.dataset->sample(at);
-    picture.sample = Tensor(picture.stored.shape());
     picture.maximum = (*data)->loaded.valueMaximum;
-    picture.label = part.dataset->label(at);
-    picture.classNames = (*data)->loaded.classNames;
-    data::applyPreprocess(model.preparation ? model.preparation->preprocess : (*data)->preprocess,
-        picture.stored, picture.sample.floats());
+    if (const int32_t label = part.dataset->label(at); label >= 0)
+        picture.label = label;
+    picture.classNames = (*data)->loaded.classNames();
+    picture.sample = data::preprocessed(
+        model.preparation ? model.preparation->preprocess : (*data)->preprocess, picture.stored);
     return picture;
 }
 

@@ -31,18 +31,20 @@ Result<ir::Program> programOf(const PlanOptions& options, const project::Project
     return train::trainingProgram(project.graph, how, {methods->rule()});
 }
 
-/// Random samples with the label 0: enough to measure time, without the data set.
+/// Random samples, labels and tokens 0: enough to measure time, without the data set.
 void fillInputs(train::LoadedProgram& program, int64_t batch)
 {
     if (const TensorType* type = program.inputType("input")) {
-        Tensor samples(type->shape);
+        Tensor samples(type->shape, type->dtype);
         Random random(1);
-        for (float& value : samples.floats())
-            value = random.uniform();
+        if (type->dtype == DType::F32)
+            for (float& value : samples.floats())
+                value = random.uniform();
         program.write("input", samples);
     }
-    if (const TensorType* type = program.inputType("labels"))
-        program.write("labels", Tensor(type->shape, type->dtype));
+    for (const ir::Value& value : program.program().values)
+        if (value.input && value.name.starts_with("labels"))
+            program.write(value.name, Tensor(value.type.shape, value.type.dtype));
     Tensor weights(Shape{batch});
     std::fill(weights.floats().begin(), weights.floats().end(), 1.0f);
     program.write("weights", weights);
@@ -71,7 +73,7 @@ Status time(const PlanOptions& options, const project::Project& project, ir::Pro
     auto device = openDevice(options);
     if (!device)
         return device.error();
-    auto model = train::Model::create(project.graph, {Shape(), DType::I32}, *device, project.training.seed);
+    auto model = train::Model::create(project.graph, {}, *device, project.training.seed);
     if (!model)
         return model.error();
     backend::ModelMemory memory = (*model)->memory();

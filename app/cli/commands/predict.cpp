@@ -25,7 +25,7 @@ Result<train::Preparation> preparation(
     auto data = loadData(options, project);
     if (!data)
         return data.error();
-    return train::preparationOf(**data);
+    return train::preparationOf(**data, project.graph);
 }
 
 Result<Tensor> readSamples(const PredictOptions& options, const train::Preparation& how, const Shape& shape)

@@ -1,8 +1,8 @@
 #include "engine/data/idx.h"
 #include "engine/data/source_type.h"
+#include "engine/data/text.h"
 
 #include <algorithm>
-#include <sstream>
 
 namespace gradloom::data {
 
@@ -10,21 +10,13 @@ namespace {
 
 constexpr const char* debianFolder = "/usr/share/datasets/fashion-mnist";
 
-std::string trimmed(const std::string& text)
-{
-    const auto first = text.find_first_not_of(" \t\r\n");
-    return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 /// A name left out keeps its place, so that the names behind it still belong to their labels.
 std::vector<std::string> splitNames(const std::string& text)
 {
-    std::vector<std::string> names;
-    std::istringstream stream(trimmed(text));
-    for (std::string part; std::getline(stream, part, ',');) {
-        const std::string name = trimmed(part);
-        names.push_back(name.empty() ? std::to_string(names.size()) : name);
-    }
+    std::vector<std::string> names = splitList(text);
+    for (size_t i = 0; i < names.size(); ++i)
+        if (names[i].empty())
+            names[i] = std::to_string(i);
     return names;
 }
 
@@ -97,13 +89,15 @@ Result<LoadedPart> loadPart(const std::filesystem::path& folder, const std::stri
         return invalidFile(labels->string() + ": byte 4: there are " + std::to_string(numbers->shape()[0]) +
                            " labels but " + std::to_string(pictures->shape()[0]) + " pictures in " +
                            images->string() + "; the two files must belong together.");
-    auto dataset = std::make_shared<Dataset>(Dataset{std::move(*pictures), std::move(*numbers)});
+    auto dataset = std::make_shared<Dataset>();
+    dataset->samples = std::move(*pictures);
+    dataset->targets.push_back(std::move(*numbers));
     return LoadedPart{std::move(dataset), std::move(*images), std::move(*labels)};
 }
 
 Status checkLabels(const LoadedPart& part, int64_t classes)
 {
-    const auto labels = part.dataset->labels.as<int32_t>();
+    const auto labels = part.dataset->targets[0].as<int32_t>();
     const auto wrong =
         std::find_if(labels.begin(), labels.end(), [&](int32_t label) { return label >= classes; });
     if (wrong == labels.end())
@@ -119,7 +113,7 @@ std::vector<std::string> numberedClasses(const LoadedPart& training, const Loade
 {
     int32_t largest = 0;
     for (const LoadedPart* part : {&training, &test})
-        for (int32_t label : part->dataset->labels.as<int32_t>())
+        for (int32_t label : part->dataset->targets[0].as<int32_t>())
             largest = std::max(largest, label);
     std::vector<std::string> names;
     for (int32_t label = 0; label <= largest; ++label)
@@ -145,9 +139,8 @@ Result<LoadedData> loadIdx(const Params& params, const SourceContext& context)
                            "; both parts must have one size.");
 
     LoadedData data;
-    data.classNames = splitNames(params.text("classes"));
-    if (data.classNames.empty())
-        data.classNames = numberedClasses(*training, *test);
+    std::vector<std::string> names = splitNames(params.text("classes"));
+    data.targets.push_back(classTarget("class", names.empty() ? numberedClasses(*training, *test) : std::move(names)));
     for (const LoadedPart* part : {&*training, &*test})
         if (Status status = checkLabels(*part, data.classCount()); !status)
             return status.error();

@@ -212,14 +212,15 @@ std::shared_ptr<const Dataset> generate(const Settings& settings, int64_t count,
 {
     auto dataset = std::make_shared<Dataset>();
     dataset->samples = Tensor(Shape{count, settings.size, settings.size, 1}, DType::U8);
-    dataset->labels = Tensor(Shape{count}, DType::I32);
+    Tensor labels(Shape{count}, DType::I32);
     const auto pixels = static_cast<size_t>(settings.size * settings.size);
     for (int64_t i = 0; i < count; ++i) {
         const size_t label = static_cast<size_t>(i) % kinds.size();
         draw(kinds[label], settings, Random(settings.seed, firstStream + static_cast<uint64_t>(i)),
             dataset->samples.as<uint8_t>().subspan(static_cast<size_t>(i) * pixels, pixels));
-        dataset->labels.as<int32_t>()[static_cast<size_t>(i)] = static_cast<int32_t>(label);
+        labels.as<int32_t>()[static_cast<size_t>(i)] = static_cast<int32_t>(label);
     }
+    dataset->targets.push_back(std::move(labels));
     return dataset;
 }
 
@@ -231,8 +232,9 @@ Result<LoadedData> loadShapes(const Params& params, const SourceContext&)
     LoadedData data;
     data.name = "Drawn shapes";
     data.description = "Generated pictures of ten kinds of shapes; the same for the same options everywhere.";
+    data.targets.push_back(classTarget("shape", {}));
     for (const auto& kind : kinds)
-        data.classNames.emplace_back(kind.name);
+        data.targets.front().names.emplace_back(kind.name);
     // The streams lie apart, so that the test pictures stay the same when the training count changes.
     data.training = generate(settings, params.integer("training"), 0);
     data.test = generate(settings, params.integer("test"), uint64_t{1} << 40);
