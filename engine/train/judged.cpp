@@ -160,9 +160,10 @@ void Judging::takeNumbers(int64_t count)
 
 Judged Judging::finish(int64_t classes)
 {
+    const bool several = m_judged.columns > 1;
+    const int64_t least = m_judged.steps ? 0 : several ? std::min(classes, m_judged.columns) : 2;
     if (m_judged.task == Judged::Task::Classes)
-        m_judged.classes = countClasses(
-            m_judged.truth, m_judged.predicted, std::max<int64_t>(classes, m_judged.steps ? 0 : 2));
+        m_judged.classes = countClasses(m_judged.truth, m_judged.predicted, least);
     return std::move(m_judged);
 }
 

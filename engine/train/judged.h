@@ -70,7 +70,8 @@ public:
 
     /// After a run: the first `count` samples of the batch.
     void take(int64_t count);
-    /// Counts the classes (at least `classes`) and returns everything.
+    /// Counts the classes and returns everything. There are as many as the data set has (`classes`), or more
+    /// where others are said; of the steps of sequences only those up to the last one that occurs.
     Judged finish(int64_t classes);
 
 private:
