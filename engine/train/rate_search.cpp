@@ -117,15 +117,18 @@ void suggestRate(RateSearch& search)
     if (points.size() < 2 * shortestSearch)
         return;
     // The first losses are hardly averaged yet, and a fall behind the lowest point is a jump back, not
-    // learning.
-    size_t bottom = shortestSearch;
-    for (size_t i = shortestSearch; i < points.size(); ++i)
+    // learning. Slopes are taken over a tenth of the way, because from point to point the loss jumps.
+    const size_t reach = std::max<size_t>(1, points.size() / 20);
+    const size_t first = std::max(shortestSearch, points.size() / 10);
+    size_t bottom = first;
+    for (size_t i = first; i < points.size(); ++i)
         if (points[i].smoothed < points[bottom].smoothed)
             bottom = i;
     double steepest = 0;
-    for (size_t i = shortestSearch; i < bottom; ++i) {
-        const double rise = (points[i + 1].smoothed - points[i - 1].smoothed) /
-                            std::log(points[i + 1].rate / points[i - 1].rate);
+    for (size_t i = first; i < bottom; ++i) {
+        const auto& before = points[i - reach];
+        const auto& after = points[std::min(i + reach, points.size() - 1)];
+        const double rise = (after.smoothed - before.smoothed) / std::log(after.rate / before.rate);
         if (rise < steepest) {
             steepest = rise;
             search.suggestion = points[i].rate;

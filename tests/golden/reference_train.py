@@ -95,7 +95,7 @@ def focal(call: Call) -> Reply:
     sure = torch.sigmoid(x)
     true = sure * target + (1 - sure) * (1 - target)
     share = p["alpha"] * target + (1 - p["alpha"]) * (1 - target)
-    loss = mean_of_sample(share * (1 - true) ** p["gamma"] * ce)
+    loss = mean_of_sample(share * (1 - true).clamp(min=1e-7) ** p["gamma"] * ce)
     return Reply([p["weight"] * loss], metrics={"accuracy": same_side(x, 0, target, 0.5)})
 
 

@@ -21,18 +21,18 @@ ir::ValueId focalOfClasses(LowerContext& c, ir::ValueId labels)
     return factor == ir::noValue ? results[0] : b.mul(factor, results[0]);
 }
 
-/// For each number with t of 0 or 1: z = ±x, p = sigmoid(z), −α(t)·(1−p)^γ·ln p.
+/// For each number: −α(t)·(1−p(t))^γ·ln p(t) with p(t) = p·t + (1−p)·(1−t), as torchvision has it.
 ir::ValueId focalOfSwitches(LowerContext& c, ir::ValueId target)
 {
     ir::Builder& b = c.b;
     const double alpha = c.params.real("alpha");
-    const auto away = b.mul(b.offset(b.scale(target, -2), 1), c.scores); // −z
-    auto each = b.unary("softplus", away);
-    if (const auto factor = modulation(b, b.unary("sigmoid", away), c.params.real("gamma"));
-        factor != ir::noValue)
+    const auto yes = c.scores == c.in() ? b.unary("sigmoid", c.scores) : c.in();
+    auto each = b.sub(b.unary("softplus", c.scores), b.mul(target, c.scores));
+    const auto rest = b.add(b.mul(yes, b.offset(b.scale(target, -2), 1)), target); // 1 − p(t)
+    if (const auto factor = modulation(b, rest, c.params.real("gamma")); factor != ir::noValue)
         each = b.mul(factor, each);
     each = b.mul(each, b.offset(b.scale(target, 2 * alpha - 1), 1 - alpha));
-    c.probabilities = c.scores == c.in() ? b.unary("sigmoid", c.scores) : c.in();
+    c.probabilities = yes;
     c.addMetric("accuracy", meanOfSample(b, sameSide(b, c.scores, 0, target, 0.5)));
     return meanOfSample(b, each);
 }

@@ -24,11 +24,13 @@ OptimizerType lion()
         ir::Builder& b = context.b;
         const double beta1 = context.params.real("beta1");
         const ir::ValueId slot = context.slot("momentum");
-        const ir::ValueId c = b.add(b.scale(slot, beta1), b.scale(context.gradients, 1.0 - beta1));
+        // Both means from the difference they share, so that one pass computes them.
+        const ir::ValueId difference = b.sub(context.gradients, slot);
+        const ir::ValueId c = b.add(slot, b.scale(difference, 1.0 - beta1));
         ir::ValueId direction = b.unary("sign", c);
         if (const double decay = context.params.real("weight_decay"); decay > 0)
             direction = b.add(direction, b.scale(context.weights, decay));
-        movingAverage(b, slot, context.gradients, context.params.real("beta2"));
+        b.update(slot, b.add(slot, b.scale(difference, 1.0 - context.params.real("beta2"))));
         b.update(context.weights, b.sub(context.weights, b.mul(direction, context.learningRate)));
     };
     return type;
