@@ -1,9 +1,11 @@
 #pragma once
 
+#include "engine/graph/adversary.h"
 #include "engine/graph/analysis.h"
 #include "engine/ir/builder.h"
 
 #include <map>
+#include <optional>
 
 namespace gradloom::compile {
 
@@ -11,6 +13,8 @@ struct LowerOptions
 {
     int64_t batch = 1;
     bool training = false; ///< dropout drops, batch normalisation uses the batch's statistics
+    bool generate = false; ///< `Lowered::generated` is made from noise alone, as after training
+    layers::Side side = layers::Side::None; ///< of a drawing that plays a GAN's game
     layers::TargetTypes labels; ///< what the data set says about each sample; empty: not known
     /// Nodes whose results must stay readable: nothing is fused across them. Named outputs "node:<id>".
     std::vector<std::string> watch;
@@ -30,21 +34,26 @@ struct Lowered
     ir::ValueId target = ir::noValue;  ///< what the first loss compares with
     bool classes = false;              ///< the first loss is about classes, not numbers
     ir::ValueId steps = ir::noValue;   ///< which steps the first loss counts, where it does not take all
+    ir::ValueId generated = ir::noValue; ///< new samples, where the drawing makes any: a GAN's fake ones, else the prediction
     ir::ValueId penalty = ir::noValue; ///< shape {1}: terms of the loss that stem from weights
     struct Loss
     {
         std::string node;
         ir::ValueId perSample; ///< shape {N}
         double weight;
+        bool adversarial = false; ///< of the game's objective
     };
     std::vector<Loss> losses;
     std::vector<layers::LowerContext::MaxNorm> maxNorms; ///< limits on weights, kept after each update
+    std::optional<graph::Adversary> game;
+    int64_t generatorElements = 0; ///< trainable weights of the game's generator: the first ones
     std::vector<std::pair<std::string, ir::ValueId>> metrics; ///< name and value per sample, shape {N}
 };
 
 /// Lowers a valid drawing, repeated groups written out (an invalid one gives its first problem as the error).
 /// Weights get their places in the flat buffers in topological order, whatever the options, so that all programs of a
-/// drawing share one model memory.
+/// drawing share one model memory. In a GAN's game the generator's weights come first, so that either side's are one
+/// range.
 Result<Lowered> lower(const graph::Graph& graph, const LowerOptions& options);
 
 } // namespace gradloom::compile

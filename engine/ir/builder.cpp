@@ -31,6 +31,8 @@ ValueId Builder::input(std::string name, TensorType type)
 
 ValueId Builder::parameter(std::string name, Shape shape, Initializer initializer, bool trainable)
 {
+    if (const ValueId known = m_program.find(name); known != noValue)
+        return known;
     if (!trainable)
         return state(std::move(name), shape, std::move(initializer));
     Value value;
@@ -45,6 +47,8 @@ ValueId Builder::parameter(std::string name, Shape shape, Initializer initialize
 
 ValueId Builder::state(std::string name, Shape shape, Initializer initializer)
 {
+    if (const ValueId known = m_program.find(name); known != noValue)
+        return known;
     Value value;
     value.type = {shape, DType::F32};
     value.name = std::move(name);

@@ -2,6 +2,7 @@
 
 #include "engine/ir/op_type.h"
 
+#include <stdexcept>
 #include <string_view>
 
 namespace gradloom::ir {
@@ -22,7 +23,8 @@ public:
     std::string setNode(std::string node);
 
     ValueId input(std::string name, TensorType type);
-    /// A weight; `trainable` puts it into the flat parameter buffer, otherwise it becomes state.
+    /// A weight; `trainable` puts it into the flat parameter buffer, otherwise it becomes state. A name that is known
+    /// gives the same weight again.
     ValueId parameter(std::string name, Shape shape, Initializer initializer, bool trainable);
     /// A tensor of the model that is not trained, for example running statistics.
     ValueId state(std::string name, Shape shape, Initializer initializer);
@@ -62,8 +64,23 @@ private:
     std::string m_node;
 };
 
+/// A gradient was asked for through an operation that has none.
+class NotDifferentiable : public std::domain_error
+{
+public:
+    explicit NotDifferentiable(const Op& op)
+        : std::domain_error("\"" + op.node + "\" uses " + op.type->id + ", which has no derivative"), m_node(op.node)
+    {
+    }
+    const std::string& node() const { return m_node; } ///< graph node
+
+private:
+    std::string m_node;
+};
+
 /// Emits the gradient of the scalar `loss` (shape {1}) with respect to each of `targets` by reverse mode.
-/// A target the loss does not depend on gets noValue.
+/// A target the loss does not depend on gets noValue. Throws NotDifferentiable where a path from a target to the loss
+/// leads through an operation without an adjoint.
 /// Source: Griewank and Walther, "Evaluating Derivatives", 2008, chapter 3.
 std::vector<ValueId> differentiate(Builder& builder, ValueId loss, std::span<const ValueId> targets);
 

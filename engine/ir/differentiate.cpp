@@ -33,8 +33,6 @@ std::vector<ValueId> differentiate(Builder& builder, ValueId loss, std::span<con
     const size_t forwardOps = builder.program().ops.size();
     for (size_t index = forwardOps; index-- > 0;) {
         const Op op = builder.program().ops[index]; // a copy: the list grows below
-        if (!op.type->adjoint)
-            continue;
         std::vector<ValueId> outputGradients;
         bool any = false;
         for (ValueId id : op.outputs) {
@@ -50,6 +48,8 @@ std::vector<ValueId> differentiate(Builder& builder, ValueId loss, std::span<con
         }
         if (!any || !anyWanted)
             continue;
+        if (!op.type->adjoint)
+            throw NotDifferentiable(op);
         const std::string before = builder.setNode(op.node);
         const auto inputGradients = op.type->adjoint(builder, op, outputGradients, wanted);
         for (size_t i = 0; i < op.inputs.size(); ++i) {

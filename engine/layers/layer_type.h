@@ -69,6 +69,21 @@ struct TargetType
 };
 using TargetTypes = std::vector<TargetType>;
 
+/// Which half of an adversarial step (a GAN's) is written.
+enum class Side {
+    None,          ///< none: the discriminator sees real samples only
+    Discriminator, ///< it sees the real samples of the batch, then as many fake ones
+    Generator      ///< it sees fake samples only
+};
+
+/// What the discriminator of a GAN is shown, for the objective behind it.
+struct Judged
+{
+    ir::ValueId samples = ir::noValue; ///< what the node Real or fake gives
+    /// The discriminator's result for other samples, with the same weights.
+    std::function<ir::ValueId(ir::ValueId samples)> again;
+};
+
 /// What a layer writes to while it is lowered to primitives. Values carry the batch as first dimension.
 class LowerContext
 {
@@ -81,6 +96,9 @@ public:
     ir::Builder& b;
     std::string node;
     bool training;
+    bool generate = false; ///< make samples from noise alone, as after training: Sample z draws from N(0, 1)
+    Side side = Side::None;
+    const Judged* judged = nullptr; ///< an adversarial loss: the discriminator in front of it
     int64_t batch = 1;
     Params params;                              ///< complete
     std::vector<ir::ValueId> inputs;            ///< one per port, noValue where unconnected
@@ -114,10 +132,13 @@ public:
     ir::ValueId randomCounter();
     /// A number that stays this node's own when other nodes come and go.
     int64_t randomStream() const;
+    /// Random numbers: kind "normal" (mean 0, deviation 1) or "uniform" (0 up to 1), new ones in every step.
+    ir::ValueId randomNumbers(const std::string& kind, const Shape& shape);
     /// Applies the activation named by an `activation` option.
     ir::ValueId activate(ir::ValueId x, const std::string& activation);
-    /// The operand of the operation `type` ("softmax") that made `x`, or `x` itself.
-    ir::ValueId before(const std::string& type, ir::ValueId x) const;
+    /// The operand of the operation `type` ("softmax", "sigmoid") that made `x`, or `x` itself. A sigmoid is found
+    /// through Reshape and Flatten too.
+    ir::ValueId before(const std::string& type, ir::ValueId x);
 
     /// A loss for each sample (shape {N}); `share` is its weight in the total.
     void addLoss(ir::ValueId perSample, double share) { losses.push_back({perSample, share}); }
@@ -186,6 +207,8 @@ struct LayerType
     std::vector<Port> inputs{{"in", "", false}};
     std::vector<Port> outputs{{"out", "", false}};
     bool variadic = false; ///< takes any number of inputs, two at least (Add, Concat)
+    /// Belongs to the game of a GAN: the layer where real and fake samples meet, and the loss both sides play for.
+    bool adversarial = false;
 
     /// Types of the outputs for one sample. `params` are complete; every connected input's type is known; an
     /// unconnected optional input has rank 0.

@@ -75,6 +75,12 @@ int64_t LowerContext::randomStream() const
     return hash;
 }
 
+ValueId LowerContext::randomNumbers(const std::string& kind, const Shape& shape)
+{
+    return b.op("random_fill", {randomCounter()},
+        {{"kind", kind}, {"shape", shape.toVector()}, {"stream", randomStream()}});
+}
+
 ValueId LowerContext::activate(ValueId x, const std::string& activation)
 {
     if (activation == "none")
@@ -92,7 +98,7 @@ ValueId LowerContext::activate(ValueId x, const std::string& activation)
     return b.unary(activation, x);
 }
 
-ValueId LowerContext::before(const std::string& type, ValueId x) const
+ValueId LowerContext::before(const std::string& type, ValueId x)
 {
     const auto& ops = b.program().ops;
     const auto made = std::find_if(ops.begin(), ops.end(), [x](const ir::Op& op) { return op.outputs[0] == x; });
@@ -101,9 +107,9 @@ ValueId LowerContext::before(const std::string& type, ValueId x) const
     const ValueId operand = made->inputs.empty() ? ir::noValue : made->inputs[0];
     if (made->type->id == type || (made->type->id == "unary" && made->attributes.text("fn") == type))
         return operand;
-    if (made->type->id != "reshape")
+    // Dense on a sequence puts a reshape behind its activation; a softmax over rows of another length is another one.
+    if (made->type->id != "reshape" || (type == "softmax" && b.shape(operand)[-1] != b.shape(x)[-1]))
         return x;
-    // Dense on a sequence puts a reshape behind its activation.
     const ValueId deeper = before(type, operand);
     return deeper == operand ? x : b.reshape(deeper, b.shape(x));
 }

@@ -119,12 +119,14 @@ QImage activationStrip(const Tensor& activation, int maps, QSize size)
     const int count = std::min(maps, static_cast<int>(g.channels));
     if (count < 1 || size.isEmpty())
         return {};
-    QImage strip(size, QImage::Format_RGB32);
-    strip.fill(viridis()[0]);
+    QImage strip(size, QImage::Format_ARGB32_Premultiplied);
+    strip.fill(Qt::transparent);
+    const int gap = size.width() / (count * 12);
     QImage map(static_cast<int>(g.width), static_cast<int>(g.height), QImage::Format_RGB32);
     for (int i = 0; i < count; ++i) {
         paintMap(activation, g, i, map, 0, 0);
-        const int left = size.width() * i / count, right = size.width() * (i + 1) / count;
+        const int left = size.width() * i / count;
+        const int right = size.width() * (i + 1) / count - (i + 1 < count ? gap : 0);
         // Nearest neighbour by hand: a strip is small, and the picture is copied into place without a
         // painter.
         for (int y = 0; y < size.height(); ++y) {

@@ -21,7 +21,8 @@ int mapCount(const Tensor& activation);
 /// between the maps, each map scaled to its own range. An empty image for tensors that hold no maps.
 QImage mapAtlas(const Tensor& activation, int columns);
 
-/// The first `maps` maps as one strip of the given size in pixels; empty for tensors that hold no maps.
+/// The first `maps` maps as one strip of the given size in pixels, gaps between them transparent; empty for tensors that
+/// hold no maps.
 QImage activationStrip(const Tensor& activation, int maps, QSize size);
 
 /// A sample as people see it: grey or colour, smallest value black and largest white. H×W, H×W×1 or H×W×3, U8

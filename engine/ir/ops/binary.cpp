@@ -15,6 +15,26 @@ bool repeatsInto(const Shape& small, const Shape& large)
     return std::equal(small.begin(), small.end(), large.end() - small.rank());
 }
 
+/// The derivatives of activations are linear in the gradient x; their second derivatives are what a gradient penalty
+/// needs. y is the operand or the result of the activation, see engine/ir/pointwise.cpp.
+std::vector<ValueId> gradientOfGradient(Builder& b, const Op& op, ValueId g)
+{
+    const ValueId x = op.inputs[0];
+    const ValueId y = op.inputs[1];
+    const std::string& fn = op.attributes.text("fn");
+    if (!fn.ends_with("_gradient"))
+        return {noValue, noValue};
+    const ValueId dx = b.op("binary", {g, y}, op.attributes);
+    const ValueId product = b.mul(g, x);
+    if (fn == "tanh_gradient") // x·(1 − y²)
+        return {dx, b.scale(b.mul(product, y), -2)};
+    if (fn == "sigmoid_gradient") // x·y·(1 − y)
+        return {dx, b.mul(product, b.offset(b.scale(y, -2), 1))};
+    if (fn == "elu_gradient") // x where y > 0, else x·(y + α)
+        return {dx, b.sub(product, b.mul(product, b.unary("step", y)))};
+    return {dx, noValue}; // piecewise linear
+}
+
 std::vector<ValueId> adjointOf(Builder& b, const Op& op, ValueId g)
 {
     const ValueId x = op.inputs[0];
@@ -35,9 +55,7 @@ std::vector<ValueId> adjointOf(Builder& b, const Op& op, ValueId g)
         return {b.mul(g, b.binary("greater", max ? x : y, max ? y : x)),
             b.sub(g, b.mul(g, b.binary("greater", max ? x : y, max ? y : x)))};
     }
-    if (fn == "relu_gradient")
-        return {b.binary("relu_gradient", g, y), noValue};
-    return {noValue, noValue};
+    return gradientOfGradient(b, op, g);
 }
 
 } // namespace
