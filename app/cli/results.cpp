@@ -32,6 +32,14 @@ std::string evaluationText(const train::Evaluation& evaluation, const std::vecto
     for (const train::MetricType& type : train::metricTypes().all())
         if (const auto it = evaluation.metrics.find(type.id); it != evaluation.metrics.end())
             numbers.add({type.title, type.share ? percent(it->second, 2) : decimals(it->second, 4)});
+    for (const auto& [id, value] : evaluation.metrics) {
+        const size_t dot = id.find('.'); // of another loss than the first: "<node>.<metric>"
+        const train::MetricType* type =
+            dot == std::string::npos ? nullptr : train::metricTypes().find(id.substr(dot + 1));
+        if (type)
+            numbers.add({id.substr(0, dot) + ": " + type->title,
+                type->share ? percent(value, 2) : decimals(value, 4)});
+    }
     std::string text = numbers.toString();
     if (evaluation.perClass.empty())
         return text;

@@ -25,10 +25,10 @@ void collect(Lowered& lowered, const LowerContext& context)
     if (lowered.scores == ir::noValue && context.scores != ir::noValue) {
         lowered.scores = context.scores;
         lowered.probabilities = context.probabilities;
-        lowered.target = context.truth;
-        lowered.classes = context.classes;
-        lowered.steps = context.steps;
     }
+    if (context.probabilities != ir::noValue && context.truth != ir::noValue)
+        lowered.answers.push_back(
+            {context.node, context.probabilities, context.truth, context.classes, context.steps});
 }
 
 using Results = std::map<std::string, std::vector<ir::ValueId>>;

@@ -31,10 +31,17 @@ struct Lowered
     ir::ValueId random = ir::noValue;
     ir::ValueId scores = ir::noValue;        ///< before softmax or sigmoid, of the first loss
     ir::ValueId probabilities = ir::noValue; ///< what a prediction shows
-    ir::ValueId target = ir::noValue;  ///< what the first loss compares with
-    bool classes = false;              ///< the first loss is about classes, not numbers
-    ir::ValueId steps = ir::noValue;   ///< which steps the first loss counts, where it does not take all
     ir::ValueId generated = ir::noValue; ///< new samples, where the drawing makes any: a GAN's fake ones, else the prediction
+    /// What a loss compares, in the order of the losses.
+    struct Answer
+    {
+        std::string node;
+        ir::ValueId probabilities = ir::noValue; ///< what is said
+        ir::ValueId truth = ir::noValue;         ///< what is true
+        bool classes = false;                    ///< it is about classes, not numbers
+        ir::ValueId steps = ir::noValue;         ///< which steps count, where not all do
+    };
+    std::vector<Answer> answers;
     ir::ValueId penalty = ir::noValue; ///< shape {1}: terms of the loss that stem from weights
     struct Loss
     {

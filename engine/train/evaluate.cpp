@@ -33,8 +33,9 @@ Status checkSamples(const LoadedProgram& program, const Tensor& samples)
         return invalidArgument("The network takes samples of " + input->shape.withoutFirst().toString() +
                                " but these are " + samples.shape().withoutFirst().toString() + ".");
     if (input && input->dtype != samples.dtype())
-        return invalidArgument(std::string("The network takes ") + (input->dtype == DType::I32 ? "tokens" : "numbers") +
-                               " but these are " + (samples.dtype() == DType::I32 ? "tokens." : "numbers."));
+        return invalidArgument(std::string("The network takes ") +
+                               (input->dtype == DType::I32 ? "tokens" : "numbers") + " but these are " +
+                               (samples.dtype() == DType::I32 ? "tokens." : "numbers."));
     return {};
 }
 
@@ -97,6 +98,19 @@ Evaluation evaluationOf(const Judged& judged)
     return result;
 }
 
+/// Of the losses behind the first one, by node.
+std::map<std::string, Judging> judgingOfOthers(const LoadedProgram& program, const EvaluateOptions& options)
+{
+    constexpr std::string_view prefix = "probabilities:";
+    std::map<std::string, Judging> others;
+    for (const auto& [name, value] : program.program().outputs)
+        if (name.starts_with(prefix)) {
+            const std::string loss = name.substr(prefix.size());
+            others.emplace(loss, Judging(program, options.batch, options.largestTable, loss));
+        }
+    return others;
+}
+
 } // namespace
 
 Evaluation scoreClasses(std::span<const int32_t> truth, std::span<const int32_t> predicted, int64_t classes)
@@ -126,6 +140,7 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
         return status.error();
     data::Batch batch(*part.dataset, options.batch);
     Judging judging(run, options.batch, options.largestTable);
+    std::map<std::string, Judging> others = judgingOfOthers(run, options);
     LossSum losses(run, options.batch);
     double penalty = 0;
     for (int64_t first = 0; first < part.count(); first += batch.size()) {
@@ -135,6 +150,8 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
         writer.write(run, batch);
         run.run();
         judging.take(batch.count);
+        for (auto& [loss, other] : others)
+            other.take(batch.count);
         losses.take(batch.count);
         if (first == 0 && run.hasOutput("penalty"))
             penalty = run.readNumber("penalty");
@@ -142,6 +159,9 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
             options.progress(std::min(first + batch.size(), part.count()), part.count());
     }
     Evaluation result = evaluationOf(judging.finish(classes));
+    for (auto& [loss, other] : others)
+        for (const auto& [id, value] : metricsOf(other.finish(0)))
+            result.metrics.emplace(loss + "." + id, value);
     result.samples = part.count();
     result.loss = losses.mean(part.count()) + penalty;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -167,7 +187,8 @@ Result<Tensor> predict(Model& model, const Tensor& samples)
     Tensor result(output.shape().withoutFirst().prepended(count));
     for (int64_t first = 0; first < count; first += batch) {
         const auto here = static_cast<size_t>(std::min(batch, count - first));
-        std::memcpy(input.data(), samples.data() + first * inputElements * static_cast<int64_t>(sizeof(float)),
+        std::memcpy(input.data(),
+            samples.data() + first * inputElements * static_cast<int64_t>(sizeof(float)),
             here * static_cast<size_t>(inputElements) * sizeof(float));
         run.write("input", input);
         run.run();

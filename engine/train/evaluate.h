@@ -30,7 +30,8 @@ struct Evaluation
     double macroPrecision = 0;
     double macroRecall = 0;
     double macroF1 = 0;
-    std::map<std::string, double> metrics; ///< all that apply, by MetricType::id
+    /// All that apply, by MetricType::id; of the losses behind the first one "<node>.<id>".
+    std::map<std::string, double> metrics;
     double seconds = 0;
 };
 
@@ -52,8 +53,8 @@ struct EvaluateOptions
 Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data::Preprocess& preprocess,
     int64_t classes, const EvaluateOptions& options = {});
 
-/// What the network says to samples as it sees them (N×sample shape, preprocessed: F32, or I32 tokens): N×(prediction's
-/// shape), probabilities where it is a classifier.
+/// What the network says to samples as it sees them (N×sample shape, preprocessed: F32, or I32 tokens):
+/// N×(prediction's shape), probabilities where it is a classifier.
 Result<Tensor> predict(Model& model, const Tensor& samples);
 
 } // namespace gradloom::train

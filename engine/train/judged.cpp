@@ -7,12 +7,7 @@ namespace gradloom::train {
 
 namespace {
 
-constexpr const char* predictionOutput = "probabilities";
-constexpr const char* classesOutput = "true classes";
-constexpr const char* numbersOutput = "true numbers";
-constexpr const char* maskOutput = "steps that count";
-
-Tensor roomFor(const LoadedProgram& program, const char* output)
+Tensor roomFor(const LoadedProgram& program, const std::string& output)
 {
     const TensorType& type = program.outputType(output);
     return Tensor(type.shape, type.dtype);
@@ -63,21 +58,23 @@ std::vector<ClassCounts> countClasses(
     return counts;
 }
 
-Judging::Judging(const LoadedProgram& program, int64_t batch, int64_t largestTable)
-    : m_program(program), m_batch(static_cast<size_t>(batch)),
-      m_largestTable(static_cast<size_t>(largestTable))
+Judging::Judging(const LoadedProgram& program, int64_t batch, int64_t largestTable, const std::string& loss)
+    : m_program(program), m_largestTable(static_cast<size_t>(largestTable))
 {
-    const bool classes = program.hasOutput(classesOutput);
-    if (!program.hasOutput(predictionOutput) || !(classes || program.hasOutput(numbersOutput)))
+    const std::string which = loss.empty() ? "" : ":" + loss;
+    const bool classes = program.hasOutput("true classes" + which);
+    m_names = {"probabilities" + which, (classes ? "true classes" : "true numbers") + which,
+        "steps that count" + which};
+    if (!program.hasOutput(m_names.prediction) || !program.hasOutput(m_names.truth))
         return;
-    m_probabilities = roomFor(program, predictionOutput);
-    m_truth = roomFor(program, classes ? classesOutput : numbersOutput);
+    m_probabilities = roomFor(program, m_names.prediction);
+    m_truth = roomFor(program, m_names.truth);
     const int64_t outputs = m_probabilities.elements() / batch;
     if (!classes) {
         if (m_truth.dtype() != DType::F32 || m_truth.elements() != m_probabilities.elements())
             return; // numbers against class labels: the loss says all there is to say
         m_judged.task = Judged::Task::Numbers;
-        const ir::Value& truth = program.program()[program.program().outputs.at(numbersOutput)];
+        const ir::Value& truth = program.program()[program.program().outputs.at(m_names.truth)];
         m_judged.reconstruction = truth.input && truth.name == "input";
         m_judged.outputs.resize(static_cast<size_t>(outputs));
         return;
@@ -88,23 +85,23 @@ Judging::Judging(const LoadedProgram& program, int64_t batch, int64_t largestTab
         m_truth.dtype() == DType::I32 ? m_probabilities.elements() / m_truth.elements() : shape[-1];
     m_rowsOfSample = static_cast<size_t>(outputs / m_judged.columns);
     m_judged.steps = shape.rank() > 2;
-    if (program.hasOutput(maskOutput))
-        m_mask = roomFor(program, maskOutput);
+    if (program.hasOutput(m_names.mask))
+        m_mask = roomFor(program, m_names.mask);
 }
 
 void Judging::take(int64_t count)
 {
     if (m_judged.task == Judged::Task::Nothing)
         return;
-    m_program.read(predictionOutput, m_probabilities);
+    m_program.read(m_names.prediction, m_probabilities);
     const bool classes = m_judged.task == Judged::Task::Classes;
-    m_program.read(classes ? classesOutput : numbersOutput, m_truth);
+    m_program.read(m_names.truth, m_truth);
     if (!classes) {
         takeNumbers(count);
         return;
     }
     if (!m_mask.empty())
-        m_program.read(maskOutput, m_mask);
+        m_program.read(m_names.mask, m_mask);
     const size_t rows = static_cast<size_t>(count) * m_rowsOfSample;
     for (size_t row = 0; row < rows; ++row)
         if (m_mask.empty() || m_mask.floats()[row] > 0)

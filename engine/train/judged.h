@@ -65,8 +65,9 @@ struct Judged
 class Judging
 {
 public:
-    /// At most `largestTable` probabilities are kept for metrics that need all of them.
-    Judging(const LoadedProgram& program, int64_t batch, int64_t largestTable);
+    /// At most `largestTable` probabilities are kept for metrics that need all of them. `loss`: the node of
+    /// one of the losses behind the first; empty for the first.
+    Judging(const LoadedProgram& program, int64_t batch, int64_t largestTable, const std::string& loss = {});
 
     /// After a run: the first `count` samples of the batch.
     void take(int64_t count);
@@ -79,8 +80,15 @@ private:
     void takeNumbers(int64_t count);
     int32_t trueClass(size_t row) const;
 
+    /// Names of outputs.
+    struct Names
+    {
+        std::string prediction;
+        std::string truth;
+        std::string mask;
+    };
     const LoadedProgram& m_program;
-    size_t m_batch;
+    Names m_names;
     size_t m_rowsOfSample = 1;
     size_t m_largestTable;
     bool m_kept = true;

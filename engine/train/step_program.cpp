@@ -188,8 +188,13 @@ Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptio
     };
     output("probabilities", lowered->probabilities);
     output("scores", lowered->scores);
-    output(lowered->classes ? "true classes" : "true numbers", lowered->target);
-    output("steps that count", lowered->steps);
+    for (size_t i = 0; i < lowered->answers.size(); ++i) {
+        const auto& answer = lowered->answers[i];
+        const std::string which = i == 0 ? "" : ":" + answer.node;
+        output("probabilities" + which, answer.probabilities);
+        output((answer.classes ? "true classes" : "true numbers") + which, answer.truth);
+        output("steps that count" + which, answer.steps);
+    }
     output("penalty", lowered->penalty);
     output("losses", lossesPerSample(b, lossList(*lowered)));
     for (const auto& [name, perSample] : lowered->metrics)

@@ -14,7 +14,7 @@ namespace gradloom::train {
 struct ProgramOptions
 {
     int64_t batch = 1;
-    layers::TargetTypes labels; ///< what the data set says about each sample
+    layers::TargetTypes labels;     ///< what the data set says about each sample
     bool training = false;          ///< dropout drops, batch normalisation uses the batch's statistics
     std::vector<std::string> watch; ///< nodes whose results become outputs "node:<id>"
 };
@@ -45,7 +45,8 @@ Result<ir::Program> accumulationProgram(
 /// Forward pass for judging. Outputs, where the drawing has them: "probabilities", "scores", "losses" ({N},
 /// the weighted sum of all losses of each sample), "metric:<name>" ({N}), "penalty" ({1}), "true classes" or
 /// "true numbers" (what the first loss compares with), "steps that count" (1 or 0 for each step, where not
-/// all do) and what is watched.
+/// all do) and what is watched. Of the losses behind the first one "probabilities", "true ..." and "steps
+/// ..." end with ":<node>".
 Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptions& options);
 
 /// The weighted sum of a drawing's losses per sample, {N}; noValue where there are none. Adds to the builder.

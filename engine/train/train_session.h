@@ -52,7 +52,7 @@ struct EpochMetrics
     float trainAccuracy = 0;
     float validationLoss = 0;              ///< NaN without validation data
     float validationAccuracy = 0;          ///< NaN without validation data or classes
-    std::map<std::string, double> metrics; ///< of the validation, all that apply, by MetricType::id
+    std::map<std::string, double> metrics; ///< of the validation, as Evaluation::metrics
     double samplesPerSecond = 0;
     double seconds = 0;
     bool best = false; ///< the best so far: its weights were kept

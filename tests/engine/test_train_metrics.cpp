@@ -150,6 +150,29 @@ TEST(TrainMetrics, OneHotTruthIsAClassToo)
     EXPECT_EQ(a->accuracy, a->metrics.at("accuracy"));
 }
 
+TEST(TrainMetrics, EveryLossIsJudged)
+{
+    const auto project = train_test::smallProject();
+    const auto data = train_test::dataOf(project);
+    graph::Graph graph = project.graph;
+    graph.nodes.push_back(train_test::node("copy", "dense", {{"units", int64_t{256}}}));
+    graph.nodes.push_back(train_test::node("flat_input", "flatten"));
+    graph.nodes.push_back(train_test::node("second", "mse", {{"weight", 0.1}}));
+    graph.edges.push_back({"hidden", 0, "copy", 0});
+    graph.edges.push_back({"input", 0, "flat_input", 0});
+    graph.edges.push_back({"copy", 0, "second", 0});
+    graph.edges.push_back({"flat_input", 0, "second", 1});
+    auto model = train_test::modelOf(graph);
+    ASSERT_TRUE(model);
+    auto result = evaluate(*model, data->split.test, data->preprocess, data->classes());
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    EXPECT_TRUE(result->metrics.contains("accuracy"));
+    EXPECT_TRUE(result->metrics.contains("second.rmse"));
+    EXPECT_TRUE(result->metrics.contains("second.r2"));
+    EXPECT_FALSE(result->metrics.contains("rmse"));
+    EXPECT_EQ(result->confusion.size(), 10u);
+}
+
 TEST(TrainMetrics, TooManyProbabilitiesCostTheAucOnly)
 {
     const auto project = train_test::smallProject();
