@@ -139,8 +139,13 @@ TEST_P(PoolKernels, depthwise)
     plain.groups = 20;
     ConvShape same = plain;
     same.padTop = same.padLeft = same.padBottom = same.padRight = 1;
-    ConvShape wide{1, 11, 10, 7, 14, 3, 2, 2, 1, 2, 3, 3, 4, 1, 2, 7};
-    for (const ConvShape& s : {plain, same, wide}) {
+    // Rows that are shorter and longer than the tiles the kernels work in, holes and uneven padding.
+    const ConvShape wide{1, 11, 10, 7, 7, 3, 2, 2, 1, 2, 3, 3, 4, 1, 2, 7};
+    const ConvShape large{2, 7, 23, 37, 37, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, 37};
+    const ConvShape fast{1, 12, 19, 9, 9, 3, 7, 3, 2, 1, 1, 0, 3, 1, 3, 9};
+    const ConvShape narrow{2, 6, 1, 5, 5, 2, 6, 1, 1, 1, 1, 1, 5, 0, 4, 5};
+    const ConvShape holes{1, 9, 14, 33, 33, 2, 3, 1, 1, 3, 4, 0, 6, 2, 5, 33};
+    for (const ConvShape& s : {plain, same, wide, large, fast, narrow, holes}) {
         ASSERT_TRUE(isDepthwise(s));
         const Buffer x = randomBuffer(s.n * s.h * s.w * s.c, 1);
         const Buffer w = randomBuffer(s.weightSize(), 2);

@@ -4,12 +4,12 @@
 
 namespace gradloom::cpu {
 
-// Convolution with groups == c: each channel has filters of its own, k = c * multiplier. Vectors run over
-// channels, since a matrix product with one column would waste them. Same operands and layouts as conv.h,
-// but weights are used as stored ([kh, kw, 1, k]): nothing is packed and no scratch is needed. Faster than
-// conv.h for multiplier 1; correct for any.
+// Convolution in which each channel has one filter of its own: groups == c == k. Vectors run over channels,
+// since a matrix product with one column would waste them. Same operands and layouts as conv.h, but weights
+// are used as stored ([kh, kw, 1, k]): nothing is packed and no scratch is needed. With several filters a
+// channel conv.h is faster.
 
-/// Whether these kernels can take the shape (groups == c).
+/// Whether these kernels can take the shape.
 bool isDepthwise(const ConvShape& shape);
 
 struct DepthwiseArgs
