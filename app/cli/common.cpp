@@ -151,7 +151,8 @@ Result<ParamValue> parseValue(const ParamSpec& spec, const std::string& text, co
     case ParamKind::Choice:
     case ParamKind::Text:
         return checkParam(spec, text, what + " " + spec.key);
-    case ParamKind::Pair:
+    case ParamKind::Tuple:
+    case ParamKind::List:
     case ParamKind::Shape:
         break;
     }

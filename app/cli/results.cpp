@@ -80,11 +80,12 @@ Json shapeJson(const Shape& shape)
 
 Json paramJson(const ParamSpec& spec)
 {
-    static constexpr const char* kinds[] = {"integer", "real", "switch", "choice", "pair", "shape", "text"};
+    static constexpr const char* kinds[] = {"integer", "real", "switch", "choice", "tuple", "list", "shape", "text"};
     Json json{{"key", spec.key}, {"title", spec.title}, {"kind", kinds[static_cast<size_t>(spec.kind)]},
         {"default", valueJson(spec.defaultValue)}};
     const bool ranged = spec.kind == ParamKind::Integer || spec.kind == ParamKind::Real ||
-                        spec.kind == ParamKind::Pair || spec.kind == ParamKind::Shape;
+                        spec.kind == ParamKind::Tuple || spec.kind == ParamKind::List ||
+                        spec.kind == ParamKind::Shape;
     if (ranged) {
         json["minimum"] = number(spec.minimum);
         json["maximum"] = number(spec.maximum);

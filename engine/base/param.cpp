@@ -31,7 +31,7 @@ Error outside(const ParamSpec& spec, const std::string& where, const std::string
         formatNumber(spec.maximum) + " but is " + found + ".");
 }
 
-Error wrongType(const ParamSpec& spec, const std::string& where, const char* expected)
+Error wrongType(const ParamSpec& spec, const std::string& where, const std::string& expected)
 {
     return invalidArgument(where + ": " + spec.title + " (\"" + spec.key + "\") must be " + expected + ".");
 }
@@ -61,9 +61,13 @@ Result<ParamValue> checkNumber(const ParamSpec& spec, const ParamValue& value, c
 Result<ParamValue> checkList(const ParamSpec& spec, const ParamValue& value, const std::string& where)
 {
     const auto* list = std::get_if<std::vector<int64_t>>(&value);
-    const bool pair = spec.kind == ParamKind::Pair;
-    if (!list || (pair && list->size() != 2) || list->empty() || list->size() > 5)
-        return wrongType(spec, where, pair ? "two whole numbers" : "a list of one to five whole numbers");
+    if (spec.kind == ParamKind::Tuple) {
+        const size_t count = std::get<std::vector<int64_t>>(spec.defaultValue).size();
+        if (!list || list->size() != count)
+            return wrongType(spec, where, std::to_string(count) + " whole numbers");
+    } else if (!list || list->empty() || list->size() > 5) {
+        return wrongType(spec, where, "a list of one to five whole numbers");
+    }
     for (int64_t element : *list)
         if (static_cast<double>(element) < spec.minimum || static_cast<double>(element) > spec.maximum)
             return outside(spec, where, formatParam(value));
@@ -121,11 +125,22 @@ ParamSpec choiceParam(
     return spec;
 }
 
+ParamSpec tupleParam(
+    std::string key, std::string title, std::vector<int64_t> value, double low, double high, std::string help)
+{
+    return makeSpec(std::move(key), std::move(title), ParamKind::Tuple, std::move(value), std::move(help)).range(low, high);
+}
+
 ParamSpec pairParam(
     std::string key, std::string title, int64_t first, int64_t second, double low, double high, std::string help)
 {
-    std::vector<int64_t> value{first, second};
-    return makeSpec(std::move(key), std::move(title), ParamKind::Pair, value, std::move(help)).range(low, high);
+    return tupleParam(std::move(key), std::move(title), {first, second}, low, high, std::move(help));
+}
+
+ParamSpec listParam(
+    std::string key, std::string title, std::vector<int64_t> value, double low, double high, std::string help)
+{
+    return makeSpec(std::move(key), std::move(title), ParamKind::List, std::move(value), std::move(help)).range(low, high);
 }
 
 ParamSpec shapeParam(std::string key, std::string title, std::vector<int64_t> value, std::string help)
@@ -188,7 +203,8 @@ Result<ParamValue> checkParam(const ParamSpec& spec, const ParamValue& value, co
         return value;
     case ParamKind::Choice:
         return checkChoice(spec, value, where);
-    case ParamKind::Pair:
+    case ParamKind::Tuple:
+    case ParamKind::List:
     case ParamKind::Shape:
         return checkList(spec, value, where);
     case ParamKind::Text:

@@ -12,7 +12,7 @@
 
 namespace gradloom {
 
-/// The value of an option: switch, integer, real, choice or text, list of integers (pair, shape).
+/// The value of an option: switch, integer, real, choice or text, list of integers (tuple, list, shape).
 using ParamValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
 
 enum class ParamKind {
@@ -20,8 +20,9 @@ enum class ParamKind {
     Real,    ///< double
     Switch,  ///< bool
     Choice,  ///< std::string, one of `choices`
-    Pair,    ///< two int64_t, for example a kernel's height and width
-    Shape,   ///< one to five int64_t
+    Tuple,   ///< as many int64_t as the default has, for example a kernel's height and width
+    List,    ///< one to five int64_t
+    Shape,   ///< extents: one to five int64_t whose product is a tensor's size
     Text     ///< std::string
 };
 
@@ -39,7 +40,7 @@ struct ParamSpec
     std::string title;
     ParamKind kind = ParamKind::Integer;
     ParamValue defaultValue;
-    double minimum = 0; ///< for Integer, Real and each element of Pair and Shape
+    double minimum = 0; ///< for Integer, Real and each element of Tuple, List and Shape
     double maximum = 0;
     std::vector<ParamChoice> choices;
     std::string unit;
@@ -56,6 +57,10 @@ ParamSpec choiceParam(
     std::string key, std::string title, std::string value, std::vector<ParamChoice> choices, std::string help);
 ParamSpec pairParam(
     std::string key, std::string title, int64_t first, int64_t second, double low, double high, std::string help);
+ParamSpec tupleParam(
+    std::string key, std::string title, std::vector<int64_t> value, double low, double high, std::string help);
+ParamSpec listParam(
+    std::string key, std::string title, std::vector<int64_t> value, double low, double high, std::string help);
 ParamSpec shapeParam(std::string key, std::string title, std::vector<int64_t> value, std::string help);
 ParamSpec textParam(std::string key, std::string title, std::string value, std::string help);
 

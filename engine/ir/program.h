@@ -27,12 +27,12 @@ enum class Segment {
 /// How the initial contents of a parameter or state value are made.
 struct Initializer
 {
-    /// zeros, ones, forget_gate_ones (in the second quarter), uniform, glorot_uniform, glorot_normal, he_uniform,
+    /// zeros, ones, forget_gate_ones (in the second quarter), constant, uniform, glorot_uniform, glorot_normal, he_uniform,
     /// he_normal, orthogonal
     std::string kind = "zeros";
     int64_t fanIn = 1;
     int64_t fanOut = 1;
-    double scale = 1; ///< uniform: numbers between −scale and scale
+    double scale = 1; ///< constant: every element; uniform: numbers between −scale and scale
 };
 
 /// One tensor of the program. Every value is written once: by the caller (inputs), by the model (parameters,

@@ -1,4 +1,4 @@
-#include "engine/layers/layer_type.h"
+#include "engine/layers/activation.h"
 
 namespace gradloom::layers {
 
@@ -6,7 +6,12 @@ std::vector<LayerType> allLayerTypes();
 
 const Registry<LayerType>& layerTypes()
 {
-    static const Registry<LayerType> registry(allLayerTypes());
+    static const Registry<LayerType> registry([] {
+        std::vector<LayerType> all = allLayerTypes();
+        for (const Activation& activation : activations().all())
+            all.push_back(activationLayer(activation));
+        return all;
+    }());
     return registry;
 }
 
@@ -14,7 +19,7 @@ const std::vector<Category>& layerCategories()
 {
     static const std::vector<Category> categories{{"data", "Data"}, {"convolution", "Convolution"},
         {"pooling", "Pooling"}, {"recurrent", "Recurrent"}, {"attention", "Attention"}, {"core", "Core"},
-        {"normalization", "Normalization"}, {"regularization", "Regularization"}, {"activation", "Activation"},
+        {"shape", "Shape"},         {"normalization", "Normalization"}, {"regularization", "Regularization"}, {"activation", "Activation"},
         {"merge", "Merge"}, {"generative", "Generative"}, {"loss", "Loss"}};
     return categories;
 }

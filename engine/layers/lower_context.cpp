@@ -1,7 +1,6 @@
 #include "engine/layers/layer_type.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace gradloom::layers {
 
@@ -79,23 +78,6 @@ ValueId LowerContext::randomNumbers(const std::string& kind, const Shape& shape)
 {
     return b.op("random_fill", {randomCounter()},
         {{"kind", kind}, {"shape", shape.toVector()}, {"stream", randomStream()}});
-}
-
-ValueId LowerContext::activate(ValueId x, const std::string& activation)
-{
-    if (activation == "none")
-        return x;
-    if (activation == "softmax")
-        return b.op("softmax", {x});
-    if (activation == "silu")
-        return b.mul(x, b.unary("sigmoid", x));
-    if (activation == "gelu") // 0.5·x·(1 + erf(x/√2)), Hendrycks and Gimpel 2016
-        return b.mul(b.scale(x, 0.5), b.offset(b.unary("erf", b.scale(x, std::sqrt(0.5))), 1));
-    if (activation == "leaky_relu")
-        return b.unary("leaky_relu", x, 0.01);
-    if (activation == "elu")
-        return b.unary("elu", x, 1.0);
-    return b.unary(activation, x);
 }
 
 ValueId LowerContext::before(const std::string& type, ValueId x)

@@ -68,6 +68,8 @@ void fillWeight(Tensor& tensor, const ir::Initializer& initializer, Random rando
         std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(values.size() / 4), values.size() / 4, 1.0f);
     else if (kind == "uniform")
         fillUniform(values, random, initializer.scale);
+    else if (kind == "constant")
+        std::fill(values.begin(), values.end(), static_cast<float>(initializer.scale));
     else if (kind == "glorot_uniform")
         fillUniform(values, random, std::sqrt(6.0 / (fanIn + fanOut)));
     else if (kind == "glorot_normal")

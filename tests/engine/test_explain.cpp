@@ -15,6 +15,7 @@ namespace {
 constexpr int64_t size = 10;
 constexpr int64_t filters = 3;
 constexpr int64_t classes = 4;
+const layers::TargetTypes classLabels{{"class", {Shape(), DType::I32}}};
 
 Tensor picture()
 {
@@ -168,9 +169,29 @@ TEST(Explain, WrongQuestionsAreAnswered)
 
 TEST(Explain, LayersToChooseFrom)
 {
-    const auto nodes = convolutionalNodes(train_test::smallCnn(), {Shape(), DType::I32});
+    const auto nodes = convolutionalNodes(train_test::smallCnn(), classLabels);
     EXPECT_EQ(nodes, (std::vector<std::string>{"conv", "pool", "conv_b"}));
-    EXPECT_EQ(defaultLayer(train_test::smallCnn(), {Shape(), DType::I32}), "conv_b");
+    EXPECT_EQ(defaultLayer(train_test::smallCnn(), classLabels), "conv_b");
+}
+
+TEST(Explain, EveryKindOfConvolutionIsLookedAtByDefault)
+{
+    using train_test::node;
+    using List = std::vector<int64_t>;
+    for (const std::string type : {"conv2d", "depthwise_conv2d", "separable_conv2d", "conv_transpose2d"}) {
+        const graph::Graph drawing = train_test::chain({node("input", "input", {{"shape", List{8, 8, 2}}}),
+            node("first", "conv2d"), node("last", type), node("up", "upsampling2d"), node("border", "zero_pad2d"),
+            node("pool", "global_max_pool2d"), node("dense", "dense", {{"units", int64_t{3}}}),
+            node("loss", "cross_entropy")});
+        EXPECT_EQ(defaultLayer(drawing, classLabels), "last") << type;
+        const auto model = train_test::modelOf(drawing);
+        Question question;
+        question.sample = Tensor(Shape{8, 8, 2});
+        std::fill(question.sample.floats().begin(), question.sample.floats().end(), 1.0f);
+        const auto answer = methodTypes().find("gradcam")->explain(*model, question);
+        ASSERT_TRUE(answer.ok()) << answer.error().message;
+        EXPECT_EQ(answer->layer, "last");
+    }
 }
 
 TEST(Explain, HeatIsScaledAndNeverNegative)

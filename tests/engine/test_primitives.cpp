@@ -116,6 +116,18 @@ std::vector<Case> recurrentCases()
     return cases;
 }
 
+std::vector<Case> resizeCases()
+{
+    const auto options = [](const char* mode, int64_t height, int64_t width) {
+        return Params{{"mode", std::string(mode)}, {"output", list({height, width})}};
+    };
+    return {{"resize", {f({2, 3, 4, 5})}, options("nearest", 7, 4), "nearest"},
+        {"resize", {f({2, 3, 4, 5})}, options("bilinear", 5, 9), "bilinear"},
+        {"resize", {f({1, 6, 5, 3})}, options("bilinear", 2, 3), "smaller"},
+        {"resize_backward", {f({2, 7, 4, 3})}, options("nearest", 3, 4), "nearest"},
+        {"resize_backward", {f({2, 5, 9, 3})}, options("bilinear", 3, 4), "bilinear"}};
+}
+
 std::vector<Case> otherCases()
 {
     const TensorType labels{Shape{4}, DType::I32};
@@ -144,6 +156,7 @@ std::vector<Case> otherCases()
             "uniform"},
         {"batch_norm", {f({2, 3, 3, 4}), f({4}), f({4})}, {{"epsilon", 1e-3}}, ""},
         {"softmax", {f({4, 6})}, {}, ""},
+        {"log_softmax", {f({2, 4, 6})}, {}, ""},
         {"softmax_cross_entropy", {f({4, 3}), labels}, {}, ""},
         {"one_hot", {labels}, {{"classes", int64_t{3}}}, ""},
         {"argmax", {f({4, 6})}, {}, ""},
@@ -179,7 +192,7 @@ std::vector<Case> attentionCases()
 std::vector<Case> allCases()
 {
     std::vector<Case> cases = pointwiseCases();
-    for (auto part : {convolutionCases(), poolingCases(), recurrentCases(), attentionCases(), otherCases()})
+    for (auto part : {convolutionCases(), poolingCases(), resizeCases(), recurrentCases(), attentionCases(), otherCases()})
         cases.insert(cases.end(), part.begin(), part.end());
     return cases;
 }

@@ -38,7 +38,8 @@ def activate(x: Tensor, name: str) -> Tensor:
     """The activations of the option `activation`."""
     functions: dict[str, Callable[[Tensor], Tensor]] = {
         "none": lambda x: x, "relu": F.relu, "leaky_relu": F.leaky_relu, "elu": F.elu, "gelu": F.gelu, "silu": F.silu,
-        "sigmoid": torch.sigmoid, "tanh": torch.tanh, "softmax": lambda x: torch.softmax(x, -1)}
+        "selu": F.selu, "mish": F.mish, "softplus": F.softplus, "hard_swish": F.hardswish, "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh, "softmax": lambda x: torch.softmax(x, -1), "log_softmax": lambda x: torch.log_softmax(x, -1)}
     return functions[name](x)
 
 
@@ -54,52 +55,9 @@ def weight_penalty(call: Call, name: str = "weight") -> Tensor | None:
     return l1 * weight.abs().sum() + l2 * weight.square().sum()
 
 
-def padded(x: Tensor, params: dict, kernel: list[int], value: float) -> Tensor:
-    """NCHW with the padding of Keras' "same": ceil(extent / stride) results, the odd pixel at the end."""
-    if params["padding"] != "same":
-        return x
-    amounts = []
-    for axis in (1, 0):  # F.pad counts from the last dimension
-        extent, stride = x.shape[2 + axis], params["stride"][axis]
-        reach = params.get("dilation", [1, 1])[axis] * (kernel[axis] - 1) + 1
-        total = max(0, (-(-extent // stride) - 1) * stride + reach - extent)
-        amounts += [total // 2, total - total // 2]
-    return F.pad(x, amounts, value=value)
-
-
-def to_channels_first(x: Tensor) -> Tensor:
-    return x.permute(0, 3, 1, 2)
-
-
-def to_channels_last(x: Tensor) -> Tensor:
-    return x.permute(0, 2, 3, 1)
-
-
-def conv2d(call: Call) -> Reply:
-    p = call.params
-    x = padded(to_channels_first(call.inputs[0]), p, p["kernel"], 0.0)
-    y = F.conv2d(x, call.weights["weight"].permute(3, 2, 0, 1), call.weights.get("bias"), stride=p["stride"],
-                 dilation=p["dilation"], groups=p["groups"])
-    return Reply([activate(to_channels_last(y), p["activation"])], weight_penalty(call))
-
-
 def dense(call: Call) -> Reply:
     y = F.linear(call.inputs[0], call.weights["weight"].T, call.weights.get("bias"))
     return Reply([activate(y, call.params["activation"])], weight_penalty(call))
-
-
-def max_pool2d(call: Call) -> Reply:
-    p = call.params
-    x = padded(to_channels_first(call.inputs[0]), p, p["pool"], -torch.inf)
-    return Reply([to_channels_last(F.max_pool2d(x, p["pool"], p["stride"]))])
-
-
-def avg_pool2d(call: Call) -> Reply:
-    """Padding does not count, as in Keras."""
-    p = call.params
-    x = to_channels_first(call.inputs[0])
-    share = F.avg_pool2d(padded(torch.ones_like(x), p, p["pool"], 0.0), p["pool"], p["stride"])
-    return Reply([to_channels_last(F.avg_pool2d(padded(x, p, p["pool"], 0.0), p["pool"], p["stride"]) / share)])
 
 
 def batch_norm(call: Call) -> Reply:
@@ -149,12 +107,10 @@ def mse(call: Call) -> Reply:
 
 REFERENCES: dict[str, Callable[[Call], Reply]] = {
     "add": lambda call: Reply([torch.stack(call.inputs).sum(0)]),
-    "avg_pool2d": avg_pool2d,
     "batch_norm": batch_norm,
     "binary_cross_entropy": binary_cross_entropy,
     "concat": lambda call: Reply(
         [torch.cat(call.inputs, call.params["axis"] + (1 if call.params["axis"] >= 0 else 0))]),
-    "conv2d": conv2d,
     "dense": dense,
     "dropout": dropout,
     "elu": lambda call: Reply([F.elu(call.inputs[0], call.params["alpha"])]),
@@ -164,7 +120,6 @@ REFERENCES: dict[str, Callable[[Call], Reply]] = {
     "input": lambda call: Reply([call.inputs[0]]),
     "labels": labels,
     "leaky_relu": lambda call: Reply([F.leaky_relu(call.inputs[0], call.params["negative_slope"])]),
-    "max_pool2d": max_pool2d,
     "mse": mse,
     "relu": activation_layer("relu"),
     "reshape": lambda call: Reply([call.inputs[0].reshape(-1, *call.params["shape"])]),

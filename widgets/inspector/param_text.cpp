@@ -31,9 +31,9 @@ Result<ParamValue> parseList(const ParamSpec& spec, const QString& text)
         if (!ok)
             return unreadable(spec, tr("whole numbers such as 3 × 3"));
     }
-    // One number for a pair means a square.
-    if (spec.kind == ParamKind::Pair && list.size() == 1)
-        list.push_back(list.front());
+    // One number for a kernel's height and width means a square.
+    if (spec.kind == ParamKind::Tuple && list.size() == 1)
+        list.resize(std::get<std::vector<int64_t>>(spec.defaultValue).size(), list.front());
     return ParamValue(std::move(list));
 }
 
@@ -80,7 +80,8 @@ Result<ParamValue> parseParam(const ParamSpec& spec, const QString& text)
         if (!ok)
             return unreadable(spec, tr("a number"));
         break;
-    case ParamKind::Pair:
+    case ParamKind::Tuple:
+    case ParamKind::List:
     case ParamKind::Shape:
         parsed = parseList(spec, trimmed);
         if (!parsed)
@@ -106,7 +107,7 @@ ParamValue steppedParam(const ParamSpec& spec, const ParamValue& value, int dire
         return bounded(*whole);
     if (const auto* real = std::get_if<double>(&value))
         return steppedReal(spec, *real, direction);
-    if (const auto* list = std::get_if<std::vector<int64_t>>(&value); list && spec.kind == ParamKind::Pair) {
+    if (const auto* list = std::get_if<std::vector<int64_t>>(&value); list && spec.kind == ParamKind::Tuple) {
         std::vector<int64_t> moved = *list;
         for (auto& element : moved)
             element = bounded(element);

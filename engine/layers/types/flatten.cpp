@@ -7,7 +7,7 @@ LayerType flatten()
     LayerType type;
     type.id = "flatten";
     type.title = "Flatten";
-    type.category = "core";
+    type.category = "shape";
     type.help = "Lays out a feature map as one row of numbers. Nothing is computed.";
     type.formula = "y(i·W·C + j·C + c) = x(i,j,c)";
     type.infer = [](const Params&, std::span<const TensorType> in) -> Inferred { return Shape{in[0].shape.elements()}; };

@@ -7,7 +7,7 @@ LayerType reshape()
     LayerType type;
     type.id = "reshape";
     type.title = "Reshape";
-    type.category = "core";
+    type.category = "shape";
     type.help = "The same numbers in the same order under another shape. Nothing is computed.";
     type.formula = "y = x, read as the new shape";
     type.parameters = {shapeParam("shape", "Shape", {28, 28, 1}, "The new extents of one sample; their product must stay the same.")};

@@ -7,6 +7,7 @@
 //   conv.h        2-D convolution: forward, data gradient (= transposed convolution), weight gradient
 //   depthwise.h   convolution with one input channel a group
 //   pool.h        max and average pooling with their gradients
+//   resize.h      nearest and bilinear change of height and width, with its gradient
 //   pointwise.h   programs of elementwise instructions (activations, optimizer updates, masks)
 //   reduce.h      sum, mean, max over one axis of [outer, reduce, inner]
 //   softmax.h     softmax, cross-entropy on integer labels, argmax, number of correct rows
@@ -45,5 +46,6 @@
 #include "random.h"
 #include "recurrent.h"
 #include "reduce.h"
+#include "resize.h"
 #include "simd.h"
 #include "softmax.h"
