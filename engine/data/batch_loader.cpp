@@ -1,10 +1,13 @@
 #include "engine/data/batch_loader.h"
 
+#include "engine/data/augment.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <new>
 #include <system_error>
+#include <utility>
 
 namespace gradloom::data {
 
@@ -128,7 +131,8 @@ void BatchLoader::start()
 
 void BatchLoader::work(std::stop_token token, std::vector<int64_t>& order)
 {
-    int64_t orderEpoch = -1;
+    int64_t epochOfOrder = -1;
+    AugmentScratch scratch = m_options.augment ? m_options.augment->makeScratch() : AugmentScratch();
     while (!token.stop_requested()) {
         int64_t number = 0;
         Slot* slot = nullptr;
@@ -141,30 +145,43 @@ void BatchLoader::work(std::stop_token token, std::vector<int64_t>& order)
             slot = &m_slots[static_cast<size_t>(number % slots)];
             slot->ready = -1;
         }
-        assemble(number, order, orderEpoch, *slot);
+        const int64_t epoch = number / m_batchesPerEpoch;
+        if (epoch != std::exchange(epochOfOrder, epoch) && m_options.shuffle)
+            orderEpoch(order, epoch);
+        assemble(number, order, *slot);
+        if (m_options.augment)
+            augment(order, *slot, scratch);
         std::scoped_lock lock(m_mutex);
         slot->ready = number;
         m_slotReady.notify_all();
     }
 }
 
-void BatchLoader::assemble(int64_t number, std::vector<int64_t>& order, int64_t& orderEpoch, Slot& slot)
+void BatchLoader::orderEpoch(std::vector<int64_t>& order, int64_t epoch) const
 {
-    const int64_t epoch = number / m_batchesPerEpoch;
-    const int64_t index = number % m_batchesPerEpoch;
-    if (epoch != orderEpoch && m_options.shuffle) {
-        shuffledOrder(order, m_options.seed, epoch);
-        for (auto& position : order)
-            position = m_part.indices[static_cast<size_t>(position)];
-        orderEpoch = epoch;
-    }
+    shuffledOrder(order, m_options.seed, epoch);
+    for (auto& position : order)
+        position = m_part.indices[static_cast<size_t>(position)];
+}
+
+void BatchLoader::assemble(int64_t number, const std::vector<int64_t>& order, Slot& slot) const
+{
+    slot.batch.epoch = number / m_batchesPerEpoch;
+    slot.batch.index = number % m_batchesPerEpoch;
     const std::span<const int64_t> all(order);
-    const int64_t first = index * m_options.batchSize;
+    const int64_t first = slot.batch.index * m_options.batchSize;
     const int64_t count = std::min(m_options.batchSize, m_part.count() - first);
     fillBatch(*m_part.dataset, all.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), all,
         m_preprocess, slot.batch);
-    slot.batch.epoch = epoch;
-    slot.batch.index = index;
+}
+
+void BatchLoader::augment(const std::vector<int64_t>& order, Slot& slot, AugmentScratch& scratch) const
+{
+    Batch& batch = slot.batch;
+    const int64_t first = batch.index * m_options.batchSize;
+    for (int64_t row = 0; row < batch.count; ++row)
+        m_options.augment->apply(m_part, m_preprocess, order[static_cast<size_t>(first + row)], m_options.seed,
+            batch.epoch, batch, row, scratch);
 }
 
 Result<const Batch*> BatchLoader::next()

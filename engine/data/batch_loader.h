@@ -46,6 +46,15 @@ struct LoaderPosition
     bool operator==(const LoaderPosition&) const = default;
 };
 
+class Augmenter;
+
+/// Room in which a loader thread changes samples; made once.
+struct AugmentScratch
+{
+    std::vector<float> picture;
+    std::vector<float> partner;
+};
+
 struct LoaderOptions
 {
     int64_t batchSize = 64;
@@ -54,10 +63,11 @@ struct LoaderOptions
     LoaderPosition start;
     int queueLength = 4; ///< batches assembled ahead, at least 2
     int threads = 1;     ///< more only help when preprocessing is expensive
+    std::shared_ptr<const Augmenter> augment; ///< changes samples at random; nullptr: they stay as they are
 };
 
 /// Assembles shuffled batches ahead of the training step, epoch after epoch without end. Order and content
-/// depend on (part, preprocess, seed, batch size) alone, whatever the threads do. The buffers are made once
+/// depend on (part, preprocess, augment, seed, batch size) alone, whatever the threads do. The buffers are made once
 /// and reused. One consumer thread; the threads end promptly in the destructor or after stop().
 class BatchLoader
 {
@@ -95,7 +105,10 @@ private:
     BatchLoader(DataPart part, Preprocess preprocess, LoaderOptions options);
     void start();
     void work(std::stop_token token, std::vector<int64_t>& order);
-    void assemble(int64_t number, std::vector<int64_t>& order, int64_t& orderEpoch, Slot& slot);
+    /// Puts the shuffled order of an epoch into `order`.
+    void orderEpoch(std::vector<int64_t>& order, int64_t epoch) const;
+    void assemble(int64_t number, const std::vector<int64_t>& order, Slot& slot) const;
+    void augment(const std::vector<int64_t>& order, Slot& slot, AugmentScratch& scratch) const;
 
     DataPart m_part;
     Preprocess m_preprocess;

@@ -34,6 +34,7 @@ struct Data
     Choice source{"shapes", {}};
     std::string preprocess =
         "scale"; ///< scale: 0..1; standardise: mean 0, deviation 1 of the training part; none
+    Params augment; ///< how pictures are changed at random in training; engine/data/augment.h declares the options
     bool operator==(const Data&) const = default;
 };
 

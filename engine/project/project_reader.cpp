@@ -88,13 +88,14 @@ Choice readChoice(const Item& item, const Choice& fallback)
 Data readData(const Item& item)
 {
     Data data;
-    if (!item.present() || !item.isObject({"source", "preprocess"}))
+    if (!item.present() || !item.isObject({"source", "preprocess", "augment"}))
         return data;
     data.source = readChoice(item["source"], data.source);
     const Item preprocess = item["preprocess"];
     data.preprocess = preprocess.text(maxNameBytes, data.preprocess);
     if (data.preprocess != "scale" && data.preprocess != "standardise" && data.preprocess != "none")
         preprocess.report("must be scale, standardise or none but is " + shown(preprocess.value()));
+    data.augment = readOptions(item["augment"]);
     return data;
 }
 

@@ -109,7 +109,10 @@ std::string formatProject(const Project& project)
     text += member(outer, "expected", project.expected) + ",\n";
     text += "  \"data\": {\n";
     text += member(inner, "source", choiceJson(project.data.source)) + ",\n";
-    text += member(inner, "preprocess", project.data.preprocess) + "\n  },\n";
+    text += member(inner, "preprocess", project.data.preprocess);
+    if (project.data.augment.size() > 0)
+        text += ",\n" + member(inner, "augment", optionsJson(project.data.augment));
+    text += "\n  },\n";
     text += listMember("nodes", project.graph.nodes, nodeJson) + ",\n";
     text += listMember("edges", project.graph.edges, edgeJson) + ",\n";
     text += listMember("groups", project.graph.groups, groupJson) + ",\n";

@@ -49,6 +49,7 @@ Result<SearchRun> startSearch(
     data::LoaderOptions loading;
     loading.batchSize = project.training.batch;
     loading.seed = project.training.seed;
+    loading.augment = data.augment;
     auto loader = data::BatchLoader::create(data.split.training, data.preprocess, loading);
     if (!loader)
         return loader.error();

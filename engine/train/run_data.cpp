@@ -136,6 +136,10 @@ Result<RunData> loadRunData(const project::Project& project, const data::SourceC
     result.loaded = std::move(*loaded);
     result.split = std::move(*split);
     result.preprocess = data::makePreprocess(*options, result.split.training, result.loaded.valueMaximum);
+    auto augment = data::Augmenter::create(project.data.augment, result.loaded, result.preprocess);
+    if (!augment)
+        return augment.error();
+    result.augment = std::move(*augment);
     return result;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/data/augment.h"
 #include "engine/data/preprocess.h"
 #include "engine/data/source_type.h"
 #include "engine/graph/graph.h"
@@ -18,6 +19,7 @@ struct RunData
     data::LoadedData loaded;
     data::DataSplit split;
     data::Preprocess preprocess;
+    std::shared_ptr<const data::Augmenter> augment; ///< nullptr: samples stay as they are
 
     /// Of the first target; 0 where it is not classes.
     int64_t classes() const { return loaded.classCount(); }

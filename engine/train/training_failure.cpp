@@ -50,6 +50,7 @@ Result<std::string> TrainingRun::nodeToBlame(int64_t step)
     options.batchSize = m_project.training.batch;
     options.seed = m_project.training.seed;
     options.start = loaderPosition(m_rewind->step(), m_stepsPerEpoch);
+    options.augment = m_data->augment;
     auto loader = data::BatchLoader::create(m_data->split.training, m_data->preprocess, options);
     if (!loader)
         return loader.error();

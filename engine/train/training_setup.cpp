@@ -57,6 +57,8 @@ Status TrainingRun::prepare()
     options.batchSize = m_project.training.batch;
     options.seed = m_project.training.seed;
     options.start = loaderPosition(m_position.step, m_stepsPerEpoch);
+    options.augment = m_data->augment;
+    options.threads = m_data->augment ? 2 : 1; // changing pictures takes longer than copying them
     auto loader = data::BatchLoader::create(m_data->split.training, m_data->preprocess, options);
     if (!loader)
         return loader.error();

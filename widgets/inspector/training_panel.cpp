@@ -4,6 +4,7 @@
 #include "widgets/inspector/param_form.h"
 #include "widgets/theme/theme.h"
 
+#include "engine/data/augment.h"
 #include "engine/data/source_type.h"
 #include "engine/train/optimizer_type.h"
 #include "engine/train/schedule_type.h"
@@ -85,7 +86,10 @@ TrainingPanel::TrainingPanel(GraphModel& model, QWidget* parent) : QWidget(paren
     m_schedule = addSection(tr("Learning rate"), tr("Schedule"), choicesOf(train::scheduleTypes()),
         tr("Change schedule"), [](project::Project& p) -> project::Choice& { return p.training.schedule; });
     addRunSection();
-    addOptionsSection();
+    m_options = addOptions(tr("Options"), train::trainingOptionSpecs(), tr("Change training"),
+        [](project::Project& p) -> Params& { return p.training.options; });
+    m_augment = addOptions(tr("Augmentation"), data::augmentParameters(), tr("Change augmentation"),
+        [](project::Project& p) -> Params& { return p.data.augment; });
     layout->addStretch(1);
     connect(&model, &GraphModel::projectChanged, this, &TrainingPanel::refresh);
     refresh();
@@ -121,26 +125,28 @@ void TrainingPanel::addRunSection()
     connect(m_run, &ParamForm::edited, this, &TrainingPanel::editRun);
 }
 
-void TrainingPanel::addOptionsSection()
+ParamForm* TrainingPanel::addOptions(const QString& heading, const std::vector<ParamSpec>& specs,
+    const QString& editTitle, std::function<Params&(project::Project&)> access)
 {
-    m_options = new ParamForm;
-    m_options->setSpecs(train::trainingOptionSpecs());
-    layout()->addWidget(sectionLabel(tr("Options")));
-    layout()->addWidget(m_options);
-    connect(m_options, &ParamForm::edited, this, [this](const std::string& key, const ParamValue& value) {
-        const auto& specs = train::trainingOptionSpecs();
-        const auto spec =
-            std::find_if(specs.begin(), specs.end(), [&](const ParamSpec& s) { return s.key == key; });
-        m_model.editProject(
-            tr("Change training"),
-            [&](project::Project& project) {
-                if (spec != specs.end() && spec->defaultValue == value)
-                    project.training.options.erase(key); // files name what differs from the defaults
-                else
-                    project.training.options.set(key, value);
-            },
-            QStringLiteral("options/") + QString::fromStdString(key));
-    });
+    auto* form = new ParamForm;
+    form->setSpecs(specs);
+    layout()->addWidget(sectionLabel(heading));
+    layout()->addWidget(form);
+    connect(form, &ParamForm::edited, this,
+        [this, specs, editTitle, heading, access](const std::string& key, const ParamValue& value) {
+            const auto spec =
+                std::find_if(specs.begin(), specs.end(), [&](const ParamSpec& s) { return s.key == key; });
+            m_model.editProject(
+                editTitle,
+                [&](project::Project& project) {
+                    if (spec != specs.end() && spec->defaultValue == value)
+                        access(project).erase(key); // files name what differs from the defaults
+                    else
+                        access(project).set(key, value);
+                },
+                heading + QLatin1Char('/') + QString::fromStdString(key));
+        });
+    return form;
 }
 
 void TrainingPanel::editRun(const std::string& key, const ParamValue& value)
@@ -184,6 +190,7 @@ void TrainingPanel::refresh()
         helpOf(train::scheduleTypes(), schedule.type));
     m_run->setValues(runValues(project));
     m_options->setValues(project.training.options);
+    m_augment->setValues(project.data.augment);
 }
 
 } // namespace gradloom::widgets

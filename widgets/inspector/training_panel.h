@@ -30,7 +30,9 @@ private:
     Section addSection(const QString& heading, const QString& label, const std::vector<ParamChoice>& kinds,
         const QString& editTitle, Access access);
     void addRunSection();
-    void addOptionsSection();
+    /// A form of options that are all off by default.
+    ParamForm* addOptions(const QString& heading, const std::vector<ParamSpec>& specs, const QString& editTitle,
+        std::function<Params&(project::Project&)> access);
     void refresh();
     void editRun(const std::string& key, const ParamValue& value);
 
@@ -40,6 +42,7 @@ private:
     Section m_schedule;
     ParamForm* m_run;
     ParamForm* m_options; ///< train::trainingOptionSpecs
+    ParamForm* m_augment; ///< data::augmentParameters
 };
 
 } // namespace gradloom::widgets
