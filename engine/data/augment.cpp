@@ -34,17 +34,22 @@ const std::vector<ParamSpec>& augmentParameters()
 {
     static const std::vector<ParamSpec> parameters{
         choiceParam("flip", "Flip", "none",
-            {{"none", "never"}, {"horizontal", "left and right"}, {"vertical", "up and down"}, {"both", "both"}},
+            {{"none", "never"}, {"horizontal", "left and right"}, {"vertical", "up and down"},
+                {"both", "both"}},
             "Mirrors every second picture; not for things that have a right way round, such as writing."),
         realParam("shift", "Shift", 0, 0, 0.5, "Moves a picture by up to this share of its size."),
-        realParam("rotate", "Rotate", 0, 0, 180, "Turns a picture by up to this angle to either side.").withUnit("°"),
+        realParam("rotate", "Rotate", 0, 0, 180, "Turns a picture by up to this angle to either side.")
+            .withUnit("°"),
         realParam("zoom", "Scale", 0, 0, 0.9, "Makes a picture smaller or larger by up to this share."),
-        realParam("brightness", "Brightness", 0, 0, 1, "Adds up to this share of the full range to all pixels, or takes it away."),
-        realParam("noise", "Noise", 0, 0, 1, "Standard deviation of the noise on every pixel; the full range is 1."),
+        realParam("brightness", "Brightness", 0, 0, 1,
+            "Adds up to this share of the full range to all pixels, or takes it away."),
+        realParam("noise", "Noise", 0, 0, 1,
+            "Standard deviation of the noise on every pixel; the full range is 1."),
         realParam("cutout", "Cutout", 0, 0, 1,
             "Blanks out a square of this share of the picture's side at a random place."),
         realParam("mixup", "Mixup", 0, 0, 1,
-            "Mixes each picture with another one; α of the Beta distribution of the shares, usually 0.2. The label is "
+            "Mixes each picture with another one; α of the Beta distribution of the shares, usually 0.2. The "
+            "label is "
             "drawn by the same shares, numbers to learn are mixed.")};
     return parameters;
 }
@@ -66,14 +71,15 @@ Result<std::shared_ptr<const Augmenter>> Augmenter::create(
     result->m_noise = realOf(*params, "noise");
     result->m_cutout = realOf(*params, "cutout");
     result->m_mixup = realOf(*params, "mixup");
-    const float sum = result->m_shift + result->m_rotate + result->m_zoom + result->m_brightness + result->m_noise +
-                      result->m_cutout + result->m_mixup;
+    const float sum = result->m_shift + result->m_rotate + result->m_zoom + result->m_brightness +
+                      result->m_noise + result->m_cutout + result->m_mixup;
     if (flip == "none" && sum == 0)
         return std::shared_ptr<const Augmenter>();
     const Shape shape = data.sampleShape();
     if (shape.rank() != 3 || data.training->samples.dtype() == DType::I32)
-        return invalidArgument("Augmentation changes pictures (height × width × channels) but the samples are " +
-                               shape.toString() + "; switch all of it off.");
+        return invalidArgument(
+            "Augmentation changes pictures (height × width × channels) but the samples are " +
+            shape.toString() + "; switch all of it off.");
     result->m_height = shape[0];
     result->m_width = shape[1];
     result->m_channels = static_cast<size_t>(shape[2]);
@@ -162,21 +168,24 @@ void Augmenter::warp(std::span<float> picture, Random& random, std::vector<float
 /// The middle of the square lies anywhere in the picture, so that a part of it may lie outside.
 void Augmenter::cutOut(std::span<float> picture, Random& random) const
 {
-    const auto half = [&](int64_t extent) { return static_cast<int64_t>(std::lround(m_cutout * static_cast<float>(extent) / 2)); };
+    const auto half = [&](int64_t extent) {
+        return static_cast<int64_t>(std::lround(m_cutout * static_cast<float>(extent) / 2));
+    };
     const int64_t y = random.below(static_cast<uint32_t>(m_height));
     const int64_t x = random.below(static_cast<uint32_t>(m_width));
     const int64_t left = std::max<int64_t>(0, x - half(m_width));
     const int64_t right = std::min(m_width, x + half(m_width));
-    for (int64_t row = std::max<int64_t>(0, y - half(m_height)); row < std::min(m_height, y + half(m_height)); ++row) {
+    for (int64_t row = std::max<int64_t>(0, y - half(m_height)); row < std::min(m_height, y + half(m_height));
+         ++row) {
         const auto begin = picture.begin() + (row * m_width + left) * static_cast<int64_t>(m_channels);
         std::fill(begin, begin + (right - left) * static_cast<int64_t>(m_channels), 0.0f);
     }
 }
 
-/// The loss is linear in a class's share, so a label drawn by the shares has the mixed loss as its mean: labels stay
-/// integers.
-void Augmenter::mixUp(const DataPart& part, const Preprocess& preprocess, Random& random, Batch& batch, int64_t row,
-    AugmentScratch& scratch) const
+/// The loss is linear in a class's share, so a label drawn by the shares has the mixed loss as its mean:
+/// labels stay integers.
+void Augmenter::mixUp(const DataPart& part, const Preprocess& preprocess, Random& random, Batch& batch,
+    int64_t row, AugmentScratch& scratch) const
 {
     const float share = betaNumber(random, m_mixup);
     const bool ownLabel = random.uniform() < share;
@@ -195,7 +204,8 @@ void Augmenter::mixUp(const DataPart& part, const Preprocess& preprocess, Random
         const size_t source = static_cast<size_t>(other) * count;
         if (into.dtype() == DType::F32)
             for (size_t i = 0; i < count; ++i)
-                into.floats()[at + i] = share * into.floats()[at + i] + (1 - share) * from.floats()[source + i];
+                into.floats()[at + i] =
+                    share * into.floats()[at + i] + (1 - share) * from.floats()[source + i];
         else if (!ownLabel)
             std::copy_n(from.as<int32_t>().begin() + static_cast<int64_t>(source), count,
                 into.as<int32_t>().begin() + static_cast<int64_t>(at));

@@ -13,22 +13,22 @@ namespace gradloom::data {
 /// The options of a project's augmentation; all are off by default.
 const std::vector<ParamSpec>& augmentParameters();
 
-/// Changes pictures of the training part at random each time they are shown, so that a network sees more than there
-/// is. What becomes of a sample depends on (seed, epoch, sample) alone, whatever the threads do. Sources: DeVries and
-/// Taylor 2017 (cutout), Zhang et al. 2018 (mixup).
+/// Changes pictures of the training part at random each time they are shown, so that a network sees more than
+/// there is. What becomes of a sample depends on (seed, epoch, sample) alone, whatever the threads do.
+/// Sources: DeVries and Taylor 2017 (cutout), Zhang et al. 2018 (mixup).
 class Augmenter
 {
 public:
-    /// nullptr where all options are off. An Error where the samples are no pictures (H×W×C numbers). `preprocess` is
-    /// what the pictures have gone through before.
+    /// nullptr where all options are off. An Error where the samples are no pictures (H×W×C numbers).
+    /// `preprocess` is what the pictures have gone through before.
     static Result<std::shared_ptr<const Augmenter>> create(
         const Params& options, const LoadedData& data, const Preprocess& preprocess);
 
     AugmentScratch makeScratch() const;
 
     /// Changes row `row` of a batch, which holds sample `index` of the part. Does not allocate.
-    void apply(const DataPart& part, const Preprocess& preprocess, int64_t index, uint64_t seed, int64_t epoch,
-        Batch& batch, int64_t row, AugmentScratch& scratch) const;
+    void apply(const DataPart& part, const Preprocess& preprocess, int64_t index, uint64_t seed,
+        int64_t epoch, Batch& batch, int64_t row, AugmentScratch& scratch) const;
 
 private:
     Augmenter() = default;

@@ -47,10 +47,12 @@ void fillBatch(const Dataset& dataset, std::span<const int64_t> indices, std::sp
         if (tokens)
             copyRow(dataset.samples, index, batch.samples, i);
         else
-            applyPreprocess(preprocess, dataset, index, batch.samples.floats().subspan(i * elements, elements));
+            applyPreprocess(
+                preprocess, dataset, index, batch.samples.floats().subspan(i * elements, elements));
         for (size_t target = 0; target < batch.targets.size(); ++target)
             copyRow(dataset.targets[target], index, batch.targets[target], i);
-        const float weight = dataset.weights.empty() ? 1.0f : dataset.weights.floats()[static_cast<size_t>(index)];
+        const float weight =
+            dataset.weights.empty() ? 1.0f : dataset.weights.floats()[static_cast<size_t>(index)];
         batch.filled.floats()[i] = valid ? 1.0f : 0.0f;
         batch.weights.floats()[i] = valid ? weight : 0.0f;
     }
@@ -180,8 +182,8 @@ void BatchLoader::augment(const std::vector<int64_t>& order, Slot& slot, Augment
     Batch& batch = slot.batch;
     const int64_t first = batch.index * m_options.batchSize;
     for (int64_t row = 0; row < batch.count; ++row)
-        m_options.augment->apply(m_part, m_preprocess, order[static_cast<size_t>(first + row)], m_options.seed,
-            batch.epoch, batch, row, scratch);
+        m_options.augment->apply(m_part, m_preprocess, order[static_cast<size_t>(first + row)],
+            m_options.seed, batch.epoch, batch, row, scratch);
 }
 
 Result<const Batch*> BatchLoader::next()

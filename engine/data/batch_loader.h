@@ -18,7 +18,8 @@ struct Batch
 {
     Tensor samples;              ///< B×(sample shape): F32, preprocessed, or I32 tokens
     std::vector<Tensor> targets; ///< of each target of the data set B×(its shape)
-    Tensor weights; ///< F32 [B]: loss weights; those of the data set (else 1) for `count` samples, 0 for the filling
+    Tensor weights; ///< F32 [B]: loss weights; those of the data set (else 1) for `count` samples, 0 for the
+                    ///< filling
     Tensor filled;  ///< F32 [B]: 1 for the first `count` samples, 0 for the filling
     int64_t count = 0;
     int64_t epoch = 0; ///< set by BatchLoader
@@ -61,14 +62,14 @@ struct LoaderOptions
     uint64_t seed = 0;
     bool shuffle = true;
     LoaderPosition start;
-    int queueLength = 4; ///< batches assembled ahead, at least 2
-    int threads = 1;     ///< more only help when preprocessing is expensive
+    int queueLength = 4;                      ///< batches assembled ahead, at least 2
+    int threads = 1;                          ///< more only help when preprocessing is expensive
     std::shared_ptr<const Augmenter> augment; ///< changes samples at random; nullptr: they stay as they are
 };
 
 /// Assembles shuffled batches ahead of the training step, epoch after epoch without end. Order and content
-/// depend on (part, preprocess, augment, seed, batch size) alone, whatever the threads do. The buffers are made once
-/// and reused. One consumer thread; the threads end promptly in the destructor or after stop().
+/// depend on (part, preprocess, augment, seed, batch size) alone, whatever the threads do. The buffers are
+/// made once and reused. One consumer thread; the threads end promptly in the destructor or after stop().
 class BatchLoader
 {
 public:

@@ -48,7 +48,8 @@ Status BatchWriter::check(const LoadedProgram& program, const data::Dataset& dat
         const auto place = std::find(m_targets.begin(), m_targets.end(), value.name) - m_targets.begin();
         const auto index = static_cast<size_t>(place);
         if (index >= std::min(m_targets.size(), dataset.targets.size()))
-            return invalidArgument("The network learns a target that the data set does not have (\"" + value.name + "\").");
+            return invalidArgument(
+                "The network learns a target that the data set does not have (\"" + value.name + "\").");
         const Tensor& values = dataset.targets[index];
         if (const TensorType type{values.shape().withoutFirst(), values.dtype()}; type != wanted)
             return invalidArgument("The network learns " + typeWords(wanted) + " (\"" + value.name +

@@ -6,8 +6,8 @@
 
 namespace gradloom::train {
 
-/// Gives a batch to a program: "input", "labels", "labels:<name>", "weights", "filled". Made once with the targets of
-/// the data set, because putting names together would take memory in every step.
+/// Gives a batch to a program: "input", "labels", "labels:<name>", "weights", "filled". Made once with the
+/// targets of the data set, because putting names together would take memory in every step.
 class BatchWriter
 {
 public:
@@ -18,7 +18,8 @@ public:
     Status check(const LoadedProgram& program, const data::Dataset& dataset) const;
 
 private:
-    std::vector<std::string> m_targets; ///< names of the program's inputs, in the order of the batch's targets
+    std::vector<std::string>
+        m_targets; ///< names of the program's inputs, in the order of the batch's targets
 };
 
 } // namespace gradloom::train

@@ -14,9 +14,11 @@ using test::succeeded;
 using test::TempFolder;
 using test::writeBytes;
 
-std::string npyBytes(const std::string& type, const std::string& shape, std::string_view data, const char* order = "False")
+std::string npyBytes(
+    const std::string& type, const std::string& shape, std::string_view data, const char* order = "False")
 {
-    std::string header = "{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
+    std::string header =
+        "{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
     std::string bytes = "\x93NUMPY";
     bytes += std::string{'\x01', '\x00', static_cast<char>(header.size()), '\0'};
     return bytes + header + std::string(data);
@@ -96,10 +98,10 @@ std::string zipBytes(const std::vector<std::pair<std::string, std::string>>& fil
         const std::string packed = method == 0 ? content : gzip.substr(10, gzip.size() - 18);
         const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(content.data()), content.size());
         const std::string sizes = number(crc, 4) + number(packed.size(), 4) + number(content.size(), 4);
-        const std::string middle = number(0, 2) + number(static_cast<uint64_t>(method), 2) + number(0, 4) + sizes +
-                                   number(name.size(), 2) + number(0, 2);
-        directory += "PK\x01\x02" + number(20, 2) + number(20, 2) + middle + number(0, 2) + number(0, 2) + number(0, 2) +
-                     number(0, 4) + number(all.size(), 4) + name;
+        const std::string middle = number(0, 2) + number(static_cast<uint64_t>(method), 2) + number(0, 4) +
+                                   sizes + number(name.size(), 2) + number(0, 2);
+        directory += "PK\x01\x02" + number(20, 2) + number(20, 2) + middle + number(0, 2) + number(0, 2) +
+                     number(0, 2) + number(0, 4) + number(all.size(), 4) + name;
         all += "PK\x03\x04" + number(20, 2) + middle + name + packed;
     }
     const std::string end = "PK\x05\x06" + number(0, 4) + number(files.size(), 2) + number(files.size(), 2) +
@@ -150,7 +152,8 @@ TEST(NpySource, learnsClassesOrNumbersOrNothing)
     }
     const std::string x = npyOf("|u1", "(20, 2, 2)", pixels);
     writeBytes(folder / "a.npz", zipBytes({{"x.npy", x}, {"y.npy", npyOf("<i8", "(20,)", labels)}}, 8));
-    const auto classes = loadData("npy", {{"file", (folder / "a.npz").string()}, {"classes", std::string("ant, bee")}}, {});
+    const auto classes =
+        loadData("npy", {{"file", (folder / "a.npz").string()}, {"classes", std::string("ant, bee")}}, {});
     ASSERT_TRUE(succeeded(classes));
     EXPECT_EQ(classes->classNames(), (std::vector<std::string>{"ant", "bee", "2"}));
     EXPECT_EQ(classes->sampleShape(), (Shape{2, 2, 1}));
@@ -171,10 +174,12 @@ TEST(NpySource, learnsClassesOrNumbersOrNothing)
 
     writeBytes(folder / "y.npy", npyOf<int64_t>("<i8", "(3,)", {0, 1, 2}));
     EXPECT_TRUE(failsWith(
-        loadData("npy", {{"file", (folder / "x.npy").string()}, {"labels_file", (folder / "y.npy").string()}}, {}),
+        loadData(
+            "npy", {{"file", (folder / "x.npy").string()}, {"labels_file", (folder / "y.npy").string()}}, {}),
         {"20 samples", "3 labels"}));
-    EXPECT_TRUE(failsWith(loadData("npy", {{"file", (folder / "a.npz").string()}, {"arrays", std::string("q")}}, {}),
-        {"no array \"q\"", "x, y"}));
+    EXPECT_TRUE(
+        failsWith(loadData("npy", {{"file", (folder / "a.npz").string()}, {"arrays", std::string("q")}}, {}),
+            {"no array \"q\"", "x, y"}));
 }
 
 std::string cifarRecord(char label, bool hundred)
@@ -208,7 +213,8 @@ TEST(Cifar, readsBothKinds)
     EXPECT_EQ(hundred->training->label(0), 99);
     EXPECT_EQ(hundred->training->label(0, 1), 0);
     const TempFolder empty;
-    EXPECT_TRUE(failsWith(loadData("cifar", {{"folder", empty.path().string()}}, {}), {"data_batch_1.bin", "https://"}));
+    EXPECT_TRUE(failsWith(
+        loadData("cifar", {{"folder", empty.path().string()}}, {}), {"data_batch_1.bin", "https://"}));
 }
 
 TEST(ImageFolder, readsPicturesByClass)
@@ -234,7 +240,8 @@ TEST(ImageFolder, readsPicturesByClass)
     writeBytes(folder / "cat" / "broken.png", "no picture");
     EXPECT_TRUE(failsWith(loadData("image_folder", options, {}), {"broken.png"}));
     const TempFolder empty;
-    EXPECT_TRUE(failsWith(loadData("image_folder", {{"folder", empty.path().string()}}, {}), {"samples", "none"}));
+    EXPECT_TRUE(
+        failsWith(loadData("image_folder", {{"folder", empty.path().string()}}, {}), {"samples", "none"}));
 }
 
 } // namespace

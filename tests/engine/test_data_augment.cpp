@@ -13,7 +13,8 @@ using test::failsWith;
 
 LoadedData pictures()
 {
-    return loadData("shapes", {{"training", int64_t{40}}, {"test", int64_t{10}}, {"size", int64_t{16}}}, {}).value();
+    return loadData("shapes", {{"training", int64_t{40}}, {"test", int64_t{10}}, {"size", int64_t{16}}}, {})
+        .value();
 }
 
 Preprocess scaled()
@@ -108,7 +109,8 @@ TEST(Augment, flipIsExactAndHappensHalfTheTime)
     const auto plain = original();
     auto mirrored = plain;
     for (size_t row = 0; row < 16; ++row)
-        std::reverse(mirrored.begin() + static_cast<int64_t>(row) * 16, mirrored.begin() + static_cast<int64_t>(row + 1) * 16);
+        std::reverse(mirrored.begin() + static_cast<int64_t>(row) * 16,
+            mirrored.begin() + static_cast<int64_t>(row + 1) * 16);
     int flipped = 0;
     for (int64_t epoch = 0; epoch < 40; ++epoch) {
         const auto now = changed({{"flip", std::string("horizontal")}}, epoch);

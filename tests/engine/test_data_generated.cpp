@@ -18,8 +18,8 @@ bool sameBytes(const Tensor& a, const Tensor& b)
     return a.type() == b.type() && std::equal(a.data(), a.data() + a.bytes(), b.data());
 }
 
-/// What every generated set must be: the same for the same options, another one for another seed, with a test part
-/// that does not depend on the size of the training part.
+/// What every generated set must be: the same for the same options, another one for another seed, with a test
+/// part that does not depend on the size of the training part.
 void expectGenerated(const std::string& source)
 {
     const auto load = [&](int64_t training, int64_t seed) {
@@ -61,7 +61,9 @@ TEST(Waves, classesAndForecasts)
         std::set<float> values(wave.floats().begin(), wave.floats().end());
         EXPECT_EQ(values.size() == 2, kinds.training->label(i) == 1); // a square has two values
     }
-    const auto next = loadData("waves", {{"task", std::string("forecast")}, {"horizon", int64_t{3}}, {"noise", 0.0}}, {}).value();
+    const auto next =
+        loadData("waves", {{"task", std::string("forecast")}, {"horizon", int64_t{3}}, {"noise", 0.0}}, {})
+            .value();
     EXPECT_EQ(next.targets[0].type, (TensorType{Shape{3}, DType::F32}));
     EXPECT_EQ(next.targets[1].name, "kind");
     EXPECT_EQ(next.training->label(3, 1), 1);
@@ -71,10 +73,10 @@ TEST(Waves, classesAndForecasts)
 /// The verdict follows from the words by the rule that the help states.
 bool praises(const std::string& sentence)
 {
-    static const std::set<std::string> good{"good", "great", "fresh", "clever", "warm", "bright", "honest", "lovely",
-        "solid", "brave", "gentle", "splendid"};
-    static const std::set<std::string> bad{"bad", "poor", "stale", "silly", "cold", "dull", "false", "ugly", "weak",
-        "timid", "harsh", "dreadful"};
+    static const std::set<std::string> good{"good", "great", "fresh", "clever", "warm", "bright", "honest",
+        "lovely", "solid", "brave", "gentle", "splendid"};
+    static const std::set<std::string> bad{"bad", "poor", "stale", "silly", "cold", "dull", "false", "ugly",
+        "weak", "timid", "harsh", "dreadful"};
     int balance = 0;
     bool negated = false;
     std::istringstream words(sentence);

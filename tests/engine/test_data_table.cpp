@@ -24,7 +24,8 @@ Table csvTable(std::string_view text, CsvFormat format = {})
 
 TEST(Csv, readsQuotesLineBreaksAndBothLineEnds)
 {
-    const Table table = csvTable("\xEF\xBB\xBFname,\"a, b\"\r\n\"x \"\"y\"\"\",1\r\n\r\n\"two\nlines\",\n\"\",4");
+    const Table table =
+        csvTable("\xEF\xBB\xBFname,\"a, b\"\r\n\"x \"\"y\"\"\",1\r\n\r\n\"two\nlines\",\n\"\",4");
     EXPECT_EQ(table.columns, (Row{"name", "a, b"}));
     ASSERT_EQ(table.rows.size(), 3u);
     EXPECT_EQ(table.rows[0], (Row{"x \"y\"", "1"}));
@@ -62,7 +63,8 @@ TEST(Csv, refusesWithTheLine)
 
 TEST(JsonTable, readsFlatObjectsAndRefusesOthers)
 {
-    const Table table = parseJsonTable(R"([{"a": 1, "b": "x"}, {"b": null, "a": 2.5e3, "c": true}])", "t.json").value();
+    const Table table =
+        parseJsonTable(R"([{"a": 1, "b": "x"}, {"b": null, "a": 2.5e3, "c": true}])", "t.json").value();
     EXPECT_EQ(table.columns, (Row{"a", "b", "c"}));
     EXPECT_EQ(table.rows[0], (Row{"1", "x", ""}));
     EXPECT_EQ(table.rows[1], (Row{"2.5e3", "", "true"}));
@@ -89,12 +91,13 @@ TEST(JsonTable, refusesWhatIsNearlyEmpty)
 
 TEST(Columns, kindsAreGuessedAndCorrected)
 {
-    const Table table =
-        csvTable("n,date,origin,name,code,empty\n1,2012/01/01,us,anna,1,\n-2.5e1,2012-12-31,eu,bert,2,NA\n?,,us,carl,1,\n"
-                 "3,2013-07-01,us,dora,2,null");
+    const Table table = csvTable("n,date,origin,name,code,empty\n1,2012/01/"
+                                 "01,us,anna,1,\n-2.5e1,2012-12-31,eu,bert,2,NA\n?,,us,carl,1,\n"
+                                 "3,2013-07-01,us,dora,2,null");
     const auto guessed = chooseColumns(table, "").value();
     using Kind = ColumnKind;
-    const std::vector<Kind> expected{Kind::Number, Kind::Date, Kind::Category, Kind::Ignore, Kind::Number, Kind::Ignore};
+    const std::vector<Kind> expected{
+        Kind::Number, Kind::Date, Kind::Category, Kind::Ignore, Kind::Number, Kind::Ignore};
     for (size_t i = 0; i < expected.size(); ++i)
         EXPECT_EQ(guessed[i].kind, expected[i]) << guessed[i].name;
     const auto corrected = chooseColumns(table, "code:category, n : ignore").value();
@@ -112,8 +115,9 @@ TEST(Columns, kindsAreGuessedAndCorrected)
 }
 
 /// Eight rows, two of them with gaps.
-const char* const smallTable = "size,colour,price,kind\n1,red,10,a\n2,blue,20,b\n3,red,30,a\n4,,40,b\n,red,50,a\n6,blue,,b\n"
-                               "7,red,70,a\n8,blue,80,b\n";
+const char* const smallTable =
+    "size,colour,price,kind\n1,red,10,a\n2,blue,20,b\n3,red,30,a\n4,,40,b\n,red,50,a\n6,blue,,b\n"
+    "7,red,70,a\n8,blue,80,b\n";
 
 Result<LoadedData> loadTable(const TempFolder& folder, Params options)
 {
@@ -153,13 +157,14 @@ TEST(CsvSource, learnsNumbersFromNumbersAndCategories)
 TEST(CsvSource, fillsGapsAndLearnsSeveralTargets)
 {
     const TempFolder folder;
-    const auto loaded = loadTable(folder, {{"target", std::string("kind, price")}, {"missing", std::string("mean")},
-                                              {"standardise", false}});
+    const auto loaded = loadTable(folder,
+        {{"target", std::string("kind, price")}, {"missing", std::string("mean")}, {"standardise", false}});
     ASSERT_TRUE(succeeded(loaded));
     EXPECT_EQ(loaded->classNames(), (Row{"a", "b"}));
     EXPECT_EQ(loaded->targets[1].name, "price");
     EXPECT_EQ(loaded->targets[1].deviation, std::vector<float>{1});
-    EXPECT_EQ(loaded->training->count() + loaded->test->count(), 7); // only the row without a price is missing
+    EXPECT_EQ(
+        loaded->training->count() + loaded->test->count(), 7); // only the row without a price is missing
 }
 
 TEST(CsvSource, encodesALineLikeTheFile)
@@ -186,14 +191,16 @@ TEST(CsvSource, saysWhatIsWrong)
     EXPECT_TRUE(failsWith(loadTable(folder, {{"target", std::string("cost")}}), {"no column \"cost\""}));
     EXPECT_TRUE(failsWith(loadTable(folder, {{"columns", std::string("colour:number")}}),
         {"column \"colour\"", "not a number"}));
-    EXPECT_TRUE(failsWith(loadTable(folder, {{"columns", std::string("size:ignore, colour:ignore, price:ignore")}}),
-        {"one to learn"}));
+    EXPECT_TRUE(
+        failsWith(loadTable(folder, {{"columns", std::string("size:ignore, colour:ignore, price:ignore")}}),
+            {"one to learn"}));
     EXPECT_TRUE(failsWith(loadData("csv", {}, {}), {"needs a file"}));
-    EXPECT_TRUE(failsWith(loadData("csv", {{"file", std::string("/nowhere/t.csv")}}, {}), {"/nowhere/t.csv", "exist"}));
+    EXPECT_TRUE(failsWith(
+        loadData("csv", {{"file", std::string("/nowhere/t.csv")}}, {}), {"/nowhere/t.csv", "exist"}));
     writeBytes(folder / "one.csv", "a,b\n1,2\n");
     EXPECT_TRUE(failsWith(loadData("csv", {{"file", (folder / "one.csv").string()}}, {}), {"two samples"}));
-    const auto missing =
-        loadData("csv", {{"file", std::string("/usr/lib/python3/dist-packages/vega_datasets/_data/none.csv")}}, {});
+    const auto missing = loadData(
+        "csv", {{"file", std::string("/usr/lib/python3/dist-packages/vega_datasets/_data/none.csv")}}, {});
     EXPECT_TRUE(failsWith(missing, {"python3-vega-datasets"}));
 }
 
@@ -202,10 +209,12 @@ TEST(SeriesSource, cutsWindowsInTheOrderOfTime)
     const TempFolder folder;
     std::string text = "t,v,w\n";
     for (int i = 0; i < 100; ++i)
-        text += std::to_string(i) + "," + (i == 50 ? "" : std::to_string(i * 2)) + "," + std::to_string(-i) + "\n";
+        text += std::to_string(i) + "," + (i == 50 ? "" : std::to_string(i * 2)) + "," + std::to_string(-i) +
+                "\n";
     writeBytes(folder / "s.csv", text);
-    const Params options{{"file", (folder / "s.csv").string()}, {"column", std::string("v")}, {"inputs", std::string("w")},
-        {"window", int64_t{5}}, {"horizon", int64_t{2}}, {"stride", int64_t{3}}, {"standardise", false}};
+    const Params options{{"file", (folder / "s.csv").string()}, {"column", std::string("v")},
+        {"inputs", std::string("w")}, {"window", int64_t{5}}, {"horizon", int64_t{2}}, {"stride", int64_t{3}},
+        {"standardise", false}};
     const auto loaded = loadData("series", options, {});
     ASSERT_TRUE(succeeded(loaded));
     EXPECT_TRUE(loaded->ordered);
@@ -213,8 +222,8 @@ TEST(SeriesSource, cutsWindowsInTheOrderOfTime)
     EXPECT_EQ(loaded->targets[0].type.shape, Shape{2});
     EXPECT_EQ(loaded->training->count(), (80 - 7) / 3 + 1);
     const Tensor second = loaded->training->sample(1);
-    EXPECT_EQ(second.floats()[0], 6);  // step 3 of v
-    EXPECT_EQ(second.floats()[1], -3); // and of w
+    EXPECT_EQ(second.floats()[0], 6);                        // step 3 of v
+    EXPECT_EQ(second.floats()[1], -3);                       // and of w
     EXPECT_EQ(loaded->training->targets[0].floats()[2], 16); // step 8 comes next
     // Nothing that is forecast in the test part was seen in training.
     EXPECT_EQ(loaded->test->targets[0].floats()[0], 160);

@@ -22,8 +22,9 @@ Texts asTexts(const std::vector<std::string_view>& parts)
 TEST(Text, findsBrokenUtf8)
 {
     EXPECT_EQ(brokenUtf8("abc äöü € 𝄞"), -1);
-    const std::pair<const char*, int64_t> wrong[] = {{"a\x80", 1}, {"\xC0\x80", 0}, {"ab\xC3", 2}, {"\xE0\x80\x80", 0},
-        {"\xED\xA0\x80", 0}, {"x\xF5\x80\x80\x80", 1}, {"\xF4\x90\x80\x80", 0}, {"\xE2\x82", 0}, {"\xFF", 0}};
+    const std::pair<const char*, int64_t> wrong[] = {{"a\x80", 1}, {"\xC0\x80", 0}, {"ab\xC3", 2},
+        {"\xE0\x80\x80", 0}, {"\xED\xA0\x80", 0}, {"x\xF5\x80\x80\x80", 1}, {"\xF4\x90\x80\x80", 0},
+        {"\xE2\x82", 0}, {"\xFF", 0}};
     for (const auto& [text, place] : wrong)
         EXPECT_EQ(brokenUtf8(text), place) << text;
     EXPECT_TRUE(failsWith(checkText("one\ntwo \xFF", "f.txt"), {"f.txt: line 2", "byte 8", "UTF-8"}));
@@ -95,8 +96,8 @@ TEST(TextSource, readsATableOfLabelsAndTexts)
 {
     const TempFolder folder;
     writeBytes(folder / "t.csv", "label,text\nyes,\"well, yes\"\nno,no no\nyes,yes\nno,never\n");
-    const Params options{{"file", (folder / "t.csv").string()}, {"tokens", std::string("characters")}, {"length", int64_t{6}},
-        {"test_share", 0.5}};
+    const Params options{{"file", (folder / "t.csv").string()}, {"tokens", std::string("characters")},
+        {"length", int64_t{6}}, {"test_share", 0.5}};
     const auto loaded = loadData("text", options, {});
     ASSERT_TRUE(succeeded(loaded));
     EXPECT_EQ(loaded->classNames(), (Texts{"no", "yes"}));
@@ -139,7 +140,8 @@ TEST(TextSource, saysWhatIsWrong)
     EXPECT_TRUE(failsWith(loadData("text", {{"file", std::string("/nowhere")}}, {}), {"/nowhere", "exist"}));
     writeBytes(folder / "a.txt", "fine\nbroken \xC3\x28\n");
     writeBytes(folder / "b.txt", "fine\n");
-    EXPECT_TRUE(failsWith(loadData("text", {{"file", folder.path().string()}}, {}), {"a.txt: line 2", "UTF-8"}));
+    EXPECT_TRUE(
+        failsWith(loadData("text", {{"file", folder.path().string()}}, {}), {"a.txt: line 2", "UTF-8"}));
 }
 
 void writeLists(const TempFolder& folder)

@@ -9,8 +9,8 @@ using namespace gradloom;
 
 namespace {
 
-/// Whatever the bytes are: a table whose rows all have its columns, or a sentence. Its columns can be guessed and
-/// fitted.
+/// Whatever the bytes are: a table whose rows all have its columns, or a sentence. Its columns can be guessed
+/// and fitted.
 void check(const Result<data::Table>& table)
 {
     if (!table) {

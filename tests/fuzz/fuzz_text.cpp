@@ -6,7 +6,8 @@
 
 using namespace gradloom;
 
-/// Whatever the bytes are, cutting them into lines, words and characters loses none, and small letters stay valid.
+/// Whatever the bytes are, cutting them into lines, words and characters loses none, and small letters stay
+/// valid.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size)
 {
     const std::string_view text(reinterpret_cast<const char*>(bytes), size);

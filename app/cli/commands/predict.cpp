@@ -1,10 +1,14 @@
 #include "app/cli/command.h"
 #include "app/cli/common.h"
 #include "app/cli/text_table.h"
+#include "engine/base/file.h"
 #include "engine/data/image.h"
+#include "engine/data/npy.h"
+#include "engine/data/text.h"
 #include "engine/train/evaluate.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace gradloom::cli {
 
@@ -28,34 +32,143 @@ Result<train::Preparation> preparation(
     return train::preparationOf(**data, project.graph);
 }
 
-Result<Tensor> readSamples(const PredictOptions& options, const train::Preparation& how, const Shape& shape)
+/// Prepared pictures are bytes; a data set of numbers up to 1 was prepared for a smaller range.
+void matchRange(train::Preparation& how)
 {
-    if (shape.rank() != 3)
-        return unsupported("Only networks that look at pictures (height × width × channels) can predict "
-                           "files; this one takes " +
-                           shape.toString() + ".");
-    Tensor samples(shape.prepended(static_cast<int64_t>(options.inputs.size())));
-    const auto elements = static_cast<size_t>(shape.elements());
-    for (size_t i = 0; i < options.inputs.size(); ++i) {
-        auto image = data::readImage(options.inputs[i], shape);
+    constexpr float bytes = 255;
+    how.preprocess.scale *= how.valueMaximum / bytes;
+}
+
+/// What is predicted: where it comes from and how the network sees it.
+struct PredictSample
+{
+    std::string name;
+    Tensor values;
+};
+using PredictSamples = std::vector<PredictSample>;
+
+Result<PredictSamples> readPictures(
+    const PredictOptions& options, const train::Preparation& how, const Shape& shape)
+{
+    PredictSamples samples;
+    for (const std::string& input : options.inputs) {
+        auto image = data::readImage(input, shape);
         if (!image)
             return image.error();
-        data::applyPreprocess(how.preprocess, *image, samples.floats().subspan(i * elements, elements));
+        samples.push_back({input, data::preprocessed(how.preprocess, *image)});
     }
     return samples;
+}
+
+/// An array of samples, first dimension: the samples.
+Status addArray(const std::string& input, const train::Preparation& how, const TensorType& wanted,
+    PredictSamples& samples)
+{
+    auto arrays = data::readArrays(input);
+    if (!arrays)
+        return arrays.error();
+    data::Dataset all;
+    all.samples = std::move(arrays->begin()->second);
+    const bool tokens = wanted.dtype == DType::I32;
+    const bool fits = all.samples.shape().rank() > 1 && all.sampleShape() == wanted.shape &&
+                      (all.samples.dtype() == DType::I32) == tokens;
+    if (!fits)
+        return invalidArgument(input + " holds " + all.samples.shape().toString() + " " +
+                               nameOf(all.samples.dtype()) + " but the network takes samples of " +
+                               wanted.shape.toString() +
+                               (tokens ? " tokens (int32)." : " numbers (float32 or uint8)."));
+    for (int64_t i = 0; i < all.count(); ++i)
+        samples.push_back(
+            {input + "#" + std::to_string(i), data::preprocessedSample(how.preprocess, all, i)});
+    return {};
+}
+
+/// Lines of a table or texts: those of a file, or the input itself.
+Result<std::vector<std::string>> linesOfInput(const std::string& input)
+{
+    std::error_code code;
+    if (!std::filesystem::is_regular_file(input, code))
+        return std::vector<std::string>{input};
+    constexpr int64_t most = int64_t{64} << 20;
+    auto text = readFile(input, most);
+    if (!text)
+        return text.error();
+    if (Status status = data::checkText(*text, input); !status)
+        return status.error();
+    std::vector<std::string> lines;
+    for (const std::string_view line : data::linesOf(data::withoutMark(*text)))
+        if (!data::trimmed(line).empty())
+            lines.emplace_back(line);
+    return lines;
+}
+
+Result<PredictSamples> readLines(
+    const PredictOptions& options, const project::Project& project, const train::Preparation& how)
+{
+    // How a line becomes a sample is known to the source, which learned it from its data.
+    auto data = loadData(options, project);
+    if (!data)
+        return data.error();
+    if (!(*data)->loaded.encode)
+        return unsupported("Samples of the data source \"" + project.data.source.type +
+                           "\" cannot be written as a line; give them as NumPy array (*.npy).");
+    PredictSamples samples;
+    for (const std::string& input : options.inputs) {
+        const auto lines = linesOfInput(input);
+        if (!lines)
+            return lines.error();
+        for (const std::string& line : *lines) {
+            auto sample = (*data)->loaded.encode(line);
+            if (!sample)
+                return sample.error();
+            samples.push_back({line, data::preprocessed(how.preprocess, *sample)});
+        }
+    }
+    return samples;
+}
+
+bool isArray(const std::string& input)
+{
+    return input.ends_with(".npy") || input.ends_with(".npz");
+}
+
+Result<PredictSamples> readInputs(const PredictOptions& options, const project::Project& project,
+    train::Preparation how, const TensorType& wanted)
+{
+    if (std::all_of(options.inputs.begin(), options.inputs.end(), isArray)) {
+        PredictSamples samples;
+        for (const std::string& input : options.inputs)
+            if (Status status = addArray(input, how, wanted, samples); !status)
+                return status.error();
+        return samples;
+    }
+    if (wanted.shape.rank() != 3)
+        return readLines(options, project, how);
+    matchRange(how);
+    return readPictures(options, how, wanted.shape);
+}
+
+/// All samples as one tensor.
+Result<Tensor> joined(const PredictSamples& samples, const TensorType& wanted)
+{
+    if (samples.empty())
+        return invalidArgument("There is nothing to predict: the input holds no lines.");
+    Tensor all(wanted.shape.prepended(static_cast<int64_t>(samples.size())), wanted.dtype);
+    std::byte* at = all.data();
+    for (const PredictSample& sample : samples) {
+        if (sample.values.type() != wanted)
+            return invalidArgument("The network takes samples of " + wanted.shape.toString() + " but " +
+                                   sample.name + " is " + sample.values.shape().toString() + ".");
+        std::memcpy(at, sample.values.data(), static_cast<size_t>(sample.values.bytes()));
+        at += sample.values.bytes();
+    }
+    return all;
 }
 
 /// Regression and autoencoders have no classes, only numbers.
 bool tellsClasses(size_t columns, const std::vector<std::string>& names)
 {
     return columns == 1 ? names.size() == 2 : columns >= names.size() && columns > 1 && !names.empty();
-}
-
-/// Prepared pictures are bytes; a data set of numbers up to 1 was prepared for a smaller range.
-void matchRange(train::Preparation& how)
-{
-    constexpr float bytes = 255;
-    how.preprocess.scale *= how.valueMaximum / bytes;
 }
 
 Json predictionJson(
@@ -84,6 +197,27 @@ std::string predictionText(
     return text + "\n";
 }
 
+/// Numbers were learned with mean 0 and deviation 1.
+void inOwnUnit(std::vector<float>& values, const train::Preparation& how)
+{
+    const size_t places = how.mean.size();
+    if (places == 0 || values.size() % places != 0)
+        return;
+    for (size_t i = 0; i < values.size(); ++i)
+        values[i] = values[i] * how.deviation[i % places] + how.mean[i % places];
+}
+
+std::string numbersText(const std::string& input, std::span<const float> values, const std::string& unit)
+{
+    constexpr size_t shown = 8;
+    if (values.size() > shown)
+        return input + ": " + std::to_string(values.size()) + " numbers, see --json\n";
+    std::string text = input + ":";
+    for (const float value : values)
+        text += " " + formatParam(static_cast<double>(value));
+    return text + (unit.empty() ? "" : " " + unit) + "\n";
+}
+
 Status run(const PredictOptions& options)
 {
     auto project = loadProject(options);
@@ -92,35 +226,40 @@ Status run(const PredictOptions& options)
     auto model = loadModel(options, *project, options.weights);
     if (!model)
         return model.error();
-    auto how = preparation(options, *project, *model);
+    const auto how = preparation(options, *project, *model);
     if (!how)
         return how.error();
-    matchRange(*how);
     const ir::Program& layout = model->model->layout();
     const auto input = layout.find("input");
     if (input == ir::noValue)
         return invalidArgument("The drawing of " + options.project + " has no Input node.");
-    auto samples = readSamples(options, *how, layout.typeOf(input).shape.withoutFirst());
+    const TensorType wanted{layout.typeOf(input).shape.withoutFirst(), layout.typeOf(input).dtype};
+    const auto samples = readInputs(options, *project, *how, wanted);
     if (!samples)
         return samples.error();
-    auto predictions = train::predict(*model->model, *samples);
+    const auto all = joined(*samples, wanted);
+    if (!all)
+        return all.error();
+    auto predictions = train::predict(*model->model, *all);
     if (!predictions)
         return predictions.error();
-    const size_t columns = predictions->floats().size() / options.inputs.size();
+    const size_t columns = predictions->floats().size() / samples->size();
     Json json = Json::array();
     std::string text;
-    for (size_t i = 0; i < options.inputs.size(); ++i) {
+    for (size_t i = 0; i < samples->size(); ++i) {
         const auto values = predictions->floats().subspan(i * columns, columns);
         std::vector<float> row(values.begin(), values.end());
+        const std::string& name = (*samples)[i].name;
         if (!tellsClasses(columns, how->classNames)) {
-            json.push_back({{"input", options.inputs[i]}, {"values", row}});
-            text += options.inputs[i] + ": " + std::to_string(columns) + " numbers, see --json\n";
+            inOwnUnit(row, *how);
+            json.push_back({{"input", name}, {"values", row}});
+            text += numbersText(name, row, how->unit);
             continue;
         }
         if (columns == 1) // one number is the probability of the second class
             row = {1 - values[0], values[0]};
-        json.push_back(predictionJson(options.inputs[i], row, how->classNames));
-        text += predictionText(options.inputs[i], row, how->classNames);
+        json.push_back(predictionJson(name, row, how->classNames));
+        text += predictionText(name, row, how->classNames);
     }
     return emit(options, "predictions", json, text);
 }
@@ -129,14 +268,16 @@ Status run(const PredictOptions& options)
 
 Command predict()
 {
-    return {"predict", "Say what a network sees in pictures", [](CLI::App& app) {
+    return {"predict", "Say what a network sees in pictures, texts or lines of a table", [](CLI::App& app) {
                 auto options = std::make_shared<PredictOptions>();
                 addCommonOptions(app, *options);
                 app.add_option("--weights", options->weights, "Weights of the network")
                     ->type_name("FILE")
                     ->required();
-                app.add_option(
-                       "INPUT", options->inputs, "Pictures: PNG, JPEG, or sample N of an IDX file as FILE#N")
+                app.add_option("INPUT", options->inputs,
+                       "Pictures: PNG, JPEG, or sample N of an IDX file as FILE#N. Lines of a table or "
+                       "texts, or files "
+                       "with one a line. Arrays: *.npy")
                     ->required();
                 return [options] { return run(*options); };
             }};
