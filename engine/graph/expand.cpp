@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <set>
 
 namespace gradloom::graph {
@@ -30,6 +31,12 @@ bool isOptional(const Node& node, int port)
            type->inputs[static_cast<size_t>(port)].optional;
 }
 
+bool isData(const Node& node)
+{
+    const auto* type = typeOf(node);
+    return type && type->role == layers::Role::Data;
+}
+
 void addOnce(std::vector<Source>& sources, Source source)
 {
     if (std::find(sources.begin(), sources.end(), source) == sources.end())
@@ -53,11 +60,12 @@ public:
         : m_graph(graph), m_group(group), m_members(group.nodes.begin(), group.nodes.end())
     {
         for (const Edge& edge : graph.edges) {
-            const Node* to = graph.find(edge.to);
-            if (!holds(edge.from) && holds(edge.to) && to && !isOptional(*to, edge.toPort))
-                addOnce(m_entering, {edge.from, edge.fromPort});
-            if (holds(edge.from) && !holds(edge.to))
+            const bool from = holds(edge.from), to = holds(edge.to);
+            if (from && !to)
                 addOnce(m_leaving, {edge.from, edge.fromPort});
+            if (to && !from)
+                if (const Node* node = graph.find(edge.to); node && !isOptional(*node, edge.toPort))
+                    addOnce(m_entering, {edge.from, edge.fromPort});
         }
         if (m_leaving.empty())
             findOpenEnds();
@@ -68,7 +76,7 @@ public:
     {
         const std::string begin = "The block " + describe(m_group) + " cannot be repeated: ";
         for (const Node& node : m_graph.nodes)
-            if (const auto* type = typeOf(node); holds(node.id) && type && type->role == layers::Role::Data)
+            if (holds(node.id) && isData(node))
                 return begin + describe(node) + " gives the data. Take it out of the block.";
         if (m_entering.empty())
             return begin + "nothing enters it. Connect a result to its first layer.";
@@ -83,25 +91,22 @@ public:
         return nameClash(begin);
     }
 
+    /// Adds the copies to the drawing that the block was made of; the block is of no use afterwards.
     void writeOut(Graph& graph) const
     {
-        const Source& result = m_leaving.front();
-        const std::vector<Edge> edges = graph.edges;
+        Graph copies;
         for (int repetition = 2; repetition <= m_group.repeat; ++repetition)
-            addCopy(graph, edges, repetition);
+            addCopy(copies, repetition);
+        const Source& result = m_leaving.front();
         for (Edge& edge : graph.edges)
-            if (edge.from == result.node && edge.fromPort == result.port && leaves(edge))
+            if (edge.from == result.node && edge.fromPort == result.port && !holds(edge.to))
                 edge.from = copyId(result.node, m_group.repeat);
+        std::move(copies.nodes.begin(), copies.nodes.end(), std::back_inserter(graph.nodes));
+        std::move(copies.edges.begin(), copies.edges.end(), std::back_inserter(graph.edges));
     }
 
 private:
     bool holds(const std::string& node) const { return m_members.contains(node); }
-    /// Does this edge of the drawing go out of the block? Edges between copies do not.
-    bool leaves(const Edge& edge) const
-    {
-        return !holds(edge.to) &&
-               std::find(m_graph.edges.begin(), m_graph.edges.end(), edge) != m_graph.edges.end();
-    }
 
     void findOpenEnds()
     {
@@ -121,17 +126,16 @@ private:
         return {};
     }
 
-    /// `edges` are those of the drawing before any copy was made.
-    void addCopy(Graph& graph, const std::vector<Edge>& edges, int repetition) const
+    void addCopy(Graph& copies, int repetition) const
     {
-        for (const std::string& id : m_group.nodes) {
-            Node copy = *m_graph.find(id);
-            copy.id = copyId(id, repetition);
-            graph.nodes.push_back(std::move(copy));
-        }
+        for (const Node& node : m_graph.nodes)
+            if (holds(node.id)) {
+                copies.nodes.push_back(node);
+                copies.nodes.back().id = copyId(node.id, repetition);
+            }
         const Source& result = m_leaving.front();
         const std::string previous = repetition == 2 ? result.node : copyId(result.node, repetition - 1);
-        for (const Edge& edge : edges) {
+        for (const Edge& edge : m_graph.edges) {
             if (!holds(edge.to))
                 continue;
             Edge copy{edge.from, edge.fromPort, copyId(edge.to, repetition), edge.toPort};
@@ -141,7 +145,7 @@ private:
                 copy.from = previous;
                 copy.fromPort = result.port;
             }
-            graph.edges.push_back(std::move(copy));
+            copies.edges.push_back(std::move(copy));
         }
     }
 
@@ -162,18 +166,19 @@ Expansion expand(const Graph& drawing)
         if (group.repeat <= 1 || group.nodes.empty())
             continue;
         // Blocks before this one are written out already, so that its source is their last repetition.
-        const Graph before = result.graph;
-        const Block block(before, group);
-        std::string fault = block.fault();
-        const size_t more = group.nodes.size() * static_cast<size_t>(group.repeat - 1);
-        if (fault.empty() && before.nodes.size() + more > maxExpandedNodes)
-            fault = "With " + describe(group) + " repeated " + std::to_string(group.repeat) +
-                    " times the network has more than " + std::to_string(maxExpandedNodes) +
-                    " layers. Repeat it less often.";
-        if (fault.empty())
-            block.writeOut(result.graph);
-        else
+        const size_t copies = group.nodes.size() * static_cast<size_t>(group.repeat - 1);
+        if (result.graph.nodes.size() + copies > maxExpandedNodes) {
+            result.faults.push_back(
+                {group.id, "With " + describe(group) + " repeated " + std::to_string(group.repeat) +
+                               " times the network has more than " + std::to_string(maxExpandedNodes) +
+                               " layers. Repeat it less often."});
+            continue;
+        }
+        const Block block(result.graph, group);
+        if (std::string fault = block.fault(); !fault.empty())
             result.faults.push_back({group.id, std::move(fault)});
+        else
+            block.writeOut(result.graph);
     }
     return result;
 }

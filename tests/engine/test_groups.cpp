@@ -221,6 +221,22 @@ TEST(Groups, TheExpandedDrawingIsBounded)
     EXPECT_EQ(expand(graph).graph.nodes.size(), 3501u);
 }
 
+TEST(Groups, DrawingsMadeWrongAreExpandedWithoutHarm)
+{
+    Graph graph = residual(2);
+    graph.groups[0].nodes.push_back("nobody");
+    graph.groups[0].nodes.push_back("a");
+    graph.groups.push_back({"empty", "", {}, 5, false});
+    graph.edges.push_back({"relu", 0, "nobody", 0});
+    graph.nodes.push_back(node("odd", "no_such_layer"));
+    const Graph expanded = expand(graph).graph;
+    EXPECT_EQ(expanded.nodes.size(), 16u);
+    EXPECT_EQ(std::count_if(expanded.nodes.begin(), expanded.nodes.end(),
+                  [](const Node& node) { return node.id == "a-2"; }),
+        1);
+    EXPECT_FALSE(analyse(graph).valid());
+}
+
 TEST(Groups, AFaultInARepetitionIsReportedAtTheDrawnNode)
 {
     Graph graph = chain({node("in", "input", {{"shape", Size{8, 8, 1}}}), conv("a", 2, "valid")});

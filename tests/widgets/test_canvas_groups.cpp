@@ -143,6 +143,21 @@ private Q_SLOTS:
         QVERIFY(scene().edge({"conv2d_1", 0, "conv2d_2", 0})->isVisible());
     }
 
+    void aCollapsedBlockShowsWhatItsResultIs()
+    {
+        mouse().click(at(Part::Fold));
+        const double height = item()->area().height();
+        QImage strip(224, 28, QImage::Format_RGB32);
+        strip.fill(Qt::darkGreen);
+        m_view->setActivation("conv2d_1", strip); // not the result
+        QVERIFY(item()->activation().isNull());
+        m_view->setActivation("conv2d_2", strip);
+        QVERIFY(!item()->activation().isNull());
+        QVERIFY(item()->area().height() > height);
+        m_view->clearActivations();
+        QCOMPARE(item()->area().height(), height);
+    }
+
     void aBlockIsMovedConnectedAndDeletedAsOne()
     {
         mouse().click(at(Part::Fold));

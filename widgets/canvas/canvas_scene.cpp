@@ -185,7 +185,7 @@ void CanvasScene::setActivation(const std::string& id, const QImage& strip)
         return;
     const QSizeF before = item->size();
     item->setActivation(strip);
-    if (item->size() != before)
+    if (item->size() != before || item->isFolded())
         arrange();
 }
 

@@ -227,7 +227,12 @@ void CanvasScene::placeBlocks()
                 items.push_back(item);
         if (!block || !group.collapsed || items.empty())
             continue;
-        block->stand(corner(items), portsOf(group));
+        auto sticking = portsOf(group);
+        const auto result = std::find_if(
+            sticking.begin(), sticking.end(), [](const BlockPort& port) { return port.port.output; });
+        const NodeItem* last = result == sticking.end() ? nullptr : node(result->node);
+        const QImage activation = last ? last->activation() : QImage();
+        block->stand(corner(items), std::move(sticking), activation);
         std::map<std::string, std::vector<NodeItem::FoldedPort>> ports;
         for (const BlockPort& port : block->ports())
             ports[port.node].emplace_back(port.port, block->portPosition(port));

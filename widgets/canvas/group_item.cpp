@@ -23,6 +23,8 @@ constexpr double pillHeight = 18;
 constexpr double titleCentre = 19;
 constexpr double detailCentre = 41;
 constexpr double blockHeight = 58;
+constexpr double flattestStrip = 12;
+constexpr double highestStrip = 96;
 constexpr double smallestBlock = 150;
 constexpr double firstPort = 28;
 constexpr double portPitch = 20;
@@ -85,10 +87,11 @@ void GroupItem::setLook(GroupLook look)
 void GroupItem::surround(const QRectF& content)
 {
     m_ports.clear();
+    m_strip = {};
     place(content.adjusted(-frameMargin, -frameHeader, frameMargin, frameMargin));
 }
 
-void GroupItem::stand(QPointF at, std::vector<BlockPort> ports)
+void GroupItem::stand(QPointF at, std::vector<BlockPort> ports, const QImage& activation)
 {
     if (ports != m_ports) {
         m_ports = std::move(ports);
@@ -101,9 +104,19 @@ void GroupItem::stand(QPointF at, std::vector<BlockPort> ports)
     const double details =
         detail.horizontalAdvance(m_look.layers) + detail.horizontalAdvance(m_look.count) + 24;
     const double header = m_title.right() + 10 + m_repeat.width() + padding + 4;
-    const double wide = std::max({smallestBlock, details + 2 * padding, header});
-    place({at, QSizeF(std::ceil(wide / NodeItem::snap) * NodeItem::snap,
-                   std::max(blockHeight, firstPort + portPitch * (rows - 1) + 18))});
+    const double wide =
+        std::ceil(std::max({smallestBlock, details + 2 * padding, header}) / NodeItem::snap) * NodeItem::snap;
+    double high = std::max(blockHeight, firstPort + portPitch * (rows - 1) + 18);
+    m_activation = activation;
+    m_strip = {};
+    if (!activation.isNull()) {
+        const double room = wide - 2 * padding;
+        const double strip = room * activation.height() / std::max(1, activation.width());
+        m_strip = QRectF(padding, high - 2, room, std::clamp(strip, flattestStrip, highestStrip));
+        high = m_strip.bottom() + padding;
+    }
+    place({at, QSizeF(wide, high)});
+    update();
 }
 
 void GroupItem::place(const QRectF& area)
@@ -204,6 +217,8 @@ void GroupItem::paint(QPainter* painter, const QStyleOptionGraphicsItem*, QWidge
     paintHeader(painter);
     if (m_look.repeat > 1 || isSelected() || m_hovered != Part::None)
         paintPill(painter);
+    if (!m_strip.isEmpty())
+        painter->drawImage(m_strip, m_activation);
     if (m_look.collapsed)
         paintPorts(painter);
     if (!m_look.problem.isEmpty())

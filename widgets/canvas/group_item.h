@@ -53,8 +53,9 @@ public:
 
     /// The frame around `content`, in the scene; for groups that are not collapsed.
     void surround(const QRectF& content);
-    /// The block at a place with its ports; for collapsed groups.
-    void stand(QPointF place, std::vector<BlockPort> ports);
+    /// The block at a place with its ports, and what its result looks like now; for collapsed groups.
+    void stand(QPointF place, std::vector<BlockPort> ports, const QImage& activation);
+    const QImage& activation() const { return m_activation; }
     const std::vector<BlockPort>& ports() const { return m_ports; }
     /// Where a port of the block is, in the scene.
     QPointF portPosition(const BlockPort& port) const;
@@ -93,6 +94,8 @@ private:
     GroupLook m_look;
     QSizeF m_size;
     std::vector<BlockPort> m_ports;
+    QImage m_activation;
+    QRectF m_strip; ///< where it is shown
     QRectF m_title; ///< of the text
     QRectF m_fold;
     QRectF m_repeat;
