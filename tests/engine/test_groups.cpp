@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <limits>
 
 namespace gradloom::graph {
@@ -279,9 +281,9 @@ TEST(Groups, CopiesAreTracedBackToTheirNode)
 TEST(Groups, ExplainSeesEveryRepetition)
 {
     const Graph graph = residual(2);
-    const auto layers = explain::convolutionalNodes(graph, {Shape(), DType::I32});
+    const auto layers = explain::convolutionalNodes(graph, {});
     EXPECT_EQ(std::count(layers.begin(), layers.end(), "b-2"), 1);
-    EXPECT_EQ(explain::defaultLayer(graph, {Shape(), DType::I32}), "b-2");
+    EXPECT_EQ(explain::defaultLayer(graph, {}), "b-2");
     auto model = train_test::modelOf(graph);
     ASSERT_TRUE(model);
     explain::Question question;
@@ -299,12 +301,12 @@ TEST(Groups, TheRepetitionThatGaveNaNIsFound)
     auto weights = model->weights();
     weights.at("b-2.bias").floats()[0] = std::numeric_limits<float>::quiet_NaN();
     ASSERT_TRUE(succeeded(model->setWeights(weights)));
-    const Tensor samples(Shape{2, 16, 16, 1});
-    const Tensor labels(Shape{2}, DType::I32);
-    Tensor ones(Shape{2});
-    for (float& value : ones.floats())
-        value = 1;
-    const auto guilty = train::firstNonFinite(*model, {samples, labels, ones, {}, false});
+    project::Project project = train_test::smallProject();
+    const auto data = train_test::dataOf(project);
+    data::Batch batch(*data->split.test.dataset, 4);
+    data::fillBatch(data->split.test, 0, data->preprocess, batch);
+    const std::array<int32_t, 4> random{};
+    const auto guilty = train::firstNonFinite(*model, {batch, random, false});
     ASSERT_TRUE(succeeded(guilty));
     EXPECT_EQ(*guilty, "b-2");
 }
