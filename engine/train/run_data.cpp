@@ -162,6 +162,12 @@ const data::Target* RunData::judged(const graph::Graph& graph) const
     return name ? findTarget(loaded, *name) : nullptr;
 }
 
+int RunData::judgedIndex(const graph::Graph& graph) const
+{
+    const data::Target* target = judged(graph);
+    return target ? static_cast<int>(target - loaded.targets.data()) : -1;
+}
+
 Status checkFit(const graph::Graph& graph, const data::LoadedData& data)
 {
     const graph::Analysis analysis = graph::analyse(graph, targetTypes(data));

@@ -28,6 +28,8 @@ struct RunData
     /// The target that the first loss of the drawing compares with, which is what a prediction means; nullptr where it
     /// compares with something computed (autoencoders) or the data set has none.
     const data::Target* judged(const graph::Graph& graph) const;
+    /// Its place among the targets, -1 where there is none.
+    int judgedIndex(const graph::Graph& graph) const;
 };
 
 /// Loads and splits the data that the project names. The Error of a missing data set says what to install.

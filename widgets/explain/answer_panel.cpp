@@ -4,6 +4,7 @@
 #include "widgets/explain/layer_strips.h"
 #include "widgets/explain/picture_card.h"
 #include "widgets/explain/prediction_bars.h"
+#include "widgets/explain/sample_view.h"
 #include "widgets/live/choice_box.h"
 #include "widgets/live/tensor_image.h"
 #include "widgets/theme/theme.h"
@@ -192,14 +193,19 @@ QWidget* AnswerPanel::buildLayers()
     return card;
 }
 
-void AnswerPanel::setClasses(const QStringList& names)
+void AnswerPanel::setTarget(const data::Target* target)
 {
-    m_classes = names;
+    m_target = target ? std::optional(*target) : std::nullopt;
+    m_classes.clear();
+    if (target && target->isClasses())
+        for (const std::string& name : target->names)
+            m_classes += QString::fromStdString(name);
+    m_bars->setVisible(!m_classes.isEmpty());
     const int before = classIndex();
     m_class->clear();
     m_class->addItem(tr("the prediction"), -1);
-    for (int i = 0; i < names.size(); ++i)
-        m_class->addItem(names[i], i);
+    for (int i = 0; i < m_classes.size(); ++i)
+        m_class->addItem(m_classes[i], i);
     setClassIndex(before);
 }
 
@@ -233,15 +239,25 @@ QString AnswerPanel::className(int index) const
     return m_classes.value(index, QString::number(index));
 }
 
-void AnswerPanel::showSample(const Tensor& stored, float maximum, int trueClass, const QString& origin)
+void AnswerPanel::showSample(const Tensor& stored, const data::LoadedData& data, int trueClass, const QString& truth,
+    const QString& origin)
 {
+    constexpr QSize drawn(420, 420);
     m_stored = stored;
-    m_maximum = maximum;
+    m_maximum = data.valueMaximum;
     m_trueClass = trueClass;
-    const QImage picture = inputPicture(stored);
-    m_input->setPicture(picture, picture.size());
-    m_input->setLines(
-        origin, trueClass >= 0 ? tr("true class: %1").arg(className(trueClass)) : tr("your own picture"));
+    m_truth = truth;
+    m_picture = sampleImage(stored, data, drawn);
+    m_input->setPicture(m_picture, m_picture.size());
+    QString line = m_stored.shape().rank() == 3 ? tr("your own picture") : tr("your own sample");
+    if (!truth.isEmpty())
+        line = m_target && m_target->isClasses() ? tr("true class: %1").arg(truth) : tr("true: %1").arg(truth);
+    else if (trueClass < 0 && !m_target)
+        line = tr("sample of the data set");
+    m_input->setLines(origin, m_picture.isNull() ? tr("cannot be shown: %1 numbers in a shape that is neither a picture "
+                                                      "nor a sequence")
+                                                       .arg(stored.elements())
+                                                 : line);
 }
 
 void AnswerPanel::showReply(const ExplainReply& reply)
@@ -260,12 +276,14 @@ void AnswerPanel::showReply(const ExplainReply& reply)
     if (!answer.probabilities.empty())
         probabilities.assign(answer.probabilities.floats().begin(), answer.probabilities.floats().end());
     const int predicted = probabilities.empty() ? -1 : train::predictedClass(probabilities);
+    const bool numbers = m_target && m_target->kind == data::Target::Kind::Numbers;
+    const QString said = numbers ? tr("says %1").arg(numbersText(probabilities, *m_target)) : QString();
     m_bars->setPrediction(std::move(probabilities), m_classes, m_trueClass);
     const bool known = predicted >= 0 && m_trueClass >= 0;
-    m_verdict->setText(!known                     ? QString()
+    m_verdict->setText(!known                     ? said
                        : predicted == m_trueClass ? tr("right")
                                                   : tr("wrong: it is %1").arg(className(m_trueClass)));
-    m_verdict->setProperty("look", predicted == m_trueClass ? "success" : "error");
+    m_verdict->setProperty("look", numbers ? "dim" : predicted == m_trueClass ? "success" : "error");
     m_verdict->style()->unpolish(m_verdict);
     m_verdict->style()->polish(m_verdict);
     m_strips->setActivations(reply.activations);
@@ -277,8 +295,7 @@ void AnswerPanel::showReply(const ExplainReply& reply)
 void AnswerPanel::renderOverlay()
 {
     if (m_heat.empty() || m_stored.empty()) {
-        const QImage picture = inputPicture(m_stored);
-        m_overlay->setPicture(picture, picture.size());
+        m_overlay->setPicture(m_picture, m_picture.size());
         return;
     }
     explain::OverlayOptions options;

@@ -25,12 +25,15 @@ class AnswerPanel : public QWidget
 public:
     explicit AnswerPanel(QWidget* parent = nullptr);
 
-    void setClasses(const QStringList& names);
+    /// What the prediction means; nullptr where the network copies its input or the data set knows nothing.
+    void setTarget(const data::Target* target);
     /// `proposed` is chosen where the one chosen before is not there.
     void setLayers(const QStringList& layers, const QString& proposed);
 
-    /// The picture in its stored type (U8, or F32 up to `maximum`); shown at once, the answer follows.
-    void showSample(const Tensor& stored, float maximum, int trueClass, const QString& origin);
+    /// A sample in its stored type (pictures: U8, or F32 up to data.valueMaximum); shown at once, the answer follows.
+    /// `truth` is what is true of it in words, empty for one's own; `trueClass` -1 without classes.
+    void showSample(const Tensor& stored, const data::LoadedData& data, int trueClass, const QString& truth,
+        const QString& origin);
     void showReply(const ExplainReply& reply);
 
     std::string method() const { return m_method; }
@@ -52,7 +55,10 @@ private:
     void renderOverlay();
     QString className(int index) const;
 
+    std::optional<data::Target> m_target;
     QStringList m_classes;
+    QString m_truth;
+    QImage m_picture; ///< the sample as it is shown
     std::string m_method;
     Tensor m_stored;
     float m_maximum = 255;

@@ -129,13 +129,25 @@ void ExplainPage::showEmpty(const QString& text, bool bad)
     m_samples->setResult(nullptr);
 }
 
+const data::Target* ExplainPage::target() const
+{
+    return m_data ? m_data->judged(m_project.graph) : nullptr;
+}
+
 QStringList ExplainPage::classNames() const
 {
     QStringList names;
-    if (m_data)
-        for (const std::string& name : m_data->loaded.classNames())
+    if (const data::Target* judged = target(); judged && judged->isClasses())
+        for (const std::string& name : judged->names)
             names += QString::fromStdString(name);
     return names;
+}
+
+void ExplainPage::showTarget()
+{
+    m_samples->setData(m_data, m_data ? m_data->judgedIndex(m_project.graph) : -1);
+    m_samples->ownPicture().setVisible(!m_data || m_data->loaded.sampleShape().rank() == 3);
+    m_answer->setTarget(target());
 }
 
 void ExplainPage::setProject(const project::Project& project)
@@ -147,6 +159,9 @@ void ExplainPage::setProject(const project::Project& project)
     m_project = project;
     m_weights.reset(); // they belong to the other drawing
     m_stale = true;
+    m_position = -1;
+    m_current = {};
+    showTarget(); // another loss may mean another target
     updateModel();
 }
 
@@ -159,8 +174,7 @@ void ExplainPage::setData(std::shared_ptr<const train::RunData> data)
     m_own = {};
     m_current = {};
     m_samples->ownPicture().setPicture({}, {});
-    m_samples->setData(m_data);
-    m_answer->setClasses(classNames());
+    showTarget();
     m_stale = true;
     updateModel();
 }
@@ -239,7 +253,8 @@ void ExplainPage::showPicked(qint64 position)
     m_position = position;
     m_samples->ownPicture().setCurrent(false);
     m_current = m_samples->samples().sample(position);
-    m_answer->showSample(m_current, m_data->loaded.valueMaximum, m_samples->samples().trueClass(position),
+    const SampleModel& samples = m_samples->samples();
+    m_answer->showSample(m_current, m_data->loaded, samples.trueClass(position), samples.truth(position),
         tr("Input · #%1").arg(position));
     m_answer->setClassIndex(-1); // another picture, another prediction to explain
     ask();
@@ -269,7 +284,7 @@ void ExplainPage::showOwn()
     m_samples->clearSelection();
     m_samples->ownPicture().setCurrent(true);
     m_current = m_own;
-    m_answer->showSample(m_current, m_data->loaded.valueMaximum, -1, m_ownName);
+    m_answer->showSample(m_current, m_data->loaded, -1, {}, m_ownName);
     m_answer->setClassIndex(-1);
     ask();
 }

@@ -57,7 +57,10 @@ private:
     void showOwn();
     void ask();
     void chooseWeights();
+    /// What the network's prediction means; nullptr where nothing is known of it.
+    const data::Target* target() const;
     QStringList classNames() const;
+    void showTarget();
 
     project::Project m_project;
     std::shared_ptr<const train::RunData> m_data;

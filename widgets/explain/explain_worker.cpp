@@ -32,6 +32,10 @@ struct State
     data::DataPart part;
     int64_t next = 0;
     TestResult result;
+    int target = -1; ///< what the prediction means, among the data set's targets
+    double absoluteSum = 0;
+    double squareSum = 0;
+    int64_t numbers = 0;
 
     bool testing() const { return batch != nullptr; }
 };
@@ -72,6 +76,9 @@ Status build(const ExplainModel& wanted, State& state)
     state.part = wanted.data->split.test;
     state.next = 0;
     state.result = {};
+    state.target = wanted.data->judgedIndex(wanted.graph);
+    state.absoluteSum = state.squareSum = 0;
+    state.numbers = 0;
     if (!state.part.empty())
         state.batch = std::make_unique<data::Batch>(*state.part.dataset, testBatch);
     return {};
@@ -131,33 +138,75 @@ std::shared_ptr<ExplainReply> answer(State& state, const ExplainRequest& request
     return reply;
 }
 
-/// One batch of the evaluation; the Error of a model that cannot be evaluated.
-Status testSlice(State& state)
+const data::Target* targetOf(const State& state)
 {
-    data::Batch& batch = *state.batch;
-    data::fillBatch(state.part, state.next, state.data->preprocess, batch);
-    auto said = train::predict(*state.model, batch.samples);
-    if (!said)
-        return said.error();
-    const auto columns = static_cast<size_t>(said->elements() / batch.size());
+    return state.target < 0 ? nullptr : &state.data->loaded.targets[static_cast<size_t>(state.target)];
+}
+
+void judgeClasses(State& state, const Tensor& said)
+{
+    const data::Batch& batch = *state.batch;
+    const auto columns = static_cast<size_t>(said.elements() / batch.size());
     for (size_t i = 0; i < static_cast<size_t>(batch.count); ++i) {
-        const std::span<const float> row = said->floats().subspan(i * columns, columns);
+        const std::span<const float> row = said.floats().subspan(i * columns, columns);
         const int32_t best = train::predictedClass(row);
         state.result.predicted.push_back(best);
         state.result.confidence.push_back(
             columns == 1 ? std::max(row[0], 1 - row[0]) : row[static_cast<size_t>(best)]);
     }
+}
+
+void judgeNumbers(State& state, const data::Target& target, const Tensor& said)
+{
+    const data::Batch& batch = *state.batch;
+    const Tensor& truth = batch.targets[static_cast<size_t>(state.target)];
+    if (truth.elements() != said.elements())
+        return;
+    const auto count = static_cast<size_t>(truth.elements() / batch.size() * batch.count);
+    const size_t places = target.deviation.size();
+    for (size_t i = 0; i < count; ++i) {
+        const double unit = places == 0 ? 1 : target.deviation[i % places];
+        const double off = (static_cast<double>(said.floats()[i]) - truth.floats()[i]) * unit;
+        state.absoluteSum += std::abs(off);
+        state.squareSum += off * off;
+    }
+    state.numbers += static_cast<int64_t>(count);
+}
+
+/// One batch of the evaluation; the Error of a model that cannot be evaluated.
+Status testSlice(State& state)
+{
+    data::Batch& batch = *state.batch;
+    const data::Target* target = targetOf(state);
+    if (!target || target->kind == data::Target::Kind::Tokens) {
+        state.next = state.part.count(); // nothing that one could count
+        return {};
+    }
+    data::fillBatch(state.part, state.next, state.data->preprocess, batch);
+    auto said = train::predict(*state.model, batch.samples);
+    if (!said)
+        return said.error();
+    if (target->isClasses())
+        judgeClasses(state, *said);
+    else
+        judgeNumbers(state, *target, *said);
     state.next += batch.count;
     return {};
 }
 
 std::shared_ptr<TestResult> finishTest(State& state)
 {
-    std::vector<int32_t> truth;
-    for (int64_t index : state.part.indices)
-        truth.push_back(state.part.dataset->label(index));
     auto result = std::make_shared<TestResult>(std::move(state.result));
-    result->scores = train::scoreClasses(truth, result->predicted, state.data->classes());
+    if (const data::Target* target = targetOf(state); target && target->isClasses()) {
+        std::vector<int32_t> truth;
+        for (int64_t index : state.part.indices)
+            truth.push_back(state.part.dataset->label(index, static_cast<size_t>(state.target)));
+        result->scores =
+            train::scoreClasses(truth, result->predicted, static_cast<int64_t>(target->names.size()));
+    } else if (state.numbers > 0) {
+        const auto count = static_cast<double>(state.numbers);
+        result->numbers = NumberScores{state.absoluteSum / count, std::sqrt(state.squareSum / count)};
+    }
     state.batch.reset();
     return result;
 }

@@ -42,12 +42,21 @@ struct ExplainReply
     double seconds = 0;
 };
 
-/// What the network says to every test picture.
+/// Distance of predicted numbers from the true ones, in their own unit.
+struct NumberScores
+{
+    double meanAbsolute = 0;
+    double rootMeanSquare = 0;
+};
+
+/// What the network says to every test sample: classes, or how far its numbers are off, or nothing that can be judged
+/// (tokens, copied pictures).
 struct TestResult
 {
     std::vector<int32_t> predicted;
     std::vector<float> confidence; ///< probability of the predicted class
-    train::Evaluation scores;
+    train::Evaluation scores; ///< empty without classes
+    std::optional<NumberScores> numbers;
 };
 
 /// Explains and evaluates on a thread of its own, so that the window never waits. The newest request wins:

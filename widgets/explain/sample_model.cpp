@@ -1,13 +1,14 @@
 #include "widgets/explain/sample_model.h"
 
-#include "widgets/live/tensor_image.h"
+#include "widgets/explain/sample_view.h"
 
 #include <algorithm>
 
 namespace gradloom::widgets {
 
-void SampleModel::setSource(std::shared_ptr<const train::RunData> data)
+void SampleModel::setSource(std::shared_ptr<const train::RunData> data, int target)
 {
+    m_target = target;
     m_data = std::move(data);
     m_result.reset();
     rebuild();
@@ -43,7 +44,8 @@ int SampleModel::rowCount(const QModelIndex& parent) const
 
 QString SampleModel::className(int label) const
 {
-    const auto& names = m_data->loaded.classNames();
+    static const std::vector<std::string> none;
+    const auto& names = m_target < 0 ? none : m_data->loaded.targets[static_cast<size_t>(m_target)].names;
     return label >= 0 && static_cast<size_t>(label) < names.size()
                ? QString::fromStdString(names[static_cast<size_t>(label)])
                : QString::number(label);
@@ -52,7 +54,15 @@ QString SampleModel::className(int label) const
 int SampleModel::trueClass(int64_t position) const
 {
     const data::DataPart& part = m_data->split.test;
-    return part.dataset->label(part.indices[static_cast<size_t>(position)]);
+    return m_target < 0 ? -1
+                        : part.dataset->label(
+                              part.indices[static_cast<size_t>(position)], static_cast<size_t>(m_target));
+}
+
+QString SampleModel::truth(int64_t position) const
+{
+    const data::DataPart& part = m_data->split.test;
+    return truthText(*part.dataset, part.indices[static_cast<size_t>(position)], m_data->loaded, m_target);
 }
 
 int SampleModel::predictedClass(int64_t position) const
@@ -74,16 +84,17 @@ QVariant SampleModel::data(const QModelIndex& index, int role) const
         return {};
     const int64_t position = positionAt(index.row());
     const int truth = trueClass(position), predicted = predictedClass(position);
-    const bool wrong = predicted >= 0 && predicted != truth;
+    const bool wrong = truth >= 0 && predicted >= 0 && predicted != truth;
+    constexpr QSize cell(62, 62);
     switch (role) {
     case Qt::DisplayRole:
-        return className(truth);
+        return this->truth(position);
     case Qt::DecorationRole:
-        return inputPicture(sample(position));
+        return sampleImage(sample(position), m_data->loaded, cell);
     case Qt::ToolTipRole:
     case Qt::AccessibleTextRole: {
-        QString text = tr("#%1 · %2").arg(position).arg(className(truth));
-        if (predicted >= 0)
+        QString text = tr("#%1 · %2").arg(position).arg(this->truth(position));
+        if (truth >= 0 && predicted >= 0)
             text += wrong ? tr(" · taken for %1").arg(className(predicted)) : tr(" · recognised");
         return text;
     }
@@ -109,7 +120,7 @@ bool SampleModel::passes(int64_t position) const
         return false;
     if (m_filter.text.startsWith('#'))
         return QString::number(position).startsWith(m_filter.text.mid(1).trimmed());
-    return m_filter.text.isEmpty() || className(truth).contains(m_filter.text, Qt::CaseInsensitive);
+    return m_filter.text.isEmpty() || this->truth(position).contains(m_filter.text, Qt::CaseInsensitive);
 }
 
 void SampleModel::rebuild()

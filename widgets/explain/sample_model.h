@@ -31,7 +31,8 @@ public:
 
     using QAbstractListModel::QAbstractListModel;
 
-    void setSource(std::shared_ptr<const train::RunData> data);
+    /// `target`: the one among the data set's targets that the network's prediction means, -1 for none.
+    void setSource(std::shared_ptr<const train::RunData> data, int target);
     void setResult(std::shared_ptr<const TestResult> result);
     void setFilter(const SampleFilter& filter);
     const SampleFilter& filter() const { return m_filter; }
@@ -44,7 +45,10 @@ public:
     int64_t positionAt(int row) const { return m_rows[static_cast<size_t>(row)]; }
     int64_t total() const;
     QString className(int label) const;
+    /// -1 where the target is not classes.
     int trueClass(int64_t position) const;
+    /// What is true of a sample, in words.
+    QString truth(int64_t position) const;
     /// -1 where it is not known yet.
     int predictedClass(int64_t position) const;
     /// A copy of the sample as it is stored.
@@ -55,6 +59,7 @@ private:
     void rebuild();
 
     std::shared_ptr<const train::RunData> m_data;
+    int m_target = -1;
     std::shared_ptr<const TestResult> m_result;
     SampleFilter m_filter;
     std::vector<int64_t> m_rows;

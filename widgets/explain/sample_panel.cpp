@@ -99,7 +99,7 @@ SamplePanel::SamplePanel(QWidget* parent) : QFrame(parent)
     connect(m_list, &QListView::clicked, this,
         [this](const QModelIndex& index) { Q_EMIT picked(m_model->positionAt(index.row())); });
     connect(m_model, &QAbstractItemModel::modelReset, this, &SamplePanel::updateCount);
-    m_empty = new QLabel(tr("No picture passes the filter."), this);
+    m_empty = new QLabel(tr("No sample passes the filter."), this);
     m_empty->setProperty("look", "dim");
     m_empty->setWordWrap(true);
     m_empty->hide();
@@ -108,7 +108,7 @@ SamplePanel::SamplePanel(QWidget* parent) : QFrame(parent)
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(12, 12, 4, 12);
     layout->setSpacing(8);
-    layout->addWidget(section(tr("Test pictures"), this));
+    layout->addWidget(section(tr("Test samples"), this));
     layout->addWidget(buildFilter());
     layout->addWidget(m_empty);
     layout->addWidget(m_list, 1);
@@ -151,19 +151,21 @@ QWidget* SamplePanel::buildFilter()
     return box;
 }
 
-void SamplePanel::setData(std::shared_ptr<const train::RunData> data)
+void SamplePanel::setData(std::shared_ptr<const train::RunData> data, int target)
 {
     m_show->clear();
-    m_show->addItem(tr("all pictures"), int(All));
-    m_show->addItem(tr("wrong only"), int(Wrong));
-    m_show->addItem(tr("right only"), int(Right));
-    if (data)
-        for (size_t i = 0; i < data->loaded.classNames().size(); ++i)
-            m_show->addItem(QString::fromStdString(data->loaded.classNames()[i]), static_cast<int>(i));
+    m_show->addItem(tr("all samples"), int(All));
+    const data::Target* kind = data && target >= 0 ? &data->loaded.targets[static_cast<size_t>(target)] : nullptr;
+    if (kind && kind->isClasses()) {
+        m_show->addItem(tr("wrong only"), int(Wrong));
+        m_show->addItem(tr("right only"), int(Right));
+        for (size_t i = 0; i < kind->names.size(); ++i)
+            m_show->addItem(QString::fromStdString(kind->names[i]), static_cast<int>(i));
+    }
     m_cellTrue = m_cellPredicted = -1;
     m_search->clear();
     m_model->setFilter({});
-    m_model->setSource(std::move(data));
+    m_model->setSource(std::move(data), target);
 }
 
 void SamplePanel::setResult(std::shared_ptr<const TestResult> result)
@@ -209,7 +211,7 @@ void SamplePanel::updateCount()
     const int shown = m_model->rowCount();
     const auto total = static_cast<qlonglong>(m_model->total());
     const QLocale numbers(QLocale::English);
-    QString text = shown == total ? tr("%1 pictures").arg(numbers.toString(total))
+    QString text = shown == total ? tr("%1 samples").arg(numbers.toString(total))
                                   : tr("%1 of %2").arg(numbers.toString(shown), numbers.toString(total));
     if (m_cellTrue >= 0 && m_cellPredicted >= 0)
         text = tr("%1: %2 → %3")

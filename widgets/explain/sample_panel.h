@@ -23,7 +23,8 @@ public:
     explicit SamplePanel(QWidget* parent = nullptr);
 
     SampleModel& samples() { return *m_model; }
-    void setData(std::shared_ptr<const train::RunData> data);
+    /// `target`: see SampleModel::setSource.
+    void setData(std::shared_ptr<const train::RunData> data, int target);
     void setResult(std::shared_ptr<const TestResult> result);
     /// One cell of the confusion matrix; -1, -1 takes it back.
     void showCell(int trueClass, int predictedClass);

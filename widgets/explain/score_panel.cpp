@@ -75,7 +75,8 @@ ScorePanel::ScorePanel(QWidget* parent) : QFrame(parent)
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(14, 12, 14, 12);
     layout->setSpacing(10);
-    layout->addWidget(section(tr("Confusion matrix"), this));
+    m_title = section(tr("Confusion matrix"), this);
+    layout->addWidget(m_title);
     m_matrix = new ConfusionMatrix(this);
     auto* square = new QHBoxLayout;
     square->setContentsMargins(12, 0, 12, 0);
@@ -107,6 +108,7 @@ ScorePanel::ScorePanel(QWidget* parent) : QFrame(parent)
     layout->addWidget(m_figures);
     m_hint = new QLabel(
         tr("Click a cell to see its pictures. Rows are true classes, columns what the network says."), this);
+    m_hint->setObjectName("testHint");
     m_hint->setProperty("look", "dim");
     m_hint->setWordWrap(true);
     layout->addWidget(m_hint);
@@ -158,6 +160,19 @@ void ScorePanel::setResult(const TestResult& result, const QStringList& names)
     const train::Evaluation& scores = result.scores;
     m_progress->hide();
     m_progressText->hide();
+    const bool classes = !result.predicted.empty();
+    m_title->setText((classes ? tr("Confusion matrix") : tr("Test part")).toUpper());
+    m_hint->setText(classes          ? tr("Click a cell to see its pictures. Rows are true classes, columns what the network says.")
+                    : result.numbers ? tr("Mean absolute error: %1. Root mean square error: %2. Both in the unit of what is learned.")
+                                           .arg(result.numbers->meanAbsolute, 0, 'g', 4)
+                                           .arg(result.numbers->rootMeanSquare, 0, 'g', 4)
+                                     : tr("This network tells neither classes nor numbers of the data set, so there is "
+                                          "nothing to count; the curves say how good it is."));
+    m_hint->show();
+    m_matrix->setVisible(classes);
+    m_figures->setVisible(classes);
+    if (!classes)
+        return;
     m_matrix->setMatrix(scores.confusion, names);
     const auto share = [](double value) { return QString::number(value, 'f', 3); };
     m_accuracy->setText(QString::fromStdString(percentText(scores.accuracy, 2)));
@@ -165,9 +180,6 @@ void ScorePanel::setResult(const TestResult& result, const QStringList& names)
     m_recall->setText(share(scores.macroRecall));
     m_f1->setText(share(scores.macroF1));
     fillConfused(scores, names);
-    m_matrix->show();
-    m_figures->show();
-    m_hint->show();
 }
 
 void ScorePanel::fillConfused(const train::Evaluation& scores, const QStringList& names)

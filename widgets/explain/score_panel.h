@@ -34,6 +34,7 @@ private:
     QLabel* addFigure(QVBoxLayout* layout, const QString& caption, const char* name);
     void fillConfused(const train::Evaluation& scores, const QStringList& names);
 
+    QLabel* m_title = nullptr;
     ConfusionMatrix* m_matrix = nullptr;
     QProgressBar* m_progress = nullptr;
     QLabel* m_progressText = nullptr;
