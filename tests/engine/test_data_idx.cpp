@@ -144,7 +144,7 @@ TEST(IdxSource, explainsWhatIsMissing)
     const Params params{{"folder", folder.path().string()}};
     EXPECT_TRUE(failsWith(loadData("idx", params, {}), {"train-images-idx3-ubyte", ".gz"}));
     EXPECT_TRUE(failsWith(loadData("idx", {{"folder", std::string("/none")}}, {}), {"/none", "--data-dir"}));
-    EXPECT_TRUE(failsWith(loadData("tape", {}, {}), {"\"tape\"", "idx, shapes"}));
+    EXPECT_TRUE(failsWith(loadData("tape", {}, {}), {"\"tape\"", "idx, image_folder"}));
     EXPECT_TRUE(failsWith(loadData("idx", {{"speed", int64_t{1}}}, {}), {"speed"}));
     const std::filesystem::path debian = "/usr/share/datasets/fashion-mnist";
     if (!std::filesystem::exists(debian)) {

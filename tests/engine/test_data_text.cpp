@@ -70,7 +70,7 @@ TEST(TextSource, readsAFileForEachClass)
     std::string bad;
     for (int i = 0; i < 10; ++i) {
         good += "Fine word" + std::to_string(i) + "\n\n";
-        bad += "bad word" + std::to_string(i) + " indeed\r\n";
+        bad += "bad term" + std::to_string(i) + " indeed\r\n";
     }
     writeBytes(folder / "good.txt", good);
     writeBytes(folder / "bad.txt", bad);

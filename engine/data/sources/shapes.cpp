@@ -152,6 +152,10 @@ constexpr std::array<Kind, 10> kinds{
     {{"Circle", circle}, {"Square", square}, {"Triangle", triangle}, {"Star", star}, {"Cross", cross},
         {"Ring", ring}, {"Heart", heart}, {"Arrow", arrow}, {"Crescent", crescent}, {"Zigzag", zigzag}}};
 
+/// What brings the target "place" (x, y, size; the picture's half is 1) to about mean 0 and deviation 1.
+constexpr std::array<float, 3> placeMean{0, 0, 0.76f};
+constexpr std::array<float, 3> placeDeviation{0.14f, 0.14f, 0.092f};
+
 struct Settings
 {
     int64_t size;
@@ -189,7 +193,8 @@ struct Pose
     Point centre, slope;
 };
 
-void draw(const Kind& kind, const Settings& settings, Random random, std::span<uint8_t> picture)
+/// Returns how it was drawn.
+Pose draw(const Kind& kind, const Settings& settings, Random random, std::span<uint8_t> picture)
 {
     const Pose pose(random, settings.rotation);
     const auto size = static_cast<float>(settings.size);
@@ -206,6 +211,7 @@ void draw(const Kind& kind, const Settings& settings, Random random, std::span<u
             const float value = ground + coverage * (pose.foreground - ground) + 2 * settings.noise * noise;
             picture[i++] = static_cast<uint8_t>(std::lround(std::clamp(value, 0.0f, 1.0f) * 255));
         }
+    return pose;
 }
 
 std::shared_ptr<const Dataset> generate(const Settings& settings, int64_t count, uint64_t firstStream)
@@ -213,14 +219,20 @@ std::shared_ptr<const Dataset> generate(const Settings& settings, int64_t count,
     auto dataset = std::make_shared<Dataset>();
     dataset->samples = Tensor(Shape{count, settings.size, settings.size, 1}, DType::U8);
     Tensor labels(Shape{count}, DType::I32);
+    Tensor places(Shape{count, static_cast<int64_t>(placeMean.size())});
     const auto pixels = static_cast<size_t>(settings.size * settings.size);
     for (int64_t i = 0; i < count; ++i) {
         const size_t label = static_cast<size_t>(i) % kinds.size();
-        draw(kinds[label], settings, Random(settings.seed, firstStream + static_cast<uint64_t>(i)),
+        const Pose pose = draw(kinds[label], settings, Random(settings.seed, firstStream + static_cast<uint64_t>(i)),
             dataset->samples.as<uint8_t>().subspan(static_cast<size_t>(i) * pixels, pixels));
+        const float place[] = {pose.centre.x, pose.centre.y, pose.scale};
+        for (size_t k = 0; k < placeMean.size(); ++k)
+            places.floats()[static_cast<size_t>(i) * placeMean.size() + k] =
+                (place[k] - placeMean[k]) / placeDeviation[k];
         labels.as<int32_t>()[static_cast<size_t>(i)] = static_cast<int32_t>(label);
     }
     dataset->targets.push_back(std::move(labels));
+    dataset->targets.push_back(std::move(places));
     return dataset;
 }
 
@@ -235,6 +247,10 @@ Result<LoadedData> loadShapes(const Params& params, const SourceContext&)
     data.targets.push_back(classTarget("shape", {}));
     for (const auto& kind : kinds)
         data.targets.front().names.emplace_back(kind.name);
+    Target place = numberTarget("place", Shape{static_cast<int64_t>(placeMean.size())});
+    place.mean.assign(placeMean.begin(), placeMean.end());
+    place.deviation.assign(placeDeviation.begin(), placeDeviation.end());
+    data.targets.push_back(std::move(place));
     // The streams lie apart, so that the test pictures stay the same when the training count changes.
     data.training = generate(settings, params.integer("training"), 0);
     data.test = generate(settings, params.integer("test"), uint64_t{1} << 40);
@@ -249,7 +265,8 @@ SourceType shapes()
     type.id = "shapes";
     type.title = "Drawn shapes";
     type.help =
-        "Built-in generated pictures of ten kinds of shapes with noise, rotation and scale; needs no files.";
+        "Built-in generated pictures of ten kinds of shapes with noise, rotation and scale; needs no files. Besides the "
+        "target \"shape\" there is \"place\": middle (x, y) and size of the shape.";
     type.parameters = {
         integerParam("training", "Training pictures", 6000, 10, 1000000, "How many pictures to train on."),
         integerParam("test", "Test pictures", 1000, 10, 1000000, "How many pictures to test with."),
