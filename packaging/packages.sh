@@ -4,6 +4,8 @@ build_packages="g++ cmake ninja-build qt6-base-dev libqt6opengl6-dev libqt6svg6-
   libimgui-dev libhwy-dev libeigen3-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libstb-dev libgl-dev libgl1-mesa-dri"
 test_packages="libgtest-dev xvfb xauth"
 data_packages="dataset-fashion-mnist"
+# What the other sample projects learn from.
+sample_packages="wamerican wfrench wngerman wspanish witalian python3-vega-datasets"
 
 say() { printf 'Gradloom: %s\n' "$*" >&2; }
 

@@ -239,8 +239,8 @@ QString AnswerPanel::className(int index) const
     return m_classes.value(index, QString::number(index));
 }
 
-void AnswerPanel::showSample(const Tensor& stored, const data::LoadedData& data, int trueClass, const QString& truth,
-    const QString& origin)
+void AnswerPanel::showSample(const Tensor& stored, const data::LoadedData& data, int trueClass,
+    const QString& truth, const QString& origin)
 {
     constexpr QSize drawn(420, 420);
     m_stored = stored;
@@ -251,13 +251,15 @@ void AnswerPanel::showSample(const Tensor& stored, const data::LoadedData& data,
     m_input->setPicture(m_picture, m_picture.size());
     QString line = m_stored.shape().rank() == 3 ? tr("your own picture") : tr("your own sample");
     if (!truth.isEmpty())
-        line = m_target && m_target->isClasses() ? tr("true class: %1").arg(truth) : tr("true: %1").arg(truth);
+        line =
+            m_target && m_target->isClasses() ? tr("true class: %1").arg(truth) : tr("true: %1").arg(truth);
     else if (trueClass < 0 && !m_target)
         line = tr("sample of the data set");
-    m_input->setLines(origin, m_picture.isNull() ? tr("cannot be shown: %1 numbers in a shape that is neither a picture "
-                                                      "nor a sequence")
-                                                       .arg(stored.elements())
-                                                 : line);
+    m_input->setLines(origin, m_picture.isNull()
+                                  ? tr("cannot be shown: %1 numbers in a shape that is neither a picture "
+                                       "nor a sequence")
+                                        .arg(stored.elements())
+                                  : line);
 }
 
 void AnswerPanel::showReply(const ExplainReply& reply)

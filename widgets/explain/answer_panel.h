@@ -30,8 +30,8 @@ public:
     /// `proposed` is chosen where the one chosen before is not there.
     void setLayers(const QStringList& layers, const QString& proposed);
 
-    /// A sample in its stored type (pictures: U8, or F32 up to data.valueMaximum); shown at once, the answer follows.
-    /// `truth` is what is true of it in words, empty for one's own; `trueClass` -1 without classes.
+    /// A sample in its stored type (pictures: U8, or F32 up to data.valueMaximum); shown at once, the answer
+    /// follows. `truth` is what is true of it in words, empty for one's own; `trueClass` -1 without classes.
     void showSample(const Tensor& stored, const data::LoadedData& data, int trueClass, const QString& truth,
         const QString& origin);
     void showReply(const ExplainReply& reply);

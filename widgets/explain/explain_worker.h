@@ -49,13 +49,13 @@ struct NumberScores
     double rootMeanSquare = 0;
 };
 
-/// What the network says to every test sample: classes, or how far its numbers are off, or nothing that can be judged
-/// (tokens, copied pictures).
+/// What the network says to every test sample: classes, or how far its numbers are off, or nothing that can
+/// be judged (tokens, copied pictures).
 struct TestResult
 {
     std::vector<int32_t> predicted;
     std::vector<float> confidence; ///< probability of the predicted class
-    train::Evaluation scores; ///< empty without classes
+    train::Evaluation scores;      ///< empty without classes
     std::optional<NumberScores> numbers;
 };
 

@@ -155,7 +155,8 @@ void SamplePanel::setData(std::shared_ptr<const train::RunData> data, int target
 {
     m_show->clear();
     m_show->addItem(tr("all samples"), int(All));
-    const data::Target* kind = data && target >= 0 ? &data->loaded.targets[static_cast<size_t>(target)] : nullptr;
+    const data::Target* kind =
+        data && target >= 0 ? &data->loaded.targets[static_cast<size_t>(target)] : nullptr;
     if (kind && kind->isClasses()) {
         m_show->addItem(tr("wrong only"), int(Wrong));
         m_show->addItem(tr("right only"), int(Right));

@@ -43,7 +43,8 @@ QImage curvesImage(std::span<const float> values, size_t columns, QSize size)
             const double y = size.height() - border - (size.height() - 2.0 * border) * value;
             step == 0 ? path.moveTo(x, y) : path.lineTo(x, y);
         }
-        painter.setPen(QPen(theme().color(curveColors[column % curveColors.size()]), size.width() > 120 ? 1.8 : 1.2));
+        painter.setPen(
+            QPen(theme().color(curveColors[column % curveColors.size()]), size.width() > 120 ? 1.8 : 1.2));
         painter.drawPath(path);
     }
     return image;
@@ -78,15 +79,16 @@ QImage barsImage(std::span<const float> values, const std::vector<std::string>& 
     for (size_t i = 0; i < count; ++i) {
         const double length = half * values[i] / largest;
         const double y = border + height * static_cast<double>(i);
-        const QRectF bar(left + half + std::min(0.0, length), y + 1, std::abs(length) + 1, std::max(1.0, height - 2));
+        const QRectF bar(
+            left + half + std::min(0.0, length), y + 1, std::abs(length) + 1, std::max(1.0, height - 2));
         painter.fillRect(bar, theme().color(values[i] < 0 ? Role::Warning : Role::Accent));
         if (!room)
             continue;
         painter.setPen(theme().color(Role::TextDim));
         const QString name = i < names.size() ? QString::fromStdString(names[i]) : QString::number(i + 1);
         painter.drawText(QRectF(border, y, left - 2 * border, height), Qt::AlignVCenter | Qt::AlignLeft,
-            painter.fontMetrics().elidedText(
-                QStringLiteral("%1  %2").arg(name).arg(values[i], 0, 'g', 4), Qt::ElideRight, static_cast<int>(left) - 6));
+            painter.fontMetrics().elidedText(QStringLiteral("%1  %2").arg(name).arg(values[i], 0, 'g', 4),
+                Qt::ElideRight, static_cast<int>(left) - 6));
     }
     return image;
 }
@@ -114,7 +116,8 @@ QString numbersText(std::span<const float> values, const data::Target& target)
     QString text;
     for (size_t i = 0; i < std::min(values.size(), most); ++i) {
         const size_t places = target.mean.size();
-        const double own = places == 0 ? values[i] : values[i] * target.deviation[i % places] + target.mean[i % places];
+        const double own =
+            places == 0 ? values[i] : values[i] * target.deviation[i % places] + target.mean[i % places];
         text += (i ? QStringLiteral(", ") : QString()) + QString::number(own, 'g', 4);
     }
     if (values.size() > most)

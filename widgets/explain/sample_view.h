@@ -7,8 +7,9 @@
 
 namespace gradloom::widgets {
 
-/// A sample of any kind to look at: a picture as it is, a sequence as curves over its steps, tokens as text, a row of a
-/// table as bars around zero. Those that are drawn have the size asked for. Empty where there is nothing to show.
+/// A sample of any kind to look at: a picture as it is, a sequence as curves over its steps, tokens as text,
+/// a row of a table as bars around zero. Those that are drawn have the size asked for. Empty where there is
+/// nothing to show.
 QImage sampleImage(const Tensor& stored, const data::LoadedData& data, QSize size);
 
 /// Numbers of a target in their own unit: "23.4", "1.5, 2, 3 …".

@@ -162,12 +162,15 @@ void ScorePanel::setResult(const TestResult& result, const QStringList& names)
     m_progressText->hide();
     const bool classes = !result.predicted.empty();
     m_title->setText((classes ? tr("Confusion matrix") : tr("Test part")).toUpper());
-    m_hint->setText(classes          ? tr("Click a cell to see its pictures. Rows are true classes, columns what the network says.")
-                    : result.numbers ? tr("Mean absolute error: %1. Root mean square error: %2. Both in the unit of what is learned.")
-                                           .arg(result.numbers->meanAbsolute, 0, 'g', 4)
-                                           .arg(result.numbers->rootMeanSquare, 0, 'g', 4)
-                                     : tr("This network tells neither classes nor numbers of the data set, so there is "
-                                          "nothing to count; the curves say how good it is."));
+    m_hint->setText(
+        classes
+            ? tr("Click a cell to see its pictures. Rows are true classes, columns what the network says.")
+        : result.numbers
+            ? tr("Mean absolute error: %1. Root mean square error: %2. Both in the unit of what is learned.")
+                  .arg(result.numbers->meanAbsolute, 0, 'g', 4)
+                  .arg(result.numbers->rootMeanSquare, 0, 'g', 4)
+            : tr("This network tells neither classes nor numbers of the data set, so there is "
+                 "nothing to count; the curves say how good it is."));
     m_hint->show();
     m_matrix->setVisible(classes);
     m_figures->setVisible(classes);

@@ -1,5 +1,5 @@
-#include "engine/base/file.h"
 #include "engine/data/cifar.h"
+#include "engine/base/file.h"
 #include "engine/data/data_file.h"
 #include "engine/data/text.h"
 
@@ -12,17 +12,19 @@ namespace {
 
 constexpr int64_t maxCifarBytes = int64_t{1} << 30;
 
-Result<std::vector<CifarPart>> readCifar(const std::filesystem::path& folder, const std::vector<std::string>& files, int labels)
+Result<std::vector<CifarPart>> readCifar(
+    const std::filesystem::path& folder, const std::vector<std::string>& files, int labels)
 {
     std::vector<CifarPart> parts;
     for (const std::string& name : files) {
         const auto path = folder / name;
         std::error_code code;
         if (!std::filesystem::exists(path, code))
-            return notFound("The folder " + folder.string() + " holds no file " + name +
-                            "; CIFAR's binary version has data_batch_1.bin to data_batch_5.bin and test_batch.bin "
-                            "(CIFAR-10), or train.bin and test.bin (CIFAR-100). Get it from "
-                            "https://www.cs.toronto.edu/~kriz/cifar.html.");
+            return notFound(
+                "The folder " + folder.string() + " holds no file " + name +
+                "; CIFAR's binary version has data_batch_1.bin to data_batch_5.bin and test_batch.bin "
+                "(CIFAR-10), or train.bin and test.bin (CIFAR-100). Get it from "
+                "https://www.cs.toronto.edu/~kriz/cifar.html.");
         const auto bytes = readFile(path, maxCifarBytes);
         if (!bytes)
             return bytes.error();
@@ -112,10 +114,12 @@ SourceType cifar()
     SourceType type;
     type.id = "cifar";
     type.title = "CIFAR";
-    type.help = "CIFAR-10 or CIFAR-100: small colour pictures in the files of the binary version. CIFAR-100 has the "
-                "targets \"class\" and \"group\".";
+    type.help =
+        "CIFAR-10 or CIFAR-100: small colour pictures in the files of the binary version. CIFAR-100 has the "
+        "targets \"class\" and \"group\".";
     type.parameters = {textParam("folder", "Folder", "",
-        "The folder that holds data_batch_1.bin to data_batch_5.bin and test_batch.bin, or train.bin and test.bin. A "
+        "The folder that holds data_batch_1.bin to data_batch_5.bin and test_batch.bin, or train.bin and "
+        "test.bin. A "
         "relative folder counts from the project file.")};
     type.load = loadCifar;
     return type;

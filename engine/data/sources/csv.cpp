@@ -25,7 +25,10 @@ CsvFormat csvFormatOf(const Params& params)
 {
     CsvFormat format;
     const std::string& separator = params.text("separator");
-    format.separator = separator == "comma" ? ',' : separator == "semicolon" ? ';' : separator == "tab" ? '\t' : '\0';
+    format.separator = separator == "comma"       ? ','
+                       : separator == "semicolon" ? ';'
+                       : separator == "tab"       ? '\t'
+                                                  : '\0';
     format.header = params.flag("header");
     return format;
 }
@@ -46,13 +49,15 @@ Status chooseRoles(TablePlan& plan, const Params& params)
     for (const std::string& name : names) {
         const int index = plan.table.column(name);
         if (index < 0)
-            return invalidArgument(plan.table.name + " has no column \"" + name + "\" to learn; name one of: " +
-                                   plan.table.columns.front() + " … " + plan.table.columns.back() + ".");
+            return invalidArgument(plan.table.name + " has no column \"" + name +
+                                   "\" to learn; name one of: " + plan.table.columns.front() + " … " +
+                                   plan.table.columns.back() + ".");
         const Column& column = (*columns)[static_cast<size_t>(index)];
         if (column.kind == ColumnKind::Ignore)
-            return invalidArgument(plan.table.name + ": the column \"" + name +
-                                   "\" is to be learned but holds neither numbers nor repeated texts. Name its kind, as in \"" +
-                                   name + ":category\".");
+            return invalidArgument(
+                plan.table.name + ": the column \"" + name +
+                "\" is to be learned but holds neither numbers nor repeated texts. Name its kind, as in \"" +
+                name + ":category\".");
         plan.targets.push_back(column);
     }
     for (const Column& column : *columns) {
@@ -63,13 +68,15 @@ Status chooseRoles(TablePlan& plan, const Params& params)
         plan.width += column.width();
     }
     if (plan.targets.empty() || plan.inputs.empty())
-        return invalidFile(plan.table.name + ": the table needs at least one column to learn from and one to learn.");
+        return invalidFile(
+            plan.table.name + ": the table needs at least one column to learn from and one to learn.");
     return {};
 }
 
 bool misses(const std::vector<std::string>& row, const std::vector<Column>& columns)
 {
-    return std::any_of(columns.begin(), columns.end(), [&](const Column& c) { return isMissing(row[c.index]); });
+    return std::any_of(
+        columns.begin(), columns.end(), [&](const Column& c) { return isMissing(row[c.index]); });
 }
 
 Status chooseRows(TablePlan& plan, const Params& params)
@@ -87,7 +94,8 @@ Status chooseRows(TablePlan& plan, const Params& params)
         return test.error();
     const auto order = partOrder(count, static_cast<uint64_t>(params.integer("seed")));
     for (int64_t i = 0; i < count; ++i)
-        (i < *test ? plan.test : plan.training).push_back(rows[static_cast<size_t>(order[static_cast<size_t>(i)])]);
+        (i < *test ? plan.test : plan.training)
+            .push_back(rows[static_cast<size_t>(order[static_cast<size_t>(i)])]);
     std::sort(plan.test.begin(), plan.test.end());
     std::sort(plan.training.begin(), plan.training.end());
     return {};
@@ -126,8 +134,8 @@ Result<std::shared_ptr<const Dataset>> encodePart(const TablePlan& plan, const s
     for (size_t i = 0; i < rows.size(); ++i) {
         const auto out = dataset->samples.floats().subspan(i * plan.width, plan.width);
         if (Status status = encodeRow(plan, plan.table.rows[rows[i]], out); !status)
-            return invalidFile(
-                plan.table.name + ": line " + std::to_string(plan.table.lines[rows[i]]) + status.error().message);
+            return invalidFile(plan.table.name + ": line " + std::to_string(plan.table.lines[rows[i]]) +
+                               status.error().message);
     }
     for (const Column& column : plan.targets) {
         const bool classes = column.kind == ColumnKind::Category;
@@ -244,11 +252,13 @@ SourceType csv()
     type.help = "A table of numbers and categories: comma-separated values, or a JSON list of flat objects.";
     type.parameters = {fileParam("", "A CSV file (with commas, semicolons or tabs), or JSON."),
         textParam("target", "Target", "",
-            "The column to learn, or several separated by commas. Numbers are learned as numbers, categories as classes. "
+            "The column to learn, or several separated by commas. Numbers are learned as numbers, categories "
+            "as classes. "
             "Left empty, the last column."),
         textParam("columns", "Kinds of columns", "",
             "Corrects what was guessed: \"horsepower:number, origin:category, year:date, name:ignore\"."),
-        choiceParam("missing", "Missing values", "drop", {{"drop", "leave the row out"}, {"mean", "use the mean"}},
+        choiceParam("missing", "Missing values", "drop",
+            {{"drop", "leave the row out"}, {"mean", "use the mean"}},
             "What happens to rows with empty cells. Rows without a target are always left out."),
         switchParam("standardise", "Standardise", true,
             "Brings numbers, also those to learn, to mean 0 and deviation 1 of the training rows."),

@@ -140,7 +140,8 @@ Result<LoadedData> loadIdx(const Params& params, const SourceContext& context)
 
     LoadedData data;
     std::vector<std::string> names = splitNames(params.text("classes"));
-    data.targets.push_back(classTarget("class", names.empty() ? numberedClasses(*training, *test) : std::move(names)));
+    data.targets.push_back(
+        classTarget("class", names.empty() ? numberedClasses(*training, *test) : std::move(names)));
     for (const LoadedPart* part : {&*training, &*test})
         if (Status status = checkLabels(*part, data.classCount()); !status)
             return status.error();

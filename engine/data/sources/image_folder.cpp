@@ -33,12 +33,14 @@ std::vector<std::filesystem::path> sortedEntries(const std::filesystem::path& fo
 bool isPicture(const std::filesystem::path& path)
 {
     std::string ending = path.extension().string();
-    std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(
+        ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
     return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
 }
 
 /// All pictures below a folder whose folders are the classes; `classes` grows by the names found.
-Result<std::vector<ClassPicture>> listPictures(const std::filesystem::path& folder, std::vector<std::string>& classes)
+Result<std::vector<ClassPicture>> listPictures(
+    const std::filesystem::path& folder, std::vector<std::string>& classes)
 {
     std::vector<ClassPicture> pictures;
     for (const auto& classFolder : sortedEntries(folder, true)) {
@@ -61,7 +63,8 @@ Result<std::vector<ClassPicture>> listPictures(const std::filesystem::path& fold
     return pictures;
 }
 
-Result<std::shared_ptr<const Dataset>> readPictures(std::span<const ClassPicture> pictures, const Shape& shape)
+Result<std::shared_ptr<const Dataset>> readPictures(
+    std::span<const ClassPicture> pictures, const Shape& shape)
 {
     auto dataset = std::make_shared<Dataset>();
     const auto count = static_cast<int64_t>(pictures.size());
@@ -91,7 +94,8 @@ Result<PictureParts> findPictures(const std::filesystem::path& folder, const Par
 {
     PictureParts parts;
     std::error_code code;
-    if (std::filesystem::is_directory(folder / "train", code) && std::filesystem::is_directory(folder / "test", code)) {
+    if (std::filesystem::is_directory(folder / "train", code) &&
+        std::filesystem::is_directory(folder / "test", code)) {
         auto training = listPictures(folder / "train", parts.classes);
         if (!training)
             return training.error();
@@ -104,18 +108,21 @@ Result<PictureParts> findPictures(const std::filesystem::path& folder, const Par
         auto all = listPictures(folder, parts.classes);
         if (!all)
             return all.error();
-        const auto test = testCount(static_cast<int64_t>(all->size()), params.real("test_share"), folder.string());
+        const auto test =
+            testCount(static_cast<int64_t>(all->size()), params.real("test_share"), folder.string());
         if (!test)
             return test.error();
         const auto order =
             partOrder(static_cast<int64_t>(all->size()), static_cast<uint64_t>(params.integer("seed")));
         for (size_t i = 0; i < order.size(); ++i)
-            (static_cast<int64_t>(i) < *test ? parts.test : parts.training).push_back((*all)[static_cast<size_t>(order[i])]);
+            (static_cast<int64_t>(i) < *test ? parts.test : parts.training)
+                .push_back((*all)[static_cast<size_t>(order[i])]);
     }
     if (parts.classes.size() < 2 || parts.training.empty() || parts.test.empty())
-        return invalidFile("The folder " + folder.string() +
-                           " holds no pictures of at least two classes; put PNG or JPEG files into one folder for each "
-                           "class (or into train/CLASS and test/CLASS).");
+        return invalidFile(
+            "The folder " + folder.string() +
+            " holds no pictures of at least two classes; put PNG or JPEG files into one folder for each "
+            "class (or into train/CLASS and test/CLASS).");
     return parts;
 }
 
@@ -127,7 +134,8 @@ Result<LoadedData> loadImageFolder(const Params& params, const SourceContext& co
     auto parts = findPictures(*folder, params);
     if (!parts)
         return parts.error();
-    const Shape shape{params.integer("height"), params.integer("width"), params.text("colour") == "grey" ? 1 : 3};
+    const Shape shape{
+        params.integer("height"), params.integer("width"), params.text("colour") == "grey" ? 1 : 3};
     auto training = readPictures(parts->training, shape);
     if (!training)
         return training.error();
@@ -150,11 +158,13 @@ SourceType image_folder()
     SourceType type;
     type.id = "image_folder";
     type.title = "Folder of pictures";
-    type.help = "PNG and JPEG pictures in one folder for each class, or in train/CLASS and test/CLASS; all are brought "
+    type.help = "PNG and JPEG pictures in one folder for each class, or in train/CLASS and test/CLASS; all "
+                "are brought "
                 "to one size.";
-    type.parameters = {textParam("folder", "Folder", "",
-                           "The folder that holds a folder of pictures for each class. A relative folder counts from "
-                           "the project file."),
+    type.parameters = {
+        textParam("folder", "Folder", "",
+            "The folder that holds a folder of pictures for each class. A relative folder counts from "
+            "the project file."),
         integerParam("height", "Height", 64, 1, 4096, "Height that pictures are brought to.").withUnit("px"),
         integerParam("width", "Width", 64, 1, 4096, "Width that pictures are brought to.").withUnit("px"),
         choiceParam("colour", "Colour", "colour", {{"colour", "colour"}, {"grey", "grey"}},

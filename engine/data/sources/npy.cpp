@@ -248,14 +248,19 @@ SourceType npy()
     SourceType type;
     type.id = "npy";
     type.title = "NumPy arrays";
-    type.help = "Samples and labels in NumPy's files: an NPZ archive, or two NPY files. Whole numbers as labels are "
-                "classes, others are numbers to learn; without labels there is only the Input to copy.";
-    type.parameters = {fileParam("", "An NPZ archive, or the NPY file of the samples (first dimension: the samples)."),
-        textParam("labels_file", "File of labels", "", "The NPY file of the labels, where they have their own."),
+    type.help =
+        "Samples and labels in NumPy's files: an NPZ archive, or two NPY files. Whole numbers as labels are "
+        "classes, others are numbers to learn; without labels there is only the Input to copy.";
+    type.parameters = {
+        fileParam("", "An NPZ archive, or the NPY file of the samples (first dimension: the samples)."),
+        textParam(
+            "labels_file", "File of labels", "", "The NPY file of the labels, where they have their own."),
         textParam("arrays", "Arrays", "",
-            "Names of the arrays in an NPZ archive: samples, labels, test samples, test labels. Left empty, x_train, "
+            "Names of the arrays in an NPZ archive: samples, labels, test samples, test labels. Left empty, "
+            "x_train, "
             "y_train, x_test and y_test, or x and y."),
-        textParam("classes", "Class names", "", "The names of the classes, separated by commas, label 0 first."),
+        textParam(
+            "classes", "Class names", "", "The names of the classes, separated by commas, label 0 first."),
         switchParam("tokens", "Whole numbers are tokens", false,
             "Samples of whole numbers are tokens for an Embedding; else they are numbers."),
         testShareParam(), splitSeedParam()};

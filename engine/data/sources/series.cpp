@@ -32,7 +32,8 @@ Status chooseSeriesColumns(SeriesPlan& plan, const Params& params)
 {
     std::vector<std::string> names = splitList(params.text("column"));
     if (names.size() != 1)
-        return invalidArgument("Name the one column that is to be forecast; further ones belong into \"Further columns\".");
+        return invalidArgument(
+            "Name the one column that is to be forecast; further ones belong into \"Further columns\".");
     for (const std::string& name : splitList(params.text("inputs")))
         if (name != names.front())
             names.push_back(name);
@@ -57,10 +58,12 @@ Status readSeries(SeriesPlan& plan)
             auto value = cellValue(column, plan.table.rows[row][column.index]);
             if (!value)
                 return invalidFile(plan.table.place(row, column.index) + " holds \"" +
-                                   plan.table.rows[row][column.index].substr(0, 60) + "\", which is not a number.");
+                                   plan.table.rows[row][column.index].substr(0, 60) +
+                                   "\", which is not a number.");
             if (!*value && values.empty())
-                return invalidFile(plan.table.place(row, column.index) +
-                                   " is empty; a series must begin with a value. Remove the lines before it.");
+                return invalidFile(
+                    plan.table.place(row, column.index) +
+                    " is empty; a series must begin with a value. Remove the lines before it.");
             values.push_back(*value ? static_cast<float>(**value) : values.back());
         }
         plan.values.push_back(std::move(values));
@@ -82,7 +85,8 @@ void standardiseSeries(SeriesPlan& plan)
         Column& column = plan.columns[c];
         column.mean = sum / count;
         const double variance = squares / count - column.mean * column.mean;
-        column.deviation = variance > 1e-12 * std::max(1.0, column.mean * column.mean) ? std::sqrt(variance) : 1.0;
+        column.deviation =
+            variance > 1e-12 * std::max(1.0, column.mean * column.mean) ? std::sqrt(variance) : 1.0;
         for (float& value : plan.values[c])
             value = static_cast<float>((value - column.mean) / column.deviation);
     }
@@ -125,8 +129,9 @@ Result<Tensor> encodeWindow(const Column& column, int64_t window, const std::str
 {
     const auto parts = splitList(line);
     if (static_cast<int64_t>(parts.size()) != window)
-        return invalidArgument("The line has " + std::to_string(parts.size()) + " values but needs the last " +
-                               std::to_string(window) + ", separated by commas.");
+        return invalidArgument("The line has " + std::to_string(parts.size()) +
+                               " values but needs the last " + std::to_string(window) +
+                               ", separated by commas.");
     Tensor sample(Shape{window, 1});
     for (size_t i = 0; i < parts.size(); ++i) {
         double value = 0;
@@ -139,21 +144,24 @@ Result<Tensor> encodeWindow(const Column& column, int64_t window, const std::str
 
 Result<LoadedData> finishSeries(SeriesPlan& plan, const Params& params)
 {
-    // The windows of the test part may look back into the training part, but nothing that is forecast there was seen.
+    // The windows of the test part may look back into the training part, but nothing that is forecast there
+    // was seen.
     const int64_t steps = plan.steps();
-    const auto testSteps = static_cast<int64_t>(std::llround(params.real("test_share") * static_cast<double>(steps)));
+    const auto testSteps =
+        static_cast<int64_t>(std::llround(params.real("test_share") * static_cast<double>(steps)));
     plan.trainingSteps = steps - testSteps;
     const int64_t testBegin = std::max<int64_t>(0, plan.trainingSteps - plan.window);
     if (plan.windows(0, plan.trainingSteps) < 1 || plan.windows(testBegin, steps) < 1)
         return invalidFile(plan.table.name + ": the series has " + std::to_string(steps) +
-                           " steps, too few for windows of " + std::to_string(plan.window) + " and a forecast of " +
-                           std::to_string(plan.horizon) + " in both parts; choose shorter ones.");
+                           " steps, too few for windows of " + std::to_string(plan.window) +
+                           " and a forecast of " + std::to_string(plan.horizon) +
+                           " in both parts; choose shorter ones.");
     if (params.flag("standardise"))
         standardiseSeries(plan);
     LoadedData data;
     data.name = std::filesystem::path(plan.table.name).stem().string();
-    data.description = "Windows of " + std::to_string(plan.window) + " steps of the series in " + plan.table.name +
-                       "; to be forecast: " + plan.columns.front().name + ".";
+    data.description = "Windows of " + std::to_string(plan.window) + " steps of the series in " +
+                       plan.table.name + "; to be forecast: " + plan.columns.front().name + ".";
     data.valueMaximum = 1;
     data.ordered = true;
     data.targets.push_back(seriesTarget(plan));
@@ -194,16 +202,19 @@ SourceType series()
     SourceType type;
     type.id = "series";
     type.title = "Time series";
-    type.help = "Windows cut out of a column of a table; what follows a window is to be forecast. The last part of the "
+    type.help = "Windows cut out of a column of a table; what follows a window is to be forecast. The last "
+                "part of the "
                 "series is kept for testing.";
     type.parameters = {fileParam("", "A CSV file or JSON list, one step a row, in the order of time."),
         textParam("column", "Column", "", "The column of numbers to forecast."),
         textParam("inputs", "Further columns", "",
             "Columns of numbers that the network sees besides, separated by commas."),
-        integerParam("window", "Window", 30, 1, 100000, "How many steps the network looks back.").withUnit("steps"),
+        integerParam("window", "Window", 30, 1, 100000, "How many steps the network looks back.")
+            .withUnit("steps"),
         integerParam("horizon", "Horizon", 1, 1, 10000, "How many steps behind the window are forecast.")
             .withUnit("steps"),
-        integerParam("stride", "Stride", 1, 1, 100000, "From the beginning of one window to that of the next.")
+        integerParam(
+            "stride", "Stride", 1, 1, 100000, "From the beginning of one window to that of the next.")
             .withUnit("steps"),
         switchParam("standardise", "Standardise", true,
             "Brings every column to mean 0 and deviation 1 of the part to train on."),

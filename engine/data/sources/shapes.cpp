@@ -223,8 +223,9 @@ std::shared_ptr<const Dataset> generate(const Settings& settings, int64_t count,
     const auto pixels = static_cast<size_t>(settings.size * settings.size);
     for (int64_t i = 0; i < count; ++i) {
         const size_t label = static_cast<size_t>(i) % kinds.size();
-        const Pose pose = draw(kinds[label], settings, Random(settings.seed, firstStream + static_cast<uint64_t>(i)),
-            dataset->samples.as<uint8_t>().subspan(static_cast<size_t>(i) * pixels, pixels));
+        const Pose pose =
+            draw(kinds[label], settings, Random(settings.seed, firstStream + static_cast<uint64_t>(i)),
+                dataset->samples.as<uint8_t>().subspan(static_cast<size_t>(i) * pixels, pixels));
         const float place[] = {pose.centre.x, pose.centre.y, pose.scale};
         for (size_t k = 0; k < placeMean.size(); ++k)
             places.floats()[static_cast<size_t>(i) * placeMean.size() + k] =
@@ -264,9 +265,9 @@ SourceType shapes()
     SourceType type;
     type.id = "shapes";
     type.title = "Drawn shapes";
-    type.help =
-        "Built-in generated pictures of ten kinds of shapes with noise, rotation and scale; needs no files. Besides the "
-        "target \"shape\" there is \"place\": middle (x, y) and size of the shape.";
+    type.help = "Built-in generated pictures of ten kinds of shapes with noise, rotation and scale; needs no "
+                "files. Besides the "
+                "target \"shape\" there is \"place\": middle (x, y) and size of the shape.";
     type.parameters = {
         integerParam("training", "Training pictures", 6000, 10, 1000000, "How many pictures to train on."),
         integerParam("test", "Test pictures", 1000, 10, 1000000, "How many pictures to test with."),

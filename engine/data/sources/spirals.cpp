@@ -28,7 +28,8 @@ std::shared_ptr<const Dataset> drawSpirals(const SpiralSettings& settings, int64
         const auto arm = static_cast<int32_t>(i % settings.arms);
         // The square root spreads the points evenly over the area, so that the outer turns are not thinner.
         const float radius = 0.1f + 0.9f * std::sqrt(random.uniform());
-        const float turn = settings.turns * radius + static_cast<float>(arm) / static_cast<float>(settings.arms);
+        const float turn =
+            settings.turns * radius + static_cast<float>(arm) / static_cast<float>(settings.arms);
         const float angle = 6.2831853f * turn;
         const auto at = static_cast<size_t>(2 * i);
         dataset->samples.floats()[at] = radius * std::cos(angle) + settings.noise * random.normal();
@@ -69,8 +70,10 @@ SourceType spirals()
         integerParam("training", "Training points", 2000, 10, 1000000, "How many points to train on."),
         integerParam("test", "Test points", 1000, 10, 1000000, "How many points to test with."),
         integerParam("arms", "Spirals", 2, 2, 10, "How many spirals there are, each a class."),
-        realParam("turns", "Turns", 1.5, 0.25, 5, "How often a spiral winds around the middle; more is harder."),
-        realParam("noise", "Noise", 0.02, 0, 1, "Standard deviation of a point's distance from its spiral of radius 1."),
+        realParam(
+            "turns", "Turns", 1.5, 0.25, 5, "How often a spiral winds around the middle; more is harder."),
+        realParam("noise", "Noise", 0.02, 0, 1,
+            "Standard deviation of a point's distance from its spiral of radius 1."),
         integerParam("seed", "Seed", 1, 0, 1e15, "Another seed draws other points.")};
     type.load = loadSpirals;
     return type;

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-/// Texts of one's own: one document a line in a file for each class, label and text in two columns of a table, or one
-/// text to go on with (a language model).
+/// Texts of one's own: one document a line in a file for each class, label and text in two columns of a
+/// table, or one text to go on with (a language model).
 
 namespace gradloom::data {
 
@@ -50,7 +50,8 @@ Result<Documents> readClassFiles(const std::filesystem::path& folder, const Toke
     std::sort(files.begin(), files.end());
     if (code || files.size() < 2)
         return invalidFile("The folder " + folder.string() +
-                           " holds fewer than two files *.txt; a text set needs one for each class, with one document a line.");
+                           " holds fewer than two files *.txt; a text set needs one for each class, with one "
+                           "document a line.");
     Documents documents;
     documents.name = folder.filename().string();
     for (const auto& file : files) {
@@ -89,7 +90,8 @@ Result<Documents> readTextTable(
         documents.classes.push_back(name);
     }
     if (documents.classes.size() < 2)
-        return invalidFile(file.string() + ": the column of the labels holds one class only; there must be two at least.");
+        return invalidFile(
+            file.string() + ": the column of the labels holds one class only; there must be two at least.");
     for (const auto& row : table->rows)
         documents.all.push_back({tokensOf(row[static_cast<size_t>(text)], settings),
             labels.at(std::string(trimmed(row[static_cast<size_t>(label)])))});
@@ -163,7 +165,8 @@ std::shared_ptr<const Dataset> nextTokenDataset(
     return dataset;
 }
 
-Result<LoadedData> goOn(const std::filesystem::path& file, const Params& params, const TokenSettings& settings)
+Result<LoadedData> goOn(
+    const std::filesystem::path& file, const Params& params, const TokenSettings& settings)
 {
     const auto text = readText(file);
     if (!text)
@@ -206,9 +209,11 @@ Result<LoadedData> loadDocuments(
 Result<LoadedData> loadText(const Params& params, const SourceContext& context)
 {
     const std::string& file = params.text("file");
-    std::filesystem::path path = context.dataFolder.empty() ? std::filesystem::path(file) : context.dataFolder;
+    std::filesystem::path path =
+        context.dataFolder.empty() ? std::filesystem::path(file) : context.dataFolder;
     if (path.empty())
-        return invalidArgument("The data source needs a text file, a table or a folder of text files; name one.");
+        return invalidArgument(
+            "The data source needs a text file, a table or a folder of text files; name one.");
     if (path.is_relative() && !context.projectFolder.empty())
         path = context.projectFolder / path;
     std::error_code code;
@@ -239,23 +244,30 @@ SourceType text()
     SourceType type;
     type.id = "text";
     type.title = "Text";
-    type.help = "Texts of your own as rows of tokens: a folder with one *.txt for each class and one document a line, a "
+    type.help = "Texts of your own as rows of tokens: a folder with one *.txt for each class and one "
+                "document a line, a "
                 "table with columns of labels and texts, or one text whose next tokens are to be foretold.";
-    type.parameters = {textParam("file", "File or folder", "",
-                           "A folder with one *.txt for each class, a table (CSV or JSON), or one text. A relative path "
-                           "counts from the project file."),
-        choiceParam("task", "Task", "classify", {{"classify", "tell the class"}, {"next", "foretell the next token"}},
-            "What is learned: the class of a text, or for each token of one text the next one (a language model)."),
+    type.parameters = {
+        textParam("file", "File or folder", "",
+            "A folder with one *.txt for each class, a table (CSV or JSON), or one text. A relative path "
+            "counts from the project file."),
+        choiceParam("task", "Task", "classify",
+            {{"classify", "tell the class"}, {"next", "foretell the next token"}},
+            "What is learned: the class of a text, or for each token of one text the next one (a language "
+            "model)."),
         choiceParam("tokens", "Tokens", "words", {{"words", "words"}, {"characters", "characters"}},
             "What the text is cut into. Marks are words of their own."),
-        integerParam("length", "Length", 100, 1, 100000, "Tokens of a sample: longer texts are cut, shorter ones padded.")
+        integerParam("length", "Length", 100, 1, 100000,
+            "Tokens of a sample: longer texts are cut, shorter ones padded.")
             .withUnit("tokens"),
         integerParam("vocabulary", "Vocabulary", 10000, 3, 1000000,
-            "The most tokens that are known, padding and \"unknown\" among them: the most frequent ones of the training part."),
+            "The most tokens that are known, padding and \"unknown\" among them: the most frequent ones of "
+            "the training part."),
         switchParam("lower", "Small letters", true, "Makes capitals small letters."),
         choiceParam("padding", "Padding", "end", {{"end", "behind"}, {"front", "in front"}},
             "Where short texts are filled up."),
-        textParam("label_column", "Column of labels", "label", "For a table: the column that holds the classes."),
+        textParam(
+            "label_column", "Column of labels", "label", "For a table: the column that holds the classes."),
         textParam("text_column", "Column of texts", "text", "For a table: the column that holds the texts."),
         testShareParam(), splitSeedParam()};
     type.load = loadText;

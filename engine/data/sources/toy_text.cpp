@@ -4,20 +4,21 @@
 #include <algorithm>
 #include <array>
 
-/// Generated sentences with a known rule: a sentence praises when more of its opinions are good than bad; "not" before
-/// an opinion turns it around. Counting words alone does not solve it: what matters is which opinion a "not" stands
-/// before.
+/// Generated sentences with a known rule: a sentence praises when more of its opinions are good than bad;
+/// "not" before an opinion turns it around. Counting words alone does not solve it: what matters is which
+/// opinion a "not" stands before.
 
 namespace gradloom::data {
 
 namespace {
 
-constexpr std::array goodWords{"good", "great", "fresh", "clever", "warm", "bright", "honest", "lovely", "solid",
-    "brave", "gentle", "splendid"};
-constexpr std::array badWords{"bad", "poor", "stale", "silly", "cold", "dull", "false", "ugly", "weak", "timid",
-    "harsh", "dreadful"};
-constexpr std::array toyThings{"film", "soup", "story", "garden", "song", "house", "teacher", "train", "letter",
-    "coffee", "picture", "journey", "meal", "idea", "neighbour", "market", "river", "coat", "evening", "speech"};
+constexpr std::array goodWords{"good", "great", "fresh", "clever", "warm", "bright", "honest", "lovely",
+    "solid", "brave", "gentle", "splendid"};
+constexpr std::array badWords{
+    "bad", "poor", "stale", "silly", "cold", "dull", "false", "ugly", "weak", "timid", "harsh", "dreadful"};
+constexpr std::array toyThings{"film", "soup", "story", "garden", "song", "house", "teacher", "train",
+    "letter", "coffee", "picture", "journey", "meal", "idea", "neighbour", "market", "river", "coat",
+    "evening", "speech"};
 constexpr std::array toyDegrees{"", "", "very ", "rather ", "quite ", "really "};
 constexpr std::array toyJoints{"and", "but", "while", "though", ";"};
 constexpr int32_t firstOpinions = 1;
@@ -31,10 +32,10 @@ const char* pickWord(const std::array<const char*, N>& words, Random& random)
 /// A made-up name: two or three syllables, the same for the same number.
 std::string inventedName(int64_t number)
 {
-    static constexpr std::array beginnings{"ba", "de", "fi", "go", "hu", "ka", "le", "mi", "no", "pu", "ra", "se",
-        "ti", "vo", "zu"};
-    static constexpr std::array endings{"bel", "dor", "fan", "gim", "kus", "lan", "mer", "nip", "rok", "sum", "tal",
-        "ver", "wen", "xo", "yra"};
+    static constexpr std::array beginnings{
+        "ba", "de", "fi", "go", "hu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "zu"};
+    static constexpr std::array endings{"bel", "dor", "fan", "gim", "kus", "lan", "mer", "nip", "rok", "sum",
+        "tal", "ver", "wen", "xo", "yra"};
     std::string name = beginnings[static_cast<size_t>(number % 15)];
     for (int64_t rest = number / 15;; rest /= 15) {
         name += endings[static_cast<size_t>(rest % 15)];
@@ -126,16 +127,19 @@ Result<LoadedData> loadToyText(const Params& params, const SourceContext&)
     TokenSettings tokens;
     tokens.length = params.integer("length");
     tokens.padFront = params.text("padding") == "front";
-    // A clause has at most seven words with its joint; a sentence that is cut could lose the opinion that decides.
+    // A clause has at most seven words with its joint; a sentence that is cut could lose the opinion that
+    // decides.
     const int64_t longest = settings.opinions * 7;
     if (tokens.length < longest)
-        return invalidArgument("Sentences of up to " + std::to_string(settings.opinions) + " opinions have up to " +
-                               std::to_string(longest) + " words; make the length at least that.");
+        return invalidArgument("Sentences of up to " + std::to_string(settings.opinions) +
+                               " opinions have up to " + std::to_string(longest) +
+                               " words; make the length at least that.");
     const Vocabulary vocabulary = toyVocabulary(settings.names);
     LoadedData data;
     data.name = "Toy text";
-    data.description = "Generated sentences that praise or blame: the majority of their opinions decides, and \"not\" "
-                       "turns an opinion around.";
+    data.description =
+        "Generated sentences that praise or blame: the majority of their opinions decides, and \"not\" "
+        "turns an opinion around.";
     data.targets.push_back(classTarget("verdict", {"blame", "praise"}));
     data.vocabulary = vocabulary.texts();
     data.valueMaximum = 1;
@@ -154,7 +158,8 @@ SourceType toy_text()
     SourceType type;
     type.id = "toy_text";
     type.title = "Toy text";
-    type.help = "Built-in generated sentences that praise or blame by a known rule: the majority of the opinions in a "
+    type.help = "Built-in generated sentences that praise or blame by a known rule: the majority of the "
+                "opinions in a "
                 "sentence decides, and \"not\" before an opinion turns it around. Needs no files.";
     type.parameters = {
         integerParam("training", "Training sentences", 4000, 10, 1000000, "How many sentences to train on."),

@@ -54,7 +54,8 @@ struct WaveSettings
 };
 
 /// A wave has one and a half to five periods in its length and is 0.5 to 1.5 high.
-void drawWave(const WaveSettings& settings, const WaveKind& kind, Random random, std::span<float> wave, std::span<float> next)
+void drawWave(const WaveSettings& settings, const WaveKind& kind, Random random, std::span<float> wave,
+    std::span<float> next)
 {
     const float frequency = random.uniform(1.5f, 5.0f) / static_cast<float>(settings.length);
     const float phase = random.uniform();
@@ -79,7 +80,8 @@ std::shared_ptr<const Dataset> drawWaves(const WaveSettings& settings, int64_t c
     for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
         const size_t kind = i % static_cast<size_t>(settings.kinds);
         drawWave(settings, waveKinds[kind], Random(settings.seed, stream + i),
-            dataset->samples.floats().subspan(i * length, length), next.floats().subspan(i * horizon, horizon));
+            dataset->samples.floats().subspan(i * length, length),
+            next.floats().subspan(i * horizon, horizon));
         labels.as<int32_t>()[i] = static_cast<int32_t>(kind);
     }
     if (horizon > 0)
@@ -117,16 +119,18 @@ SourceType waves()
     SourceType type;
     type.id = "waves";
     type.title = "Waves";
-    type.help = "Built-in generated noisy waves (sine, square, sawtooth, triangle) of one number a step: tell their "
-                "shape, or forecast how they go on. Needs no files.";
-    type.parameters = {choiceParam("task", "Task", "classify",
-                           {{"classify", "tell the shape"}, {"forecast", "forecast"}},
-                           "What is learned first: the shape of a wave (target \"kind\"), or its next values (target "
-                           "\"next\", with \"kind\" as the second one)."),
+    type.help =
+        "Built-in generated noisy waves (sine, square, sawtooth, triangle) of one number a step: tell their "
+        "shape, or forecast how they go on. Needs no files.";
+    type.parameters = {
+        choiceParam("task", "Task", "classify", {{"classify", "tell the shape"}, {"forecast", "forecast"}},
+            "What is learned first: the shape of a wave (target \"kind\"), or its next values (target "
+            "\"next\", with \"kind\" as the second one)."),
         integerParam("training", "Training waves", 2000, 10, 1000000, "How many waves to train on."),
         integerParam("test", "Test waves", 500, 10, 1000000, "How many waves to test with."),
         integerParam("length", "Length", 100, 8, 10000, "Steps of a wave.").withUnit("steps"),
-        integerParam("kinds", "Shapes", 2, 2, 4, "How many shapes there are: sine, square, sawtooth, triangle."),
+        integerParam(
+            "kinds", "Shapes", 2, 2, 4, "How many shapes there are: sine, square, sawtooth, triangle."),
         integerParam("horizon", "Horizon", 1, 1, 1000, "Steps to forecast.").withUnit("steps"),
         realParam("noise", "Noise", 0.1, 0, 2, "Standard deviation of the noise; waves are 0.5 to 1.5 high."),
         integerParam("seed", "Seed", 1, 0, 1e15, "Another seed draws other waves.")};

@@ -30,17 +30,20 @@ Result<std::vector<Language>> languagesOf(const std::string& text)
         const size_t equals = entry.find('=');
         Language language;
         language.file = trimmed(entry.substr(equals == std::string::npos ? 0 : equals + 1));
-        language.name = equals == std::string::npos ? language.file : std::string(trimmed(entry.substr(0, equals)));
+        language.name =
+            equals == std::string::npos ? language.file : std::string(trimmed(entry.substr(0, equals)));
         if (language.file.empty() || language.name.empty())
             return invalidArgument("\"" + entry + "\" names no word list; write \"French=french\".");
         languages.push_back(std::move(language));
     }
     if (languages.size() < 2 || languages.size() > maxLanguages)
-        return invalidArgument("Name 2 to " + std::to_string(maxLanguages) + " languages with their word lists.");
+        return invalidArgument(
+            "Name 2 to " + std::to_string(maxLanguages) + " languages with their word lists.");
     return languages;
 }
 
-/// Small letters only; a word with marks or figures in it (abbreviations, "dog's") says little about its language.
+/// Small letters only; a word with marks or figures in it (abbreviations, "dog's") says little about its
+/// language.
 bool usableWord(std::string_view word, int64_t shortest, int64_t longest)
 {
     const auto characters = charactersOf(word);
@@ -88,9 +91,9 @@ Status drawWords(std::vector<Language>& languages, int64_t count, uint64_t seed)
     for (Language& language : languages) {
         const auto available = static_cast<int64_t>(language.words.size());
         if (available < count)
-            return invalidArgument("The word list \"" + language.file + "\" has " + std::to_string(available) +
-                                   " usable words of its own but " + std::to_string(count) +
-                                   " are wanted of each language; choose fewer.");
+            return invalidArgument("The word list \"" + language.file + "\" has " +
+                                   std::to_string(available) + " usable words of its own but " +
+                                   std::to_string(count) + " are wanted of each language; choose fewer.");
         const auto order = partOrder(available, seed);
         std::vector<std::string> drawn;
         for (int64_t i = 0; i < count; ++i)
@@ -121,7 +124,8 @@ std::shared_ptr<const Dataset> wordDataset(const std::vector<Language>& language
     return dataset;
 }
 
-LoadedData wordData(const std::vector<Language>& languages, int64_t training, int64_t test, const TokenSettings& settings)
+LoadedData wordData(
+    const std::vector<Language>& languages, int64_t training, int64_t test, const TokenSettings& settings)
 {
     std::map<std::string, int64_t, std::less<>> counts;
     LoadedData data;
@@ -134,7 +138,8 @@ LoadedData wordData(const std::vector<Language>& languages, int64_t training, in
     }
     const Vocabulary vocabulary = Vocabulary::fromCounts(counts, 1000);
     data.name = "Words";
-    data.description = "Words of several languages in small letters; words that more than one language has are left out.";
+    data.description =
+        "Words of several languages in small letters; words that more than one language has are left out.";
     data.vocabulary = vocabulary.texts();
     data.characters = true;
     data.valueMaximum = 1;
@@ -160,13 +165,15 @@ Result<LoadedData> loadWords(const Params& params, const SourceContext& context)
     settings.characters = true;
     settings.length = params.integer("length");
     for (Language& language : *languages)
-        if (Status status = readWords(language, folder / language.file, params.integer("shortest"), settings.length);
+        if (Status status =
+                readWords(language, folder / language.file, params.integer("shortest"), settings.length);
             !status)
             return status.error();
     removeShared(*languages);
     const int64_t training = params.integer("training");
     const int64_t test = params.integer("test");
-    if (Status status = drawWords(*languages, training + test, static_cast<uint64_t>(params.integer("seed"))); !status)
+    if (Status status = drawWords(*languages, training + test, static_cast<uint64_t>(params.integer("seed")));
+        !status)
         return status.error();
     return wordData(*languages, training, test, settings);
 }
@@ -178,19 +185,23 @@ SourceType words()
     SourceType type;
     type.id = "words";
     type.title = "Words of languages";
-    type.help = "Word lists of several languages, one word a line: tell the language of a word by its letters. Words "
-                "that more than one language has are left out.";
+    type.help =
+        "Word lists of several languages, one word a line: tell the language of a word by its letters. Words "
+        "that more than one language has are left out.";
     type.parameters = {
         textParam("folder", "Folder", "/usr/share/dict",
             "The folder that holds the word lists. A relative folder counts from the project file."),
         textParam("languages", "Languages",
             "English=american-english, French=french, German=ngerman, Spanish=spanish, Italian=italian",
-            "The languages with the files of their word lists, separated by commas. Debian has them in the packages "
+            "The languages with the files of their word lists, separated by commas. Debian has them in the "
+            "packages "
             "wamerican, wfrench, wngerman, wspanish and witalian."),
         integerParam("training", "Training words", 4000, 10, 1000000, "Words of each language to train on."),
         integerParam("test", "Test words", 500, 10, 1000000, "Words of each language to test with."),
-        integerParam("shortest", "Shortest", 3, 1, 100, "Words with fewer letters are left out.").withUnit("letters"),
-        integerParam("length", "Longest", 16, 2, 200, "Words with more letters are left out; shorter ones are padded.")
+        integerParam("shortest", "Shortest", 3, 1, 100, "Words with fewer letters are left out.")
+            .withUnit("letters"),
+        integerParam(
+            "length", "Longest", 16, 2, 200, "Words with more letters are left out; shorter ones are padded.")
             .withUnit("letters"),
         integerParam("seed", "Seed", 1, 0, 1e15, "Another seed draws other words.")};
     type.load = loadWords;
