@@ -8,6 +8,7 @@
 #include "engine/export/report.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/evaluate.h"
+#include "engine/train/metric_type.h"
 
 #include <algorithm>
 #include <cmath>
@@ -115,9 +116,16 @@ void addEvaluation(
     exports::Report& report, const train::Evaluation& evaluation, const std::vector<std::string>& names)
 {
     // First what everybody looks for.
-    report.facts.insert(report.facts.begin(), {"Test loss", decimals(evaluation.loss, 4)});
+    std::vector<std::pair<std::string, std::string>> facts;
     if (std::isfinite(evaluation.accuracy))
-        report.facts.insert(report.facts.begin(), {"Test accuracy", percent(evaluation.accuracy, 2)});
+        facts.emplace_back("Test accuracy", percent(evaluation.accuracy, 2));
+    facts.emplace_back("Test loss", decimals(evaluation.loss, 4));
+    for (const train::MetricType& type : train::metricTypes().all())
+        if (const auto it = evaluation.metrics.find(type.id);
+            it != evaluation.metrics.end() && type.id != "accuracy")
+            facts.emplace_back(
+                "Test " + type.title, type.share ? percent(it->second, 2) : decimals(it->second, 4));
+    report.facts.insert(report.facts.begin(), facts.begin(), facts.end());
     report.confusion = evaluation.confusion;
     for (size_t i = 0; i < evaluation.perClass.size(); ++i) {
         const auto& score = evaluation.perClass[i];
@@ -131,7 +139,8 @@ Status addPictures(exports::Report& report, train::Model& model, const train::Ru
     const data::Preprocess& preprocess)
 {
     const data::Dataset& test = *data.loaded.test;
-    if (test.sampleShape().rank() != 3 || explain::convolutionalNodes(model.graph(), model.labels()).empty() ||
+    if (test.sampleShape().rank() != 3 ||
+        explain::convolutionalNodes(model.graph(), model.labels()).empty() ||
         data.loaded.classNames().empty())
         return {};
     const auto* method = explain::methodTypes().find("gradcam");
