@@ -203,7 +203,9 @@ Status writeReport(const CommonOptions& options, const project::Project& project
         return model.error();
     const data::Preprocess& preprocess =
         model->preparation ? model->preparation->preprocess : data.preprocess;
-    auto evaluation = train::evaluate(*model->model, data.split.test, preprocess, data.classes());
+    train::EvaluateOptions how;
+    how.deviations = data.deviations();
+    auto evaluation = train::evaluate(*model->model, data.split.test, preprocess, data.classes(), how);
     if (!evaluation)
         return evaluation.error();
     exports::Report report;

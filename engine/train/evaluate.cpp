@@ -1,5 +1,6 @@
 #include "engine/train/evaluate.h"
 
+#include "engine/graph/ports.h"
 #include "engine/train/batch_writer.h"
 #include "engine/train/metric_type.h"
 #include "engine/train/step_program.h"
@@ -111,6 +112,28 @@ std::map<std::string, Judging> judgingOfOthers(const LoadedProgram& program, con
     return others;
 }
 
+/// Sums over numbers in the target's own unit; `target` is its name, nothing where there is none.
+Judged inOwnUnit(Judged judged, const std::optional<std::string>& target, const EvaluateOptions& options)
+{
+    const auto it = target ? options.deviations.find(*target) : options.deviations.end();
+    if (it == options.deviations.end() || it->second.empty())
+        return judged;
+    for (size_t i = 0; i < judged.outputs.size(); ++i) {
+        const double unit = it->second[i % it->second.size()];
+        judged.outputs[i].mean *= unit;
+        judged.outputs[i].absolute *= unit;
+        judged.outputs[i].squares *= unit * unit;
+        judged.outputs[i].spread *= unit * unit;
+    }
+    return judged;
+}
+
+std::optional<std::string> targetOf(const graph::Graph& graph, const std::string& loss)
+{
+    const graph::Node* node = graph.find(loss);
+    return node ? graph::judgedTarget(graph, *node) : std::nullopt;
+}
+
 } // namespace
 
 Evaluation scoreClasses(std::span<const int32_t> truth, std::span<const int32_t> predicted, int64_t classes)
@@ -158,9 +181,10 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
         if (options.progress)
             options.progress(std::min(first + batch.size(), part.count()), part.count());
     }
-    Evaluation result = evaluationOf(judging.finish(classes));
+    const graph::Graph& graph = model.graph();
+    Evaluation result = evaluationOf(inOwnUnit(judging.finish(classes), graph::judgedTarget(graph), options));
     for (auto& [loss, other] : others)
-        for (const auto& [id, value] : metricsOf(other.finish(0)))
+        for (const auto& [id, value] : metricsOf(inOwnUnit(other.finish(0), targetOf(graph, loss), options)))
             result.metrics.emplace(loss + "." + id, value);
     result.samples = part.count();
     result.loss = losses.mean(part.count()) + penalty;

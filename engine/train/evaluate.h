@@ -43,6 +43,9 @@ struct EvaluateOptions
 {
     int64_t batch = 128;
     int64_t largestTable = int64_t{1} << 22; ///< probabilities that are kept for AUC; it is left out beyond
+    /// Of targets that were standardised: the deviation of each place of the last dimension, by the target's name
+    /// ("" for the first), so that MAE and RMSE are in the target's own unit.
+    std::map<std::string, std::vector<float>> deviations;
     /// Asked before every batch; the evaluation ends with an Error once it says true.
     std::function<bool()> cancelled;
     /// Called after every batch with the samples done so far.

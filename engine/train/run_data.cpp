@@ -42,8 +42,8 @@ Status fitInput(
     if ((drawn.dtype == DType::I32) != tokens)
         return invalidArgument("\"" + node.id + "\" takes " + (tokens ? "numbers" : "tokens") +
                                    " but the data set's samples are " + (tokens ? "tokens" : "numbers") +
-                                   ": set its kind to " + (tokens ? "tokens" : "numbers") + " and its shape to " +
-                                   sample.shape.toString() + ".",
+                                   ": set its kind to " + (tokens ? "tokens" : "numbers") +
+                                   " and its shape to " + sample.shape.toString() + ".",
             node.id);
     if (drawn.shape == sample.shape)
         return {};
@@ -80,8 +80,9 @@ Status fitLoss(const graph::Graph& graph, const graph::Node& node, const graph::
         return {};
     const data::Target* target = findTarget(data, *name);
     if (!target)
-        return invalidArgument("\"" + node.id + "\" compares with labels but the data set has none: connect its target, "
-                                                "for example to the Input.",
+        return invalidArgument("\"" + node.id +
+                                   "\" compares with labels but the data set has none: connect its target, "
+                                   "for example to the Input.",
             node.id);
     const auto& inputs = info.inputs;
     if (inputs.size() < 2 || inputs[1].dtype != DType::I32 || inputs[0].shape.rank() == 0)
@@ -91,9 +92,9 @@ Status fitLoss(const graph::Graph& graph, const graph::Node& node, const graph::
     const bool yesOrNo = node.type != "cross_entropy" && scores == 1;
     if (scores >= classes || (yesOrNo && classes <= 2))
         return {};
-    return invalidArgument("\"" + node.id + "\" judges " + std::to_string(scores) + (scores == 1 ? " score" : " scores") +
-                               " but the data set has " + std::to_string(classes) +
-                               (target->isClasses() ? " classes" : " tokens") +
+    return invalidArgument("\"" + node.id + "\" judges " + std::to_string(scores) +
+                               (scores == 1 ? " score" : " scores") + " but the data set has " +
+                               std::to_string(classes) + (target->isClasses() ? " classes" : " tokens") +
                                ": give the last layer at least as many units.",
         node.id);
 }
@@ -106,8 +107,9 @@ Status fitEmbedding(
     const int64_t* count = rows ? std::get_if<int64_t>(rows) : nullptr;
     if (!count || *count >= tokens)
         return {};
-    return invalidArgument("\"" + node.id + "\" knows " + std::to_string(*count) + " tokens but the data set has " +
-                               std::to_string(tokens) + ": set its vocabulary to " + std::to_string(tokens) + ".",
+    return invalidArgument("\"" + node.id + "\" knows " + std::to_string(*count) +
+                               " tokens but the data set has " + std::to_string(tokens) +
+                               ": set its vocabulary to " + std::to_string(tokens) + ".",
         node.id);
 }
 
@@ -160,6 +162,17 @@ const data::Target* RunData::judged(const graph::Graph& graph) const
 {
     const auto name = graph::judgedTarget(graph);
     return name ? findTarget(loaded, *name) : nullptr;
+}
+
+std::map<std::string, std::vector<float>> RunData::deviations() const
+{
+    std::map<std::string, std::vector<float>> result;
+    for (const data::Target& target : loaded.targets)
+        if (!target.deviation.empty())
+            result[target.name] = target.deviation;
+    if (!loaded.targets.empty() && !loaded.targets.front().deviation.empty())
+        result[""] = loaded.targets.front().deviation;
+    return result;
 }
 
 int RunData::judgedIndex(const graph::Graph& graph) const

@@ -25,9 +25,11 @@ struct RunData
     int64_t classes() const { return loaded.classCount(); }
     /// Names and types of the targets.
     layers::TargetTypes labels() const;
-    /// The target that the first loss of the drawing compares with, which is what a prediction means; nullptr where it
-    /// compares with something computed (autoencoders) or the data set has none.
+    /// The target that the first loss of the drawing compares with, which is what a prediction means; nullptr
+    /// where it compares with something computed (autoencoders) or the data set has none.
     const data::Target* judged(const graph::Graph& graph) const;
+    /// Of targets that were standardised: see EvaluateOptions::deviations.
+    std::map<std::string, std::vector<float>> deviations() const;
     /// Its place among the targets, -1 where there is none.
     int judgedIndex(const graph::Graph& graph) const;
 };
@@ -40,8 +42,8 @@ Result<Params> preprocessOptions(const std::string& preprocess);
 
 layers::TargetTypes targetTypes(const data::LoadedData& data);
 
-/// Checks that the drawing takes the data set's samples and can learn its targets: element types, shapes, numbers of
-/// classes, size of the vocabulary; the Error names the node.
+/// Checks that the drawing takes the data set's samples and can learn its targets: element types, shapes,
+/// numbers of classes, size of the vocabulary; the Error names the node.
 Status checkFit(const graph::Graph& graph, const data::LoadedData& data);
 
 /// What must be known besides the weights to use a network on new samples; kept in the weights' file.

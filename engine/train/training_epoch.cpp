@@ -74,6 +74,7 @@ Status TrainingRun::validate(EpochMetrics& epoch)
         return {};
     EvaluateOptions options;
     options.largestTable = validationTable;
+    options.deviations = m_data->deviations();
     options.cancelled = [this] { return m_channel.stopRequested.load(); };
     const AverageInUse average(*m_stepper, m_position.step);
     auto evaluation = evaluate(*m_model, part, m_data->preprocess, m_data->classes(), options);

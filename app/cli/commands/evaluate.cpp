@@ -39,6 +39,7 @@ Status run(const EvaluateOptions& options)
         model->preparation ? model->preparation->preprocess : (*data)->preprocess;
     train::EvaluateOptions how;
     how.batch = options.batch;
+    how.deviations = (*data)->deviations();
     auto evaluation = train::evaluate(*model->model, part, preprocess, (*data)->classes(), how);
     if (!evaluation)
         return evaluation.error();
