@@ -21,7 +21,8 @@ struct Package
 };
 
 /// Debian packages that hold data for the sample projects.
-constexpr std::array<Package, 7> packages{{{"/usr/lib/python3/dist-packages/vega_datasets", "python3-vega-datasets"},
+constexpr std::array<Package, 7> packages{{{"/usr/lib/python3/dist-packages/vega_datasets",
+                                               "python3-vega-datasets"},
     {"/usr/share/dict/american-english", "wamerican"}, {"/usr/share/dict/french", "wfrench"},
     {"/usr/share/dict/ngerman", "wngerman"}, {"/usr/share/dict/spanish", "wspanish"},
     {"/usr/share/dict/italian", "witalian"}, {"/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist"}}};
@@ -38,8 +39,10 @@ Error missingData(const fs::path& path)
 {
     for (const Package& package : packages)
         if (path.string().starts_with(package.place))
-            return notFound(path.string() + " is missing: install it with \"apt install " + package.name + "\".");
-    return notFound(path.string() + " does not exist; correct the path in the project or name a folder with --data-dir.");
+            return notFound(
+                path.string() + " is missing: install it with \"apt install " + package.name + "\".");
+    return notFound(
+        path.string() + " does not exist; correct the path in the project or name a folder with --data-dir.");
 }
 
 Result<fs::path> findDataFile(const std::string& file, const SourceContext& context)
@@ -73,7 +76,8 @@ Result<fs::path> findDataFolder(const std::string& folder, const SourceContext& 
 Result<int64_t> testCount(int64_t count, double share, const std::string& name)
 {
     if (count < 2)
-        return invalidFile(name + ": there must be at least two samples, one to train and one to test, but there " +
+        return invalidFile(name +
+                           ": there must be at least two samples, one to train and one to test, but there " +
                            (count == 1 ? "is one." : "are none."));
     const auto test = static_cast<int64_t>(std::llround(share * static_cast<double>(count)));
     return std::clamp<int64_t>(test, 1, count - 1);
@@ -91,7 +95,8 @@ std::vector<int64_t> partOrder(int64_t count, uint64_t seed)
 
 ParamSpec testShareParam()
 {
-    return realParam("test_share", "Test share", 0.2, 0.001, 0.9, "Share of the samples that is kept for testing.");
+    return realParam(
+        "test_share", "Test share", 0.2, 0.001, 0.9, "Share of the samples that is kept for testing.");
 }
 
 ParamSpec splitSeedParam()
@@ -101,7 +106,9 @@ ParamSpec splitSeedParam()
 
 ParamSpec fileParam(std::string value, std::string help)
 {
-    return textParam("file", "File", std::move(value), std::move(help) + " A relative path counts from the project file.");
+    return textParam(
+        "file", "File", std::move(value), std::move(help) + " A relative path counts from the project file.")
+        .withUnit("file");
 }
 
 } // namespace gradloom::data

@@ -4,6 +4,8 @@
 #include "widgets/theme/theme.h"
 
 #include <QAbstractItemView>
+#include <QAction>
+#include <QFileDialog>
 #include <QKeyEvent>
 #include <QPainter>
 #include <QStyle>
@@ -20,6 +22,23 @@ ValueField::ValueField(const ParamSpec& spec, QWidget* parent)
     setAlignment(spec.kind == ParamKind::Text ? Qt::AlignLeft : Qt::AlignRight);
     setToolTip(m_help);
     connect(this, &QLineEdit::textEdited, this, &ValueField::readText);
+    if (spec.kind == ParamKind::Text && (spec.unit == "file" || spec.unit == "folder")) {
+        auto* choose = addAction(style()->standardIcon(QStyle::SP_DirOpenIcon), QLineEdit::TrailingPosition);
+        choose->setToolTip(spec.unit == "file" ? tr("Choose a file") : tr("Choose a folder"));
+        connect(choose, &QAction::triggered, this, &ValueField::choosePath);
+    }
+}
+
+void ValueField::choosePath()
+{
+    const QString path =
+        m_spec.unit == "file"
+            ? QFileDialog::getOpenFileName(this, QString::fromStdString(m_spec.title), text())
+            : QFileDialog::getExistingDirectory(this, QString::fromStdString(m_spec.title), text());
+    if (path.isEmpty())
+        return;
+    setText(path);
+    readText();
 }
 
 void ValueField::setValue(const ParamValue& value)

@@ -10,7 +10,7 @@ namespace gradloom::widgets {
 
 /// Fields for one option of each kind. All are as high and look alike, so that a form is one calm column.
 
-/// Numbers, pairs, shapes and text. Reports while it is typed; what cannot be read is marked and not
+/// Numbers, pairs, shapes and text; text whose unit is "file" or "folder" can be chosen in a dialog. Reports while it is typed; what cannot be read is marked and not
 /// reported.
 class ValueField : public QLineEdit
 {
@@ -31,6 +31,7 @@ protected:
 private:
     void showValue();
     void readText();
+    void choosePath();
     void stepBy(int direction, bool coarse);
     void setProblem(const QString& problem);
 

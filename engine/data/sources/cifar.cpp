@@ -120,7 +120,8 @@ SourceType cifar()
     type.parameters = {textParam("folder", "Folder", "",
         "The folder that holds data_batch_1.bin to data_batch_5.bin and test_batch.bin, or train.bin and "
         "test.bin. A "
-        "relative folder counts from the project file.")};
+        "relative folder counts from the project file.")
+                           .withUnit("folder")};
     type.load = loadCifar;
     return type;
 }

@@ -165,7 +165,8 @@ SourceType idx()
     type.parameters = {textParam("folder", "Folder", debianFolder,
                            "The folder that holds train-images-idx3-ubyte, train-labels-idx1-ubyte, "
                            "t10k-images-idx3-ubyte and "
-                           "t10k-labels-idx1-ubyte. A relative folder counts from the project file."),
+                           "t10k-labels-idx1-ubyte. A relative folder counts from the project file.")
+                           .withUnit("folder"),
         textParam("name", "Name", "", "What the data set is called. Left empty, the name of its folder."),
         textParam("classes", "Class names", "",
             "The names of the classes, separated by commas, label 0 first. Left empty, the labels are the "

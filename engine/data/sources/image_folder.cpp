@@ -164,7 +164,8 @@ SourceType image_folder()
     type.parameters = {
         textParam("folder", "Folder", "",
             "The folder that holds a folder of pictures for each class. A relative folder counts from "
-            "the project file."),
+            "the project file.")
+            .withUnit("folder"),
         integerParam("height", "Height", 64, 1, 4096, "Height that pictures are brought to.").withUnit("px"),
         integerParam("width", "Width", 64, 1, 4096, "Width that pictures are brought to.").withUnit("px"),
         choiceParam("colour", "Colour", "colour", {{"colour", "colour"}, {"grey", "grey"}},

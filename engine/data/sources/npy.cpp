@@ -254,7 +254,8 @@ SourceType npy()
     type.parameters = {
         fileParam("", "An NPZ archive, or the NPY file of the samples (first dimension: the samples)."),
         textParam(
-            "labels_file", "File of labels", "", "The NPY file of the labels, where they have their own."),
+            "labels_file", "File of labels", "", "The NPY file of the labels, where they have their own.")
+            .withUnit("file"),
         textParam("arrays", "Arrays", "",
             "Names of the arrays in an NPZ archive: samples, labels, test samples, test labels. Left empty, "
             "x_train, "

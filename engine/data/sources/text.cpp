@@ -250,7 +250,8 @@ SourceType text()
     type.parameters = {
         textParam("file", "File or folder", "",
             "A folder with one *.txt for each class, a table (CSV or JSON), or one text. A relative path "
-            "counts from the project file."),
+            "counts from the project file.")
+            .withUnit("file"),
         choiceParam("task", "Task", "classify",
             {{"classify", "tell the class"}, {"next", "foretell the next token"}},
             "What is learned: the class of a text, or for each token of one text the next one (a language "

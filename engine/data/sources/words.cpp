@@ -190,7 +190,8 @@ SourceType words()
         "that more than one language has are left out.";
     type.parameters = {
         textParam("folder", "Folder", "/usr/share/dict",
-            "The folder that holds the word lists. A relative folder counts from the project file."),
+            "The folder that holds the word lists. A relative folder counts from the project file.")
+            .withUnit("folder"),
         textParam("languages", "Languages",
             "English=american-english, French=french, German=ngerman, Spanish=spanish, Italian=italian",
             "The languages with the files of their word lists, separated by commas. Debian has them in the "
