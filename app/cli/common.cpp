@@ -96,6 +96,17 @@ std::string dump(const Json& json)
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+Result<train::Preparation> preparationFor(
+    const CommonOptions& options, const project::Project& project, const TrainedModel& model)
+{
+    if (model.preparation)
+        return *model.preparation;
+    auto data = loadData(options, project);
+    if (!data)
+        return data.error();
+    return train::preparationOf(**data, project.graph);
+}
+
 Status emit(const CommonOptions& options, const std::string& name, const Json& json, const std::string& text)
 {
     if (!options.out.empty()) {

@@ -51,6 +51,10 @@ struct TrainedModel
 Result<TrainedModel> loadModel(const CommonOptions& options, const project::Project& project,
     const std::filesystem::path& weights, const layers::TargetTypes& labels = {});
 
+/// How samples are prepared: from the weights' file, else from the project's data.
+Result<train::Preparation> preparationFor(
+    const CommonOptions& options, const project::Project& project, const TrainedModel& model);
+
 /// The result of a command: JSON on stdout with --json, else `text`. With --out also as DIR/<name>.json.
 Status emit(const CommonOptions& options, const std::string& name, const Json& json, const std::string& text);
 

@@ -13,6 +13,7 @@ using layers::LowerContext;
 /// Result of one node on its way into the whole.
 void collect(Lowered& lowered, const LowerContext& context)
 {
+    lowered.generative = lowered.generative || context.generative;
     const bool adversarial = lowered.game && context.node == lowered.game->objective;
     for (const auto& loss : context.losses)
         lowered.losses.push_back({context.node, loss.perSample, loss.share, adversarial});
@@ -138,6 +139,7 @@ Result<Lowered> lower(const graph::Graph& graph, const LowerOptions& options)
         return game.error();
     Lowered lowered;
     lowered.game = std::move(*game);
+    lowered.generative = lowered.game.has_value();
     try {
         lowerAll({analysis.expanded, analysis, options}, lowered);
     } catch (const std::overflow_error& error) {

@@ -31,6 +31,7 @@ struct Lowered
     ir::ValueId random = ir::noValue;
     ir::ValueId scores = ir::noValue;        ///< before softmax or sigmoid, of the first loss
     ir::ValueId probabilities = ir::noValue; ///< what a prediction shows
+    bool generative = false; ///< samples can be made from noise alone: a GAN, a variational autoencoder
     ir::ValueId generated = ir::noValue; ///< new samples, where the drawing makes any: a GAN's fake ones, else the prediction
     /// What a loss compares, in the order of the losses.
     struct Answer

@@ -96,6 +96,8 @@ const std::vector<ParamSpec>& preprocessParameters()
         switchParam("scale", "Scale to 0 .. 1", true,
             "Divides stored values by the largest possible one (255 for pictures), so that they lie between "
             "0 and 1."),
+        switchParam("centre", "Centre", false,
+            "Afterwards stretches 0 to 1 to −1 to 1, the range of tanh: for networks that make pictures."),
         switchParam("standardise", "Standardise", false,
             "Subtracts the mean of the training samples and divides by their standard deviation, for each "
             "channel.")};
@@ -107,6 +109,12 @@ Preprocess makePreprocess(const Params& options, const DataPart& training, float
     Preprocess preprocess;
     if (options.flag("scale") && valueMaximum > 0)
         preprocess.scale = 1.0f / valueMaximum;
+    if (options.flag("centre") && !training.empty()) {
+        const Shape shape = training.dataset->sampleShape();
+        const auto channels = static_cast<size_t>(shape.rank() > 0 ? shape[-1] : 1);
+        preprocess.mean.assign(channels, 0.5f);
+        preprocess.deviation.assign(channels, 0.5f);
+    }
     if (options.flag("standardise") && !training.empty() && training.dataset->samples.dtype() != DType::I32)
         standardise(preprocess, training);
     return preprocess;

@@ -19,8 +19,9 @@ struct Preprocess
     bool operator==(const Preprocess&) const = default;
 };
 
-/// The options of a project: "scale" (switch: bring stored values to 0 .. 1) and "standardise" (switch:
-/// subtract the mean and divide by the standard deviation of the training samples, for each channel).
+/// The options of a project: "scale" (switch: bring stored values to 0 .. 1), "centre" (switch: then to −1 .. 1) and
+/// "standardise" (switch: subtract the mean and divide by the standard deviation of the training samples, for each
+/// channel).
 const std::vector<ParamSpec>& preprocessParameters();
 
 /// Preprocess for these options (complete, as completeParams returns them). Only the samples of `training`

@@ -70,12 +70,13 @@ ValueId Builder::slot(std::string name, Shape shape)
     return addValue(std::move(value));
 }
 
-ValueId Builder::flatParameters()
+ValueId Builder::flatParameters(int64_t first, int64_t count)
 {
     Value value;
-    value.type = {Shape{m_program.parameterElements}, DType::F32};
+    value.type = {Shape{count}, DType::F32};
     value.name = "parameters";
     value.segment = Segment::Parameters;
+    value.offset = first;
     return addValue(std::move(value));
 }
 

@@ -30,8 +30,11 @@ public:
     ValueId state(std::string name, Shape shape, Initializer initializer);
     /// A tensor of the optimizer, zero at the start.
     ValueId slot(std::string name, Shape shape);
-    /// The whole flat buffer of trainable weights as one vector; to be called when all of them are declared.
-    ValueId flatParameters();
+    /// A range of the flat buffer of trainable weights as one vector; to be called when all of them are declared.
+    ValueId flatParameters(int64_t first, int64_t count);
+    ValueId flatParameters() { return flatParameters(0, m_program.parameterElements); }
+    /// Leaves room for slots that another program of the same model keeps.
+    void reserveSlots(int64_t elements) { m_program.slotElements += elements; }
 
     /// An operation with one result (the first one), or with all of them.
     ValueId op(std::string_view type, std::vector<ValueId> inputs, Params attributes = {});

@@ -97,6 +97,7 @@ public:
     std::string node;
     bool training;
     bool generate = false; ///< make samples from noise alone, as after training: Sample z draws from N(0, 1)
+    bool generative = false; ///< set by a layer that can do so
     Side side = Side::None;
     const Judged* judged = nullptr; ///< an adversarial loss: the discriminator in front of it
     int64_t batch = 1;

@@ -3,6 +3,7 @@
 #include "engine/graph/graph.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace gradloom::project {
@@ -19,6 +20,7 @@ struct Choice
 struct Training
 {
     Choice optimizer{"adam", {}};
+    std::optional<Choice> generatorOptimizer; ///< of a GAN's generator; none: the same as the discriminator's
     Choice schedule{"constant", {}};
     int64_t batch = 64;
     int64_t epochs = 8;
@@ -33,7 +35,7 @@ struct Data
 {
     Choice source{"shapes", {}};
     std::string preprocess =
-        "scale"; ///< scale: 0..1; standardise: mean 0, deviation 1 of the training part; none
+        "scale"; ///< scale: 0..1; centre: −1..1; standardise: mean 0, deviation 1 of the training part; none
     Params augment; ///< how pictures are changed at random in training; engine/data/augment.h declares the options
     bool operator==(const Data&) const = default;
 };

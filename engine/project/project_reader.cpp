@@ -93,8 +93,9 @@ Data readData(const Item& item)
     data.source = readChoice(item["source"], data.source);
     const Item preprocess = item["preprocess"];
     data.preprocess = preprocess.text(maxNameBytes, data.preprocess);
-    if (data.preprocess != "scale" && data.preprocess != "standardise" && data.preprocess != "none")
-        preprocess.report("must be scale, standardise or none but is " + shown(preprocess.value()));
+    if (data.preprocess != "scale" && data.preprocess != "centre" && data.preprocess != "standardise" &&
+        data.preprocess != "none")
+        preprocess.report("must be scale, centre, standardise or none but is " + shown(preprocess.value()));
     data.augment = readOptions(item["augment"]);
     return data;
 }
@@ -103,9 +104,12 @@ Training readTraining(const Item& item)
 {
     Training training;
     if (!item.present() ||
-        !item.isObject({"optimizer", "schedule", "batch", "epochs", "seed", "validation_share", "options"}))
+        !item.isObject({"optimizer", "generator_optimizer", "schedule", "batch", "epochs", "seed",
+            "validation_share", "options"}))
         return training;
     training.optimizer = readChoice(item["optimizer"], training.optimizer);
+    if (const Item generator = item["generator_optimizer"]; generator.present())
+        training.generatorOptimizer = readChoice(generator, training.optimizer);
     training.schedule = readChoice(item["schedule"], training.schedule);
     training.batch = item["batch"].integer(1, maxBatch, training.batch);
     training.epochs = item["epochs"].integer(1, maxEpochs, training.epochs);

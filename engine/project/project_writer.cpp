@@ -118,6 +118,8 @@ std::string formatProject(const Project& project)
     text += listMember("groups", project.graph.groups, groupJson) + ",\n";
     text += "  \"training\": {\n";
     text += member(inner, "optimizer", choiceJson(training.optimizer)) + ",\n";
+    if (training.generatorOptimizer)
+        text += member(inner, "generator_optimizer", choiceJson(*training.generatorOptimizer)) + ",\n";
     text += member(inner, "schedule", choiceJson(training.schedule)) + ",\n";
     text += member(inner, "batch", training.batch) + ",\n";
     text += member(inner, "epochs", training.epochs) + ",\n";

@@ -6,6 +6,7 @@
 #include "engine/train/step_program.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -23,6 +24,7 @@ Result<LoadedProgram*> forward(Model& model, int64_t batch)
         ProgramOptions options;
         options.batch = batch;
         options.labels = model.labels();
+        options.side = layers::Side::Discriminator; // a GAN is judged by its discriminator
         return forwardProgram(model.graph(), options);
     });
 }
@@ -38,6 +40,13 @@ Status checkSamples(const LoadedProgram& program, const Tensor& samples)
                                (input->dtype == DType::I32 ? "tokens" : "numbers") + " but these are " +
                                (samples.dtype() == DType::I32 ? "tokens." : "numbers."));
     return {};
+}
+
+/// Noise of a judging pass: always the same for the same batch, so that numbers can be compared.
+void writeNoise(LoadedProgram& run, int64_t first)
+{
+    const std::array<int32_t, 4> random{0, 0, static_cast<int32_t>(first), static_cast<int32_t>(first >> 32)};
+    run.write("random", std::as_bytes(std::span(random)));
 }
 
 /// Σ of the losses over the samples that are no filler.
@@ -171,6 +180,7 @@ Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data
             return Error{ErrorCode::Internal, "The evaluation was stopped.", {}};
         data::fillBatch(part, first, preprocess, batch);
         writer.write(run, batch);
+        writeNoise(run, first);
         run.run();
         judging.take(batch.count);
         for (auto& [loss, other] : others)
@@ -215,6 +225,7 @@ Result<Tensor> predict(Model& model, const Tensor& samples)
             samples.data() + first * inputElements * static_cast<int64_t>(sizeof(float)),
             here * static_cast<size_t>(inputElements) * sizeof(float));
         run.write("input", input);
+        writeNoise(run, first);
         run.run();
         run.read("probabilities", output.floats());
         std::memcpy(result.floats().data() + first * outputElements, output.data(),

@@ -23,6 +23,14 @@ UpdateRule Methods::rule() const
         options.accumulate > 1};
 }
 
+UpdateRule Methods::generatorRule() const
+{
+    UpdateRule result = rule();
+    result.optimizer = generatorOptimizer;
+    result.params = generatorParams;
+    return result;
+}
+
 Result<Methods> chooseMethods(const project::Training& training)
 {
     auto optimizer = findMethod(optimizerTypes(), training.optimizer.type, "optimizer");
@@ -45,6 +53,17 @@ Result<Methods> chooseMethods(const project::Training& training)
     auto options = readTrainingOptions(training.options);
     if (!options)
         return options.error();
+    if (training.generatorOptimizer) {
+        auto generator = findMethod(optimizerTypes(), training.generatorOptimizer->type, "optimizer");
+        if (!generator)
+            return generator.error();
+        methods.generatorOptimizer = *generator;
+        auto params = completeParams((*generator)->parameters, training.generatorOptimizer->params,
+            "the generator's optimizer " + (*generator)->id);
+        if (!params)
+            return params.error();
+        methods.generatorParams = std::move(*params);
+    }
     methods.optimizerParams = std::move(*optimizerParams);
     methods.scheduleParams = std::move(*scheduleParams);
     methods.options = std::move(*options);

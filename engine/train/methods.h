@@ -15,9 +15,12 @@ struct Methods
     const ScheduleType* schedule = nullptr;
     Params scheduleParams; ///< complete
     TrainingOptions options;
+    const OptimizerType* generatorOptimizer = nullptr; ///< of a GAN's generator, where it has its own
+    Params generatorParams;
 
     double learningRate() const { return optimizerParams.real("learning_rate"); }
     UpdateRule rule() const;
+    UpdateRule generatorRule() const; ///< without an optimizer where `rule` serves both sides
 };
 
 /// The Error lists what there is, or says which option is wrong.

@@ -17,9 +17,10 @@ struct OptimizerContext
     ir::ValueId gradients;    ///< {P}
     ir::ValueId learningRate; ///< {1}, set before every step
     ir::ValueId step;         ///< {1}, float: 1 at the first step
+    std::string slotPrefix = {}; ///< tells its slots from those of a model's other optimizer
 
     /// A vector kept from step to step, zero at the start: momentum, moments.
-    ir::ValueId slot(const std::string& name) { return b.slot(name, b.shape(weights)); }
+    ir::ValueId slot(const std::string& name) { return b.slot(slotPrefix + name, b.shape(weights)); }
 };
 
 /// An optimizer as data: one file in engine/train/optimizers returns one of these.

@@ -38,7 +38,7 @@ std::vector<std::string> shownNodes(const graph::Graph& graph, const ir::Program
 
 } // namespace
 
-Result<std::unique_ptr<Publisher>> Publisher::create(Model& model, const Tensor& sample)
+Result<std::unique_ptr<Publisher>> Publisher::create(Model& model, const Tensor& sample, const RunData& data)
 {
     const graph::Graph expanded = graph::expand(model.graph()).graph;
     auto program = model.program("probe", [&] {
@@ -65,10 +65,14 @@ Result<std::unique_ptr<Publisher>> Publisher::create(Model& model, const Tensor&
     publisher->m_parameters.resize(static_cast<size_t>(model.layout().parameterElements));
     publisher->m_gradients.resize(publisher->m_parameters.size());
     (*program)->write("input", sample);
+    auto pictures = PictureMaker::create(model, data);
+    if (!pictures)
+        return pictures.error();
+    publisher->m_pictures = std::move(*pictures);
     return publisher;
 }
 
-std::unique_ptr<Snapshot> Publisher::make(int64_t step, const LoadedProgram* training)
+std::unique_ptr<Snapshot> Publisher::make(int64_t step, const Stepper& stepper)
 {
     const auto begin = Clock::now();
     auto snapshot = std::make_unique<Snapshot>();
@@ -82,9 +86,10 @@ std::unique_ptr<Snapshot> Publisher::make(int64_t step, const LoadedProgram* tra
     }
     if (!m_parameters.empty()) {
         m_model.memory().parameters->download(std::as_writable_bytes(std::span(m_parameters)), 0);
-        if (training && training->hasOutput("gradients"))
-            training->read("gradients", m_gradients);
+        stepper.readGradients(m_gradients);
     }
+    if (m_pictures)
+        m_pictures->make(*snapshot);
     for (const Layer& layer : m_layers)
         snapshot->layers.push_back(health(layer));
     const auto end = Clock::now();

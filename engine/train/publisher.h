@@ -1,9 +1,12 @@
 #pragma once
 
 #include "engine/train/model.h"
+#include "engine/train/picture_maker.h"
+#include "engine/train/stepper.h"
 #include "engine/train/train_session.h"
 
 #include <chrono>
+#include <optional>
 
 namespace gradloom::train {
 
@@ -13,14 +16,14 @@ namespace gradloom::train {
 class Publisher
 {
 public:
-    /// `sample` is the probe picture as the network sees it (one sample, no batch).
-    static Result<std::unique_ptr<Publisher>> create(Model& model, const Tensor& sample);
+    /// `sample` is the probe picture as the network sees it (one sample, no batch). The test pictures of `data` are
+    /// what an autoencoder is shown.
+    static Result<std::unique_ptr<Publisher>> create(Model& model, const Tensor& sample, const RunData& data);
 
     /// True when the next snapshot may be made.
     bool due() const { return std::chrono::steady_clock::now() >= m_next; }
-    /// Reads the gradients of the step that `training` did last; nullptr before the first one. Engine thread,
-    /// between steps.
-    std::unique_ptr<Snapshot> make(int64_t step, const LoadedProgram* training);
+    /// Reads the gradients of the step that `stepper` did last. Engine thread, between steps.
+    std::unique_ptr<Snapshot> make(int64_t step, const Stepper& stepper);
 
 private:
     /// A node's trainable weights: ranges of the flat buffer.
@@ -36,6 +39,7 @@ private:
     Model& m_model;
     LoadedProgram& m_program;
     std::vector<std::string> m_nodes; ///< watched
+    std::optional<PictureMaker> m_pictures;
     std::vector<Layer> m_layers;
     std::vector<float> m_parameters;
     std::vector<float> m_gradients;

@@ -117,10 +117,11 @@ Status fitEmbedding(
 
 Result<Params> preprocessOptions(const std::string& preprocess)
 {
-    if (preprocess == "none" || preprocess == "scale" || preprocess == "standardise")
-        return Params{{"scale", preprocess != "none"}, {"standardise", preprocess == "standardise"}};
+    if (preprocess == "none" || preprocess == "scale" || preprocess == "centre" || preprocess == "standardise")
+        return Params{{"scale", preprocess != "none"}, {"centre", preprocess == "centre"},
+            {"standardise", preprocess == "standardise"}};
     return invalidArgument(
-        "The preprocessing must be one of none, scale, standardise but is \"" + preprocess + "\".");
+        "The preprocessing must be one of none, scale, centre, standardise but is \"" + preprocess + "\".");
 }
 
 Result<RunData> loadRunData(const project::Project& project, const data::SourceContext& context)

@@ -19,6 +19,7 @@ compile::LowerOptions lowerOptions(const ProgramOptions& options)
     result.training = options.training;
     result.labels = options.labels;
     result.watch = options.watch;
+    result.side = options.side;
     return result;
 }
 
@@ -57,10 +58,29 @@ std::vector<ValueId> trainableWeights(const ir::Program& program)
     return result;
 }
 
-/// The gradients of all trainable weights as one vector {P}; zero for weights that no loss depends on.
-ValueId flatGradients(ir::Builder& b, ValueId loss)
+/// The part of the flat buffer that a step changes.
+struct WeightRange
 {
-    const std::vector<ValueId> weights = trainableWeights(b.program());
+    int64_t first = 0;
+    int64_t count = 0;
+
+    WeightRange(const compile::Lowered& lowered, layers::Side side)
+    {
+        const int64_t all = lowered.builder.program().parameterElements;
+        first = side == layers::Side::Discriminator ? lowered.generatorElements : 0;
+        count = side == layers::Side::Generator ? lowered.generatorElements : all - first;
+    }
+    bool contains(const ir::Value& weight) const
+    {
+        return weight.offset >= first && weight.offset < first + count;
+    }
+};
+
+/// The gradients of the trainable weights in `range` as one vector; zero for weights that no loss depends on.
+ValueId flatGradients(ir::Builder& b, ValueId loss, const WeightRange& range)
+{
+    std::vector<ValueId> weights = trainableWeights(b.program());
+    std::erase_if(weights, [&](ValueId id) { return !range.contains(b.program()[id]); });
     const std::vector<ValueId> gradients = ir::differentiate(b, loss, weights);
     const std::string before = b.setNode("");
     std::vector<ValueId> parts;
@@ -75,11 +95,12 @@ ValueId flatGradients(ir::Builder& b, ValueId loss)
     return all;
 }
 
-std::vector<std::pair<ValueId, double>> lossList(const compile::Lowered& lowered)
+std::vector<std::pair<ValueId, double>> lossList(const compile::Lowered& lowered, layers::Side side)
 {
     std::vector<std::pair<ValueId, double>> losses;
     for (const auto& loss : lowered.losses)
-        losses.emplace_back(loss.perSample, loss.weight);
+        if (loss.adversarial || side != layers::Side::Discriminator)
+            losses.emplace_back(loss.perSample, loss.weight);
     return losses;
 }
 
@@ -89,20 +110,24 @@ Error noLoss()
                            "connect the network's output to it.");
 }
 
-Status checkTrainable(const compile::Lowered& lowered)
+Status checkTrainable(const compile::Lowered& lowered, layers::Side side)
 {
     if (lowered.losses.empty())
         return noLoss();
+    if (side != layers::Side::None && WeightRange(lowered, side).count == 0)
+        return invalidArgument(std::string("The ") +
+                               (side == layers::Side::Generator ? "generator" : "discriminator") +
+                               " has no weights to train: add a layer with weights, or unfreeze one.");
     if (lowered.builder.program().parameterElements == 0)
         return invalidArgument(
             "The drawing has no weights to train: add a layer with weights, or unfreeze one.");
     return {};
 }
 
-ValueId emitLoss(compile::Lowered& lowered, const SampleWeights& weights)
+ValueId emitLoss(compile::Lowered& lowered, const SampleWeights& weights, layers::Side side)
 {
     ir::Builder& b = lowered.builder;
-    ValueId loss = weightedMean(b, lossesPerSample(b, lossList(lowered)), weights);
+    ValueId loss = weightedMean(b, lossesPerSample(b, lossList(lowered, side)), weights);
     if (lowered.penalty != noValue)
         loss = b.add(loss, lowered.penalty);
     b.output("loss", loss);
@@ -128,14 +153,21 @@ Result<ir::Program> stepProgram(
     auto lowered = compile::lower(graph, lowerOptions(options));
     if (!lowered)
         return lowered.error();
-    if (Status status = checkTrainable(*lowered); !status)
+    if (Status status = checkTrainable(*lowered, options.side); !status)
         return status.error();
     ir::Builder& b = lowered->builder;
     const SampleWeights weights = sampleWeights(b, "weights", options.batch);
-    const ValueId loss = emitLoss(*lowered, weights);
+    const ValueId loss = emitLoss(*lowered, weights, options.side);
     emitMetrics(*lowered, options.batch);
     compile::fuseActivations(b.program());
-    const ValueId gradients = flatGradients(b, loss);
+    ValueId gradients = noValue;
+    try {
+        gradients = flatGradients(b, loss, WeightRange(*lowered, options.side));
+    } catch (const ir::NotDifferentiable& error) {
+        return invalidArgument("The gradient penalty differentiates twice, which \"" + error.node() +
+                                   "\" does not allow. Take it out of the discriminator, or set the penalty to 0.",
+            error.node());
+    }
     if (keepGradients)
         b.output("gradients", gradients);
     const std::string before = b.setNode("");
@@ -162,7 +194,11 @@ Result<ir::Program> trainingProgram(
     return stepProgram(graph, options, recipe.keepGradients,
         [&](compile::Lowered& lowered, ValueId gradients, ValueId weightSum) {
             ir::Builder& b = lowered.builder;
-            const ValueId parameters = b.flatParameters();
+            const WeightRange range(lowered, options.side);
+            const ValueId parameters = b.flatParameters(range.first, range.count);
+            std::erase_if(lowered.maxNorms,
+                [&](const auto& limit) { return !range.contains(b.program()[limit.weight]); });
+            b.reserveSlots(recipe.slotOffset);
             emitUpdate(b, parameters, gradients, weightSum, recipe.rule, lowered.maxNorms);
         });
 }
@@ -196,7 +232,7 @@ Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptio
         output("steps that count" + which, answer.steps);
     }
     output("penalty", lowered->penalty);
-    output("losses", lossesPerSample(b, lossList(*lowered)));
+    output("losses", lossesPerSample(b, lossList(*lowered, options.side)));
     for (const auto& [name, perSample] : lowered->metrics)
         if (!b.program().outputs.contains("metric:" + name))
             output("metric:" + name, perSample);
@@ -205,6 +241,23 @@ Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptio
         b.program().updates.clear();
     compile::fuseActivations(b.program());
     return std::move(b.program());
+}
+
+Result<ir::Program> generatingProgram(const graph::Graph& graph, const ProgramOptions& options)
+{
+    compile::LowerOptions lowering = lowerOptions(options);
+    lowering.generate = true;
+    auto lowered = compile::lower(graph, lowering);
+    if (!lowered)
+        return lowered.error();
+    if (!lowered->generative || lowered->generated == noValue)
+        return unsupported("The drawing makes no new samples: that takes a GAN (Real or fake, GAN objective) or a "
+                           "variational autoencoder (Sample z).");
+    ir::Program& program = lowered->builder.program();
+    program.outputs = {{"generated", lowered->generated}};
+    program.updates.clear();
+    compile::fuseActivations(program);
+    return std::move(program);
 }
 
 } // namespace gradloom::train

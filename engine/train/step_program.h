@@ -17,6 +17,7 @@ struct ProgramOptions
     layers::TargetTypes labels;     ///< what the data set says about each sample
     bool training = false;          ///< dropout drops, batch normalisation uses the batch's statistics
     std::vector<std::string> watch; ///< nodes whose results become outputs "node:<id>"
+    layers::Side side = layers::Side::None; ///< of a drawing that plays a GAN's game
 };
 
 /// The recipe "supervised": forward, losses, gradients of all trainable weights as one vector, update.
@@ -24,9 +25,12 @@ struct TrainingRecipe
 {
     UpdateRule rule;
     bool keepGradients = false;
+    int64_t slotOffset = 0; ///< room for what another program of the model keeps in its slots
 };
 
-/// One training step that ends with the update of the weights.
+/// One training step that ends with the update of the weights; in a GAN's game of those of `ProgramOptions::side`,
+/// which then is not None: the discriminator learns from the game's objective, the generator from that and all
+/// other losses.
 ///
 /// Inputs: "input", "labels", "weights" ({N}: what a sample counts in the losses, 0 for filler), "filled"
 /// ({N}: 1 for a sample, 0 for filler), "random" (4 integers: seed low, seed high, step low, step high),
@@ -48,6 +52,10 @@ Result<ir::Program> accumulationProgram(
 /// all do) and what is watched. Of the losses behind the first one "probabilities", "true ..." and "steps
 /// ..." end with ":<node>".
 Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptions& options);
+
+/// New samples made from noise: output "generated", {batch}×shape of a sample, in the range the network was trained on.
+/// An Error for a drawing that makes none.
+Result<ir::Program> generatingProgram(const graph::Graph& graph, const ProgramOptions& options);
 
 /// The weighted sum of a drawing's losses per sample, {N}; noValue where there are none. Adds to the builder.
 ir::ValueId lossesPerSample(ir::Builder& builder, const std::vector<std::pair<ir::ValueId, double>>& losses);

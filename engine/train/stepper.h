@@ -5,6 +5,8 @@
 #include "engine/train/step_program.h"
 
 #include <array>
+#include <memory>
+#include <span>
 
 namespace gradloom::train {
 
@@ -15,6 +17,7 @@ struct StepperOptions
     int64_t accumulate = 1;          ///< batches to one update
     int64_t stepsPerEpoch = 1;       ///< batches of an epoch; the last of them always ends with an update
     std::vector<float> classWeights; ///< what a sample of each class counts in the loss; empty: all count one
+    UpdateRule generatorRule;        ///< of the generator in a GAN's game
 };
 
 /// Where in the run a step is done.
@@ -25,53 +28,44 @@ struct StepPlace
     std::array<int32_t, 4> random{}; ///< counter of the random primitives
 };
 
-/// Does training steps of a drawing on its model: the programs of the recipe "supervised" with the
-/// optimizer's state. Another recipe is another class of this shape. One thread at a time.
+/// Does training steps of a drawing on its model. Which recipe the drawing stands for is found out from the drawing
+/// alone: each is one class of this kind. One thread at a time.
 class Stepper
 {
 public:
     static Result<std::unique_ptr<Stepper>> create(Model& model, StepperOptions options);
+    virtual ~Stepper() = default;
 
-    /// One batch: an update, or its gradients are kept for the update at the end of the group.
-    void step(const data::Batch& batch, const StepPlace& place);
+    virtual void step(const data::Batch& batch, const StepPlace& place) = 0;
     /// Of the last step.
-    float loss() const { return m_last->readNumber("loss"); }
-    bool hasAccuracy() const { return m_update->hasOutput("metric:accuracy"); }
-    float accuracy() const; ///< NaN where the drawing has none
+    virtual float loss() const = 0;
+    virtual float generatorLoss() const; ///< NaN but in a GAN's game, where `loss` is the discriminator's
+    virtual bool hasAccuracy() const { return false; }
+    virtual float accuracy() const; ///< NaN where the drawing has none
     /// Of what it takes, without the batch.
-    Shape sampleShape() const { return m_update->inputType("input")->shape.withoutFirst(); }
-    /// The program that did the last step, nullptr before; holds "gradients" where the recipe keeps them.
-    const LoadedProgram* lastProgram() const { return m_last; }
+    virtual Shape sampleShape() const = 0;
+    /// Gradients of all trainable weights in the last step, in the order of the flat buffer; false before the first
+    /// step and where the recipe does not keep them.
+    virtual bool readGradients(std::span<float> gradients) const = 0;
+    /// Whether the loss on held-out samples tells which epoch is the best.
+    virtual bool canValidate() const { return true; }
 
     /// The model's memory with the optimizer's state.
     const backend::ModelMemory& memory() const { return m_memory; }
     /// Everything that is kept from step to step beside the weights, by name.
-    Weights slots() const;
-    Status setSlots(const Weights& slots);
+    virtual Weights slots() const = 0;
+    virtual Status setSlots(const Weights& slots) = 0;
 
     /// Whether there is an average of the weights after so many steps.
-    bool hasAverage(int64_t steps) const { return m_average && updatesBefore(steps) > 0; }
+    virtual bool hasAverage(int64_t) const { return false; }
     /// Exchanges the weights and their average, on the device: twice is as before.
-    void swapAverage();
+    virtual void swapAverage() {}
 
-private:
-    explicit Stepper(StepperOptions options) : m_options(std::move(options)), m_writer(m_options.program.labels) {}
-    Status load(Model& model);
-    bool endsGroup(int64_t step) const;
-    /// Updates done when `step` batches are done.
-    int64_t updatesBefore(int64_t step) const;
-    const Tensor& lossWeights(const data::Batch& batch);
+protected:
+    /// Zeroed memory for the slots.
+    Status allocateSlots(Model& model, int64_t elements);
 
-    StepperOptions m_options;
-    BatchWriter m_writer;
     backend::ModelMemory m_memory;
-    std::unique_ptr<LoadedProgram> m_update;
-    std::unique_ptr<LoadedProgram> m_gather; ///< with accumulation only
-    LoadedProgram* m_last = nullptr;
-    Tensor m_weights;                     ///< what each sample counts, with class weights only
-    const ir::Value* m_average = nullptr; ///< in the update program
-    std::vector<float> m_parametersCopy;
-    std::vector<float> m_averageCopy;
 };
 
 /// The weights are their average as long as this lives, where there is one.

@@ -4,6 +4,7 @@
 #include "engine/tensor/tensor.h"
 
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,6 +41,7 @@ struct StepMetrics
     int32_t epoch = 0; ///< from 0
     float loss = 0;
     float accuracy = 0; ///< share, 0..1; NaN where the model has no classes
+    float generatorLoss = std::numeric_limits<float>::quiet_NaN(); ///< of a GAN, whose `loss` is the discriminator's
     float learningRate = 0;
     double seconds = 0; ///< training time so far, pauses not counted
 };
@@ -82,6 +84,10 @@ struct Snapshot
     int64_t step = 0;
     std::vector<Activation> activations;
     std::vector<LayerHealth> layers;
+    /// Pictures that the network makes (U8, N×H×W×C): from noise, or of the test pictures in `originals`. Empty for
+    /// networks that make none.
+    Tensor made;
+    Tensor originals; ///< of the same shape; empty where they are made from noise
 };
 
 enum class State { Preparing, Running, Paused, Finished, Stopped, Failed };

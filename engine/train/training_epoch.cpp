@@ -70,7 +70,7 @@ Status TrainingRun::validate(EpochMetrics& epoch)
 {
     epoch.validationLoss = epoch.validationAccuracy = nan;
     const data::DataPart& part = m_data->split.validation;
-    if (part.empty())
+    if (part.empty() || !m_stepper->canValidate())
         return {};
     EvaluateOptions options;
     options.largestTable = validationTable;

@@ -159,12 +159,14 @@ Status TrainingRun::step()
     const float loss = m_stepper->loss();
     if (!std::isfinite(loss))
         return stepFailed(loss, step);
-    account(**batch, loss, m_stepper->accuracy(), here.learningRate);
+    account(**batch, here.learningRate);
     return {};
 }
 
-void TrainingRun::account(const data::Batch& batch, float loss, float accuracy, double rate)
+void TrainingRun::account(const data::Batch& batch, double rate)
 {
+    const float loss = m_stepper->loss();
+    const float accuracy = m_stepper->accuracy();
     const auto count = static_cast<double>(batch.count);
     const double elapsed = lap();
     m_position.seconds += elapsed;
@@ -184,6 +186,7 @@ void TrainingRun::account(const data::Batch& batch, float loss, float accuracy, 
     metrics.step = ++m_position.step;
     metrics.loss = loss;
     metrics.accuracy = accuracy;
+    metrics.generatorLoss = m_stepper->generatorLoss();
     metrics.learningRate = static_cast<float>(rate);
     metrics.seconds = m_position.seconds;
     m_channel.learningRate = rate;
@@ -197,7 +200,7 @@ void TrainingRun::publish(bool now)
     if (!m_publisher || m_publishedStep == m_position.step || !(now || m_publisher->due()))
         return;
     m_publishedStep = m_position.step;
-    m_channel.snapshots.publish(m_publisher->make(m_position.step, m_stepper->lastProgram()));
+    m_channel.snapshots.publish(m_publisher->make(m_position.step, *m_stepper));
 }
 
 double TrainingRun::learningRate(int64_t step) const

@@ -44,7 +44,7 @@ private:
     void obey(const SessionCommand& command);
     void pauseHere();
     Status step();
-    void account(const data::Batch& batch, float loss, float accuracy, double rate);
+    void account(const data::Batch& batch, double rate);
     void publish(bool now);
     double learningRate(int64_t step) const;
     double scheduleFactor(int64_t step) const;

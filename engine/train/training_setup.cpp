@@ -66,7 +66,7 @@ Status TrainingRun::prepare()
     m_rewind = std::make_unique<Rewind>(m_stepper->memory());
     m_rewind->capture(m_position.step);
     if (m_options.publish) {
-        auto publisher = Publisher::create(*m_model, probeSample(*m_data, m_options.probeIndex));
+        auto publisher = Publisher::create(*m_model, probeSample(*m_data, m_options.probeIndex), *m_data);
         if (!publisher)
             return publisher.error();
         m_publisher = std::move(*publisher);
@@ -141,6 +141,7 @@ Status TrainingRun::compile()
     options.program.batch = m_project.training.batch;
     options.program.labels = m_data->labels();
     options.recipe.rule = m_methods.rule();
+    options.generatorRule = m_methods.generatorRule();
     options.recipe.keepGradients = m_options.publish;
     options.accumulate = m_methods.options.accumulate;
     options.stepsPerEpoch = m_stepsPerEpoch;

@@ -66,9 +66,9 @@ ValueId limitedColumns(ir::Builder& b, ValueId flat, const Shape& shape, double 
     return b.reshape(b.mul(w, share), Shape{shape.elements()});
 }
 
-/// The updated weights {P} with the limits kept: put together from slices, so that what reads the result (the
+/// The updated weights, which begin at `first` in the flat buffer, with the limits kept: put together from slices, so that what reads the result (the
 /// update, the average) sees one value.
-ValueId limited(ir::Builder& b, ValueId updated, std::vector<MaxNorm> limits)
+ValueId limited(ir::Builder& b, ValueId updated, int64_t first, std::vector<MaxNorm> limits)
 {
     std::sort(limits.begin(), limits.end(), [&](const MaxNorm& x, const MaxNorm& y) {
         return b.program()[x.weight].offset < b.program()[y.weight].offset;
@@ -82,11 +82,12 @@ ValueId limited(ir::Builder& b, ValueId updated, std::vector<MaxNorm> limits)
     int64_t done = 0;
     for (const MaxNorm& limit : limits) {
         const ir::Value weight = b.program()[limit.weight];
-        if (weight.offset > done)
-            parts.push_back(slice(done, weight.offset - done));
+        const int64_t place = weight.offset - first;
+        if (place > done)
+            parts.push_back(slice(done, place - done));
         const int64_t count = weight.type.shape.elements();
-        parts.push_back(limitedColumns(b, slice(weight.offset, count), weight.type.shape, limit.limit));
-        done = weight.offset + count;
+        parts.push_back(limitedColumns(b, slice(place, count), weight.type.shape, limit.limit));
+        done = place + count;
     }
     if (done < total)
         parts.push_back(slice(done, total - done));
@@ -124,12 +125,12 @@ void emitUpdate(ir::Builder& b, ValueId weights, ValueId gradients, ValueId weig
         g = clippedByNorm(b, g, rule.clipNorm);
     const ValueId rate = b.input("learning_rate", {Shape{1}, DType::F32});
     const ValueId step = b.input("step", {Shape{1}, DType::F32});
-    OptimizerContext context{b, rule.params, weights, g, rate, step};
+    OptimizerContext context{b, rule.params, weights, g, rate, step, rule.slotPrefix};
     rule.optimizer->update(context);
     if (!limits.empty() || rule.emaDecay > 0) {
         ValueId updated = takeUpdate(b.program(), weights);
         if (!limits.empty())
-            updated = limited(b, updated, limits);
+            updated = limited(b, updated, b.program()[weights].offset, limits);
         if (rule.emaDecay > 0)
             emitAverage(b, updated, step, rule.emaDecay);
         b.update(weights, updated);

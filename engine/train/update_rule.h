@@ -16,6 +16,7 @@ struct UpdateRule
     double clipNorm = 0;
     double emaDecay = 0;
     bool accumulate = false; ///< gradients of several batches make one update
+    std::string slotPrefix = {}; ///< of the optimizer's slots, where a model has two optimizers
 };
 
 inline constexpr const char* averageSlot = "weights.average";

@@ -6,12 +6,15 @@
 
 #include "engine/data/augment.h"
 #include "engine/data/source_type.h"
+#include "engine/graph/ports.h"
 #include "engine/train/optimizer_type.h"
 #include "engine/train/schedule_type.h"
 #include "engine/train/training_options.h"
 
 #include <QLabel>
 #include <QVBoxLayout>
+
+#include <algorithm>
 
 #include <algorithm>
 
@@ -60,7 +63,7 @@ std::vector<ParamSpec> runSpecs()
         integerParam("seed", text(P::tr("Seed")), 1, 0, 9e15,
             text(P::tr("The same seed gives the same weights, order and noise."))),
         choiceParam("preprocess", text(P::tr("Preprocessing")), "scale",
-            {{"scale", text(P::tr("Scale 0 … 1"))}, {"standardise", text(P::tr("Standardise"))},
+            {{"scale", text(P::tr("Scale 0 … 1"))}, {"centre", text(P::tr("Scale −1 … 1"))}, {"standardise", text(P::tr("Standardise"))},
                 {"none", text(P::tr("None"))}},
             text(P::tr("What is done to the values before the network sees them.")))};
 }
@@ -83,6 +86,12 @@ TrainingPanel::TrainingPanel(GraphModel& model, QWidget* parent) : QWidget(paren
         [](project::Project& p) -> project::Choice& { return p.data.source; });
     m_optimizer = addSection(tr("Optimizer"), tr("Method"), choicesOf(train::optimizerTypes()),
         tr("Change optimizer"), [](project::Project& p) -> project::Choice& { return p.training.optimizer; });
+    m_generator = addSection(tr("Generator's optimizer"), tr("Method"), choicesOf(train::optimizerTypes()),
+        tr("Change the generator's optimizer"), [](project::Project& p) -> project::Choice& {
+            if (!p.training.generatorOptimizer)
+                p.training.generatorOptimizer = p.training.optimizer;
+            return *p.training.generatorOptimizer;
+        });
     m_schedule = addSection(tr("Learning rate"), tr("Schedule"), choicesOf(train::scheduleTypes()),
         tr("Change schedule"), [](project::Project& p) -> project::Choice& { return p.training.schedule; });
     addRunSection();
@@ -98,11 +107,15 @@ TrainingPanel::TrainingPanel(GraphModel& model, QWidget* parent) : QWidget(paren
 TrainingPanel::Section TrainingPanel::addSection(const QString& heading, const QString& label,
     const std::vector<ParamChoice>& kinds, const QString& editTitle, Access access)
 {
-    Section section{new ChoiceField, new ParamForm};
+    Section section{new QWidget, new ChoiceField, new ParamForm};
     section.kind->addChoices(kinds);
-    layout()->addWidget(sectionLabel(heading));
-    layout()->addWidget(formRow(label, section.kind));
-    layout()->addWidget(section.form);
+    auto* inner = new QVBoxLayout(section.box);
+    inner->setContentsMargins(0, 0, 0, 0);
+    inner->setSpacing(layout()->spacing());
+    inner->addWidget(sectionLabel(heading));
+    inner->addWidget(formRow(label, section.kind));
+    inner->addWidget(section.form);
+    layout()->addWidget(section.box);
     connect(
         section.kind, &ChoiceField::valueEdited, this, [this, access, editTitle](const std::string& type) {
             m_model.editProject(editTitle, [&](project::Project& project) { access(project) = {type, {}}; });
@@ -182,10 +195,15 @@ void TrainingPanel::refresh()
     };
     const auto& data = project.data.source;
     const auto& optimizer = project.training.optimizer;
+    const auto& generator = project.training.generatorOptimizer.value_or(optimizer);
     const auto& schedule = project.training.schedule;
     show(m_data, data, specsOf(data::sourceTypes(), data.type), helpOf(data::sourceTypes(), data.type));
     show(m_optimizer, optimizer, specsOf(train::optimizerTypes(), optimizer.type),
         helpOf(train::optimizerTypes(), optimizer.type));
+    show(m_generator, generator, specsOf(train::optimizerTypes(), generator.type),
+        helpOf(train::optimizerTypes(), generator.type));
+    m_generator.box->setVisible(std::any_of(project.graph.nodes.begin(), project.graph.nodes.end(),
+        [](const graph::Node& node) { return graph::typeOf(node) && graph::typeOf(node)->adversarial; }));
     show(m_schedule, schedule, specsOf(train::scheduleTypes(), schedule.type),
         helpOf(train::scheduleTypes(), schedule.type));
     m_run->setValues(runValues(project));

@@ -22,6 +22,7 @@ private:
     /// one.
     struct Section
     {
+        QWidget* box = nullptr; ///< holds all of it
         ChoiceField* kind = nullptr;
         ParamForm* form = nullptr;
     };
@@ -39,6 +40,7 @@ private:
     GraphModel& m_model;
     Section m_data;
     Section m_optimizer;
+    Section m_generator; ///< shown where the drawing is a GAN
     Section m_schedule;
     ParamForm* m_run;
     ParamForm* m_options; ///< train::trainingOptionSpecs

@@ -41,7 +41,7 @@ void CurveData::reset(const LiveContext& context)
     m_x.clear();
     m_validationX.clear();
     m_epochs = 0;
-    for (Series* series : {&m_loss, &m_accuracy}) {
+    for (Series* series : {&m_loss, &m_accuracy, &m_generatorLoss}) {
         *series = Series();
         series->smooth = SmoothCurve(m_smoothing);
     }
@@ -73,9 +73,11 @@ void CurveData::update(const LiveContext& context)
         m_x.push_back(place(history, steps[i]));
         add(m_loss, steps[i].loss);
         add(m_accuracy, steps[i].accuracy);
+        add(m_generatorLoss, steps[i].generatorLoss);
     }
     m_loss.smooth.extend(m_loss.raw);
     m_accuracy.smooth.extend(m_accuracy.raw);
+    m_generatorLoss.smooth.extend(m_generatorLoss.raw);
     addEpochs(history);
 }
 
@@ -122,12 +124,17 @@ Range CurveData::wholeLoss(bool logarithmic) const
 {
     // The first steps of a run are often far above the rest; without them the curve fills the plot.
     double high = quantile(m_loss.raw, 0.985);
+    double bottom = quantile(m_loss.raw, 0.01);
+    if (m_generatorLoss.filled) {
+        high = std::max(high, quantile(m_generatorLoss.raw, 0.985));
+        bottom = std::min(bottom, quantile(m_generatorLoss.raw, 0.01));
+    }
     for (double value : m_loss.validation)
         if (std::isfinite(value))
             high = std::max(high, value);
     if (logarithmic)
         return {lowest(m_loss) * 0.8, std::max(quantile(m_loss.raw, 1), 1e-9) * 1.1};
-    const double low = std::min(0.0, quantile(m_loss.raw, 0.01));
+    const double low = std::min(0.0, bottom);
     return {low < 0 ? -niceCeiling(-low) : 0, niceCeiling(high)};
 }
 

@@ -25,6 +25,7 @@ public:
     const std::vector<double>& validationX() const { return m_validationX; }
     const Series& loss() const { return m_loss; }
     const Series& accuracy() const { return m_accuracy; }
+    const Series& generatorLoss() const { return m_generatorLoss; } ///< filled for a GAN
     /// The axis that is really used: steps where the length of an epoch is not known yet.
     XAxis axis() const { return m_axis; }
     /// Everything, with the part of the run still to come.
@@ -43,6 +44,7 @@ private:
     std::vector<double> m_validationX;
     Series m_loss;
     Series m_accuracy;
+    Series m_generatorLoss;
     XAxis m_axis = XAxis::Step;
     double m_smoothing = -1;
     uint64_t m_run = 0;

@@ -20,18 +20,6 @@ struct PredictOptions : CommonOptions
     std::vector<std::string> inputs;
 };
 
-/// How samples are prepared: from the weights' file, else from the project's data.
-Result<train::Preparation> preparation(
-    const PredictOptions& options, const project::Project& project, const TrainedModel& model)
-{
-    if (model.preparation)
-        return *model.preparation;
-    auto data = loadData(options, project);
-    if (!data)
-        return data.error();
-    return train::preparationOf(**data, project.graph);
-}
-
 /// Prepared pictures are bytes; a data set of numbers up to 1 was prepared for a smaller range.
 void matchRange(train::Preparation& how)
 {
@@ -226,7 +214,7 @@ Status run(const PredictOptions& options)
     auto model = loadModel(options, *project, options.weights);
     if (!model)
         return model.error();
-    const auto how = preparation(options, *project, *model);
+    const auto how = preparationFor(options, *project, *model);
     if (!how)
         return how.error();
     const ir::Program& layout = model->model->layout();

@@ -84,7 +84,7 @@ std::vector<ir::ValueId> lowerObjective(LowerContext& c)
     const ir::ValueId fake = rowsOf(b, score, rows / 2, rows / 2);
     c.addLoss(b.add(lossOnReal(b, objective, real), lossOnFake(b, objective, fake)), 1);
     if (const double penalty = c.params.real("penalty");
-        c.side == Side::Discriminator && objective == wassersteinObjective && penalty > 0)
+        c.training && objective == wassersteinObjective && penalty > 0)
         c.addLoss(gradientPenalty(c), penalty);
     const bool odds = objective == "minimax" || objective == "non_saturating";
     c.addMetric("score_real", odds ? b.unary("sigmoid", real) : real);

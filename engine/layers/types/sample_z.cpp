@@ -14,6 +14,7 @@ ir::ValueId divergenceFromPrior(ir::Builder& b, ir::ValueId mean, ir::ValueId lo
 std::vector<ir::ValueId> lowerSampleZ(LowerContext& c)
 {
     ir::Builder& b = c.b;
+    c.generative = true;
     const auto noise = c.randomNumbers("normal", b.shape(c.in(0)));
     if (c.generate)
         return {noise};

@@ -12,9 +12,14 @@ constexpr double gap = 8;
 void addLines(PlotSpec& spec, const CurveData& data, const CurveData::Series& series, const QColor& color,
     const QColor& validation)
 {
+    // In a GAN's game the loss is the discriminator's.
+    const bool game = data.generatorLoss().filled && &series == &data.loss();
     spec.lines.push_back({{}, color, PlotLine::Kind::Raw, data.x(), series.raw});
-    spec.lines.push_back({CurvesView::tr("train").toStdString(), color, PlotLine::Kind::Smooth, data.x(),
-        series.smooth.values()});
+    spec.lines.push_back({(game ? CurvesView::tr("discriminator") : CurvesView::tr("train")).toStdString(), color,
+        PlotLine::Kind::Smooth, data.x(), series.smooth.values()});
+    if (game)
+        spec.lines.push_back({CurvesView::tr("generator").toStdString(), validation, PlotLine::Kind::Smooth, data.x(),
+            data.generatorLoss().smooth.values()});
     if (series.validationFilled)
         spec.lines.push_back({CurvesView::tr("validation").toStdString(), validation, PlotLine::Kind::Points,
             data.validationX(), series.validation});

@@ -1,0 +1,116 @@
+#include "engine/train/supervised_stepper.h"
+
+#include "engine/train/checkpoint.h"
+
+#include <limits>
+
+namespace gradloom::train {
+
+Result<std::unique_ptr<Stepper>> SupervisedStepper::create(Model& model, StepperOptions options)
+{
+    options.recipe.rule.accumulate = options.accumulate > 1;
+    std::unique_ptr<SupervisedStepper> stepper(new SupervisedStepper(std::move(options)));
+    if (Status status = stepper->load(model); !status)
+        return status.error();
+    return std::unique_ptr<Stepper>(std::move(stepper));
+}
+
+Status SupervisedStepper::load(Model& model)
+{
+    auto update = trainingProgram(model.graph(), m_options.program, m_options.recipe);
+    if (!update)
+        return update.error();
+    if (Status status = allocateSlots(model, update->slotElements); !status)
+        return status;
+    auto loaded = LoadedProgram::load(model.device(), m_memory, std::move(*update));
+    if (!loaded)
+        return loaded.error();
+    m_update = std::move(*loaded);
+    if (m_options.accumulate > 1) {
+        auto gather = accumulationProgram(model.graph(), m_options.program, m_options.recipe);
+        if (!gather)
+            return gather.error();
+        auto other = LoadedProgram::load(model.device(), m_memory, std::move(*gather));
+        if (!other)
+            return other.error();
+        m_gather = std::move(*other);
+    }
+    const ir::Program& program = m_update->program();
+    if (const ir::ValueId id = program.find(averageSlot); id != ir::noValue) {
+        m_average = &program[id];
+        m_parametersCopy.resize(static_cast<size_t>(program.parameterElements));
+        m_averageCopy.resize(m_parametersCopy.size());
+    }
+    if (!m_options.classWeights.empty())
+        m_weights = Tensor(Shape{m_options.program.batch});
+    return {};
+}
+
+bool SupervisedStepper::endsGroup(int64_t step) const
+{
+    const int64_t done = step % m_options.stepsPerEpoch + 1;
+    return done % m_options.accumulate == 0 || done == m_options.stepsPerEpoch;
+}
+
+int64_t SupervisedStepper::updatesBefore(int64_t step) const
+{
+    const int64_t k = m_options.accumulate;
+    const int64_t perEpoch = (m_options.stepsPerEpoch + k - 1) / k;
+    return step / m_options.stepsPerEpoch * perEpoch + step % m_options.stepsPerEpoch / k;
+}
+
+const Tensor& SupervisedStepper::lossWeights(const data::Batch& batch)
+{
+    const auto labels = batch.targets.front().as<int32_t>();
+    const auto sampleWeights = batch.weights.floats();
+    const auto weights = m_weights.floats();
+    for (size_t i = 0; i < weights.size(); ++i)
+        weights[i] = sampleWeights[i] * m_options.classWeights[static_cast<size_t>(labels[i])];
+    return m_weights;
+}
+
+void SupervisedStepper::step(const data::Batch& batch, const StepPlace& place)
+{
+    m_last = endsGroup(place.step) ? m_update.get() : m_gather.get();
+    m_writer.write(*m_last, batch);
+    if (!m_options.classWeights.empty())
+        m_last->write("weights", lossWeights(batch));
+    m_last->write("random", std::as_bytes(std::span(place.random)));
+    m_last->write("learning_rate", static_cast<float>(place.learningRate));
+    m_last->write("step", static_cast<float>(updatesBefore(place.step) + 1));
+    m_last->run();
+}
+
+float SupervisedStepper::accuracy() const
+{
+    return hasAccuracy() ? m_last->readNumber("metric:accuracy") : std::numeric_limits<float>::quiet_NaN();
+}
+
+bool SupervisedStepper::readGradients(std::span<float> gradients) const
+{
+    if (!m_last || !m_last->hasOutput("gradients"))
+        return false;
+    m_last->read("gradients", gradients);
+    return true;
+}
+
+Weights SupervisedStepper::slots() const
+{
+    return m_memory.slots ? downloadSlots(m_update->program(), *m_memory.slots) : Weights();
+}
+
+Status SupervisedStepper::setSlots(const Weights& slots)
+{
+    return m_memory.slots ? uploadSlots(m_update->program(), slots, *m_memory.slots) : Status();
+}
+
+void SupervisedStepper::swapAverage()
+{
+    const int64_t offset = m_average->offset * static_cast<int64_t>(sizeof(float));
+    m_memory.parameters->download(std::as_writable_bytes(std::span(m_parametersCopy)), 0);
+    m_memory.slots->download(std::as_writable_bytes(std::span(m_averageCopy)), offset);
+    m_memory.parameters->upload(std::as_bytes(std::span(m_averageCopy)), 0);
+    m_memory.slots->upload(std::as_bytes(std::span(m_parametersCopy)), offset);
+}
+
+} // namespace gradloom::train
