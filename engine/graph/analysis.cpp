@@ -2,6 +2,7 @@
 
 #include "engine/graph/expand.h"
 #include "engine/graph/group_edits.h"
+#include "engine/graph/adversary.h"
 #include "engine/graph/node_cost.h"
 #include "engine/graph/ports.h"
 #include "engine/graph/proposals.h"
@@ -38,6 +39,7 @@ public:
         for (size_t index : topologicalOrder(m_result.expanded))
             visit(m_result.expanded.nodes[index]);
         sumRepetitions();
+        checkGame();
         checkLoss();
         checkUnused();
         return std::move(m_result);
@@ -336,6 +338,16 @@ private:
         info.parameters = cost->weights;
         info.trainable = frozen ? 0 : cost->weights;
         info.flops = cost->flops;
+    }
+
+    /// What else is wrong has been said; a missing connection explains itself better at its node.
+    void checkGame()
+    {
+        if (!m_result.valid())
+            return;
+        const auto game = findAdversary(m_result.expanded);
+        if (!game)
+            m_result.problems.push_back({game.error().node, game.error().message, {}, false});
     }
 
     bool hasLoss() const
