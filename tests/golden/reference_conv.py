@@ -92,8 +92,8 @@ def conv_transpose2d(call: Call) -> Reply:
             start, length = max(0, reach - stride) // 2, x.shape[1 + axis] * stride
         elif p["padding"] == "explicit":
             start, length = p["pad"][axis], whole - p["pad"][axis] - p["pad"][axis + 2] + extra
-        elif extra == 0:
-            length = whole + max(0, stride - reach)
+        else:
+            length = whole + max(extra, stride - reach)
         more = [0, 0, 0, max(0, start + length - whole)] if axis == 0 else [0, max(0, start + length - whole)]
         full = F.pad(full, more).narrow(2 + axis, start, length)
     y = back(full)

@@ -13,8 +13,8 @@ struct TransposedWindow
     std::vector<int64_t> extents;
 };
 
-/// Sizes of the result: valid (i−1)·s + max(reach, s), same i·s (both Keras' rule), explicit (i−1)·s + reach
-/// − padding (PyTorch's rule); output_padding comes on top of valid and explicit.
+/// Sizes of the result with the output padding o: valid (i−1)·s + max(reach + o, s), same i·s (both Keras' rule
+/// where o is 0), explicit (i−1)·s + reach + o − padding (PyTorch's rule).
 TransposedWindow transposedWindow(const Params& p, const Shape& x)
 {
     TransposedWindow result{windowOf(p, "kernel", x), {}};
@@ -32,8 +32,7 @@ TransposedWindow transposedWindow(const Params& p, const Shape& x)
             w.after[axis] = total - total / 2;
             result.extents.push_back(input * stride);
         } else if (padding == "valid") {
-            result.extents.push_back(
-                (input - 1) * stride + (extra > 0 ? reach + extra : std::max(reach, stride)));
+            result.extents.push_back((input - 1) * stride + std::max(reach + extra, stride));
         } else {
             result.extents.push_back((input - 1) * stride + reach - w.before[axis] - w.after[axis] + extra);
         }
@@ -58,8 +57,7 @@ Inferred inferTransposed(const Params& p, std::span<const TensorType> in)
                     std::vector<int64_t>{0, 0}}}};
     if (t.extents[0] < 1 || t.extents[1] < 1)
         return Fault{"ConvTranspose2D would cut " + sizesText(p.list("pad")) +
-                         " from its result and leave nothing of it. Use "
-                         "padding same or smaller amounts.",
+                         " from its result and leave nothing of it. Use padding same or smaller amounts.",
             {{Repair::Kind::SetParameter, "Use padding same", {}, {}, 0, "padding", std::string("same")}}};
     auto shape = Shape::checked({t.extents[0], t.extents[1], p.integer("filters")});
     if (!shape)
@@ -100,18 +98,16 @@ LayerType conv_transpose2d()
     for (auto& spec : convolutionWindowParams(2))
         type.parameters.push_back(spec);
     type.parameters.push_back(pairParam("output_padding", "Output padding", 0, 0, 0, 1023,
-        "Rows and columns added at the end where several sizes would fit; not with padding same, whose "
-        "result is stride "
-        "times the input."));
+        "Rows and columns added at the end where several sizes would fit; not with padding same, whose result "
+        "is stride times the input."));
     // A limit on the weights' length is one for each last index, which is an input channel here.
     for (auto& spec : weightParams())
         if (spec.key != "max_norm")
             type.parameters.push_back(spec);
     for (auto& spec : type.parameters)
         if (spec.key == "padding")
-            spec.help = "valid: the whole result. same: stride times the input's size. explicit: as many "
-                        "rows and columns as "
-                        "Padding amounts says are cut off.";
+            spec.help = "valid: the whole result. same: stride times the input's size. explicit: as many rows and "
+                        "columns as Padding amounts says are cut off.";
     type.infer = inferTransposed;
     type.lower = lowerTransposed;
     type.summary = convolutionSummary;

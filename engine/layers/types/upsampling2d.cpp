@@ -14,9 +14,8 @@ LayerType upsampling2d()
         pairParam("factor", "Factor", 2, 2, 1, 64, "s: how many times higher and wider the picture becomes."),
         choiceParam("interpolation", "Interpolation", "nearest",
             {{"nearest", "nearest"}, {"bilinear", "bilinear"}},
-            "nearest: every pixel becomes a block. bilinear: a mixture of the four nearest pixels, whose "
-            "centres are half a "
-            "pixel from their edges (as in Keras, and in PyTorch with align_corners=False).")};
+            "nearest: every pixel becomes a block. bilinear: a mixture of the four nearest pixels, whose centres "
+            "are half a pixel from their edges (as in Keras, and in PyTorch with align_corners=False).")};
     type.infer = [](const Params& p, std::span<const TensorType> in) -> Inferred {
         const Shape& x = in[0].shape;
         if (x.rank() != 3)
