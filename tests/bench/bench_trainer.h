@@ -67,7 +67,9 @@ public:
     train::Model& model() { return *m_model; }
     const train::LoadedProgram& program() const { return *m_program; }
     int64_t batch() const { return m_batch; }
-    Shape sampleShape() const { return m_program->inputType("input")->shape.withoutFirst(); }
+    /// With the batch.
+    const TensorType& inputType() const { return *m_program->inputType("input"); }
+    Shape sampleShape() const { return inputType().shape.withoutFirst(); }
 
     /// One step; returns its loss.
     float step(std::span<const std::byte> samples, std::span<const std::byte> labels)
@@ -82,13 +84,15 @@ public:
         return m_program->readNumber("loss");
     }
 
-    /// Floating point operations of one step in matrix products and convolutions, both passes, counted as
-    /// direct ones whatever the kernels do. Everything else is left out.
+    /// Floating point operations of one step in matrix products, convolutions and recurrent layers, both
+    /// passes, counted as direct ones whatever the kernels do. Everything else is left out.
     double flops() const
     {
+        static constexpr const char* counted[] = {"gemm", "conv2d", "rnn", "lstm", "gru"};
         double sum = 0;
         for (const ir::Op& op : m_program->program().ops)
-            if (op.type->id == "gemm" || op.type->id.starts_with("conv2d"))
+            if (std::any_of(std::begin(counted), std::end(counted),
+                    [&](const char* id) { return op.type->id.starts_with(id); }))
                 sum += static_cast<double>(ir::flopsOf(m_program->program(), op));
         return sum;
     }

@@ -265,6 +265,50 @@ void benchRows()
     });
 }
 
+/// A recurrent layer over 100 steps as one thread has it.
+void benchRecurrent(const std::string& name, const RecurrentShape& s)
+{
+    const auto state = [&] { return randomFloats(s.n * s.h); };
+    const auto x = randomFloats(s.n * s.t * s.d);
+    const auto w = randomFloats(s.d * s.columns());
+    const auto u = randomFloats(s.h * s.columns());
+    const auto bias = randomFloats(s.biasRows() * s.columns());
+    auto y = randomFloats(s.n * s.t * s.h);
+    auto lastH = state();
+    auto lastC = state();
+    auto reserve = randomFloats(s.t * s.n * s.reserveWidth());
+    auto packed = randomFloats(recurrentPackedSize(s));
+    auto packedBack = randomFloats(recurrentBackwardPackedSize(s));
+    auto scratch = randomFloats(std::max(recurrentForwardScratch(s), recurrentBackwardScratch(s)));
+    recurrentPack(s, {w.data(), u.data(), bias.data()}, packed.data(), 0, recurrentPackUnits(s));
+    recurrentBackwardPack(
+        s, {w.data(), u.data(), nullptr}, packedBack.data(), 0, recurrentBackwardPackUnits(s));
+    const RecurrentInputs in{x.data()};
+    const double steps = 2.0 * static_cast<double>(s.n * s.t * s.columns());
+    report(name + " forward", steps * static_cast<double>(s.d + s.h), [&] {
+        recurrentForward(s,
+            {in, packed.data(), y.data(), lastH.data(), lastC.data(), reserve.data(), scratch.data()}, 0,
+            s.parts);
+    });
+    auto dx = x;
+    auto dh0 = state();
+    auto dc0 = state();
+    auto partials = randomFloats(recurrentPartials(s));
+    RecurrentBackwardArgs args;
+    args.in = in;
+    args.packed = packedBack.data();
+    args.y = y.data();
+    args.reserve = reserve.data();
+    args.dLastH = lastH.data();
+    args.dx = dx.data();
+    args.dh0 = dh0.data();
+    args.dc0 = dc0.data();
+    args.partials = partials.data();
+    args.scratch = scratch.data();
+    report(name + " backward", 2 * steps * static_cast<double>(s.d + s.h),
+        [&] { recurrentBackward(s, args, 0, s.parts); });
+}
+
 void benchTarget()
 {
     peak = measureFmaPeak();
@@ -286,6 +330,12 @@ void benchTarget()
     benchConv("W5 16x16x128->128 same b8", conv(8, 16, 128, 128, 3, 1, 1));
     benchConv("W6 14x14x64->128 4x4 s2 b16", conv(16, 14, 64, 128, 4, 1, 2));
     benchConv("W6 28x28x1->64 4x4 s2 b16", conv(16, 28, 1, 64, 4, 1, 2));
+    for (const int64_t batch : {16, 64}) {
+        const std::string b = " b" + std::to_string(batch);
+        benchRecurrent("W2 LSTM 50 on 100x1" + b, {RecurrentCell::Lstm, batch, 100, 1, 50});
+        benchRecurrent("W3 LSTM 64 on 100x128" + b, {RecurrentCell::Lstm, batch, 100, 128, 64});
+        benchRecurrent("GRU 64 on 100x128" + b, {RecurrentCell::Gru, batch, 100, 128, 64});
+    }
     GemmShape square;
     square.m = 1024;
     benchGemm("gemm 1024", {1024, 1024, 1024, false}, square);

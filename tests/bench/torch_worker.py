@@ -25,6 +25,20 @@ BATCHES = 4  # batches in memory, used in turn
 CHECKED_STEPS = 20
 
 
+class LastState(nn.Module):
+    """A recurrent layer of one layer and direction that gives its last state."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)[0][:, -1]
+
+
+RECURRENT: dict[str, type[nn.RNNBase]] = {"simple_rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
 class TorchNetwork(nn.Sequential):
     """A project's chain of nodes as PyTorch has it by itself: N x C x H x W, scores instead of probabilities."""
 
@@ -32,22 +46,30 @@ class TorchNetwork(nn.Sequential):
         project = json.loads(path.read_text())
         self.nodes = project["nodes"]
         self.input_shape: list[int] = self.nodes[0]["options"]["shape"]
+        self.vocabulary = next((node["options"]["vocabulary"] for node in self.nodes if node["type"] == "embedding"), 0)
+        self.binary = self.nodes[-1]["type"] == "binary_cross_entropy"
         self.named: list[tuple[str, nn.Module, list[int] | None]] = []  # node, layer, map that was flattened before it
         modules: list[nn.Module] = []
         shape = self.input_shape
+        tokens = self.vocabulary > 0
         flattened: list[int] | None = None
         for node in self.nodes[1:-1]:
             kind, options = node["type"], node["options"]
             layers = self._layers(kind, options, shape)
-            if kind in ("conv2d", "dense"):
+            if kind in RECURRENT:
+                self.named.append((node["id"], layers[0].layer, None))
+            if kind in ("conv2d", "dense", "embedding"):
                 self.named.append((node["id"], layers[0], flattened if kind == "dense" else None))
                 flattened = None
             if kind == "flatten":
                 flattened = shape
             modules += layers
-            shape = self._shape_behind(layers, shape)
+            if kind == "dense" and self.binary:
+                modules.pop()  # the loss takes scores
+            shape = self._shape_behind(layers, shape, tokens)
+            tokens = False
         super().__init__(*modules)
-        self.classes = shape[0]
+        self.classes = 2 if self.binary else shape[0]
 
     @staticmethod
     def _layers(kind: str, options: dict, shape: list[int]) -> list[nn.Module]:
@@ -62,14 +84,18 @@ class TorchNetwork(nn.Sequential):
             layer = nn.Flatten()
         elif kind == "dropout":
             layer = nn.Dropout(options["rate"])
+        elif kind == "embedding":
+            layer = nn.Embedding(options["vocabulary"], options["size"])
+        elif kind in RECURRENT and options.keys() <= {"units"}:
+            layer = LastState(RECURRENT[kind](shape[-1], options["units"], batch_first=True))
         else:
             raise SystemExit(f"{kind} is not known to torch_worker.py")
         activation = options.get("activation", "none")
         return [layer] + ([ACTIVATIONS[activation]()] if activation in ACTIVATIONS else [])
 
     @staticmethod
-    def _shape_behind(layers: list[nn.Module], shape: list[int]) -> list[int]:
-        x = torch.zeros(1, *shape)
+    def _shape_behind(layers: list[nn.Module], shape: list[int], tokens: bool) -> list[int]:
+        x = torch.zeros(1, *shape, dtype=torch.long if tokens else None)
         x = x.permute(0, 3, 1, 2) if len(shape) == 3 else x
         for layer in layers:
             x = layer(x)
@@ -79,7 +105,13 @@ class TorchNetwork(nn.Sequential):
         """All weights by the names and in the layouts of Gradloom: kh x kw x C x K, in x out, flattened H x W x C."""
         result = {}
         for name, layer, flattened in self.named:
+            if isinstance(layer, nn.RNNBase):
+                result |= self._recurrent_weights(name, layer)
+                continue
             weight = layer.weight.detach()
+            if isinstance(layer, nn.Embedding):
+                result[f"{name}.weight"] = weight.numpy().copy()
+                continue
             if weight.dim() == 4:
                 weight = weight.permute(2, 3, 1, 0)
             elif flattened:
@@ -91,25 +123,38 @@ class TorchNetwork(nn.Sequential):
             result[f"{name}.bias"] = layer.bias.detach().numpy().copy()
         return result
 
+    @staticmethod
+    def _recurrent_weights(name: str, layer: nn.RNNBase) -> dict[str, np.ndarray]:
+        """PyTorch has a second bias everywhere, Gradloom where it matters: in the GRU."""
+        weight, recurrent, bias, second = (p.detach() for p in layer.parameters())
+        both = torch.stack([bias, second]) if isinstance(layer, nn.GRU) else bias + second
+        tensors = {"weight": weight.T, "recurrent_weight": recurrent.T, "bias": both}
+        return {f"{name}.{key}": tensor.contiguous().numpy().copy() for key, tensor in tensors.items()}
+
 
 class Trainer:
     """A network with its optimizer in one setting."""
 
-    def __init__(self, setting: dict, dropout: bool = True) -> None:
+    def __init__(self, setting: dict, checked: bool = False) -> None:
+        """`checked`: exactly as Gradloom trains, without dropout, for comparing losses."""
         torch.manual_seed(1)
         self.network = TorchNetwork(Path(setting["model"]))
         self.memory = torch.channels_last if setting["layout"] == "channels_last" else torch.contiguous_format
         if len(self.network.input_shape) == 3:
             self.network.to(memory_format=self.memory)
-        if not dropout:
+        if checked:
             for layer in self.network.modules():
                 if isinstance(layer, nn.Dropout):
                     layer.p = 0.0
+                if isinstance(layer, (nn.RNN, nn.LSTM)):  # a second bias would double the steps of the first
+                    layer.bias_hh_l0.requires_grad_(False).zero_()
         flags = {"foreach": {"foreach": True}, "fused": {"fused": True}, "loop": {"foreach": False}}[setting["adam"]]
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-3, **flags)
-        criterion = nn.CrossEntropyLoss()
         network = self.network
-        self.loss: Callable[[Tensor, Tensor], Tensor] = lambda x, t: criterion(network(x), t)
+        scores = nn.CrossEntropyLoss()
+        binary = nn.BCEWithLogitsLoss()
+        self.loss: Callable[[Tensor, Tensor], Tensor] = (
+            (lambda x, t: binary(network(x)[:, 0], t.float())) if network.binary else lambda x, t: scores(network(x), t))
         self.update: Callable[[], object] = self.optimizer.step
         if setting["compile"] != "nothing":
             self.loss = torch.compile(self.loss)
@@ -117,8 +162,8 @@ class Trainer:
             self.update = torch.compile(self.optimizer.step)
 
     def laid_out(self, samples: np.ndarray) -> Tensor:
-        """N x H x W x C to the layout of this setting."""
-        x = torch.tensor(samples)
+        """N x H x W x C to the layout of this setting; tokens stay as they are."""
+        x = torch.tensor(samples).long() if samples.dtype == np.int32 else torch.tensor(samples)
         return x.permute(0, 3, 1, 2).contiguous(memory_format=self.memory) if x.dim() == 4 else x
 
     def step(self, x: Tensor, labels: Tensor) -> Tensor:
@@ -129,6 +174,13 @@ class Trainer:
         return loss
 
 
+def random_samples(random: np.random.Generator, network: TorchNetwork, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers in [0, 1), or tokens but the padding 0."""
+    if network.vocabulary:
+        return random.integers(1, network.vocabulary, shape).astype(np.int32)
+    return random.random(shape, dtype=np.float32)
+
+
 class Timed:
     """A trainer with random batches in memory."""
 
@@ -137,7 +189,7 @@ class Timed:
         network = self.trainer.network
         random = np.random.default_rng(1)
         shape = (setting["batch"], *network.input_shape)
-        self.data = [(self.trainer.laid_out(random.random(shape, dtype=np.float32)),
+        self.data = [(self.trainer.laid_out(random_samples(random, network, shape)),
                       torch.tensor(random.integers(0, network.classes, setting["batch"]))) for _ in range(BATCHES)]
         self.number = 0
         self.times(10)
@@ -154,13 +206,16 @@ class Timed:
 
 
 def losses(setting: dict, folder: Path) -> list[float]:
-    trainer = Trainer(setting, dropout=False)
+    trainer = Trainer(setting, checked=True)
     network = trainer.network
     random = np.random.default_rng(2)
     labels = random.integers(0, network.classes, (CHECKED_STEPS, setting["batch"])).astype(np.int32)
-    patterns = random.random((network.classes, *network.input_shape), dtype=np.float32)
-    noise = random.random((*labels.shape, *network.input_shape), dtype=np.float32)
-    samples = (0.5 * (patterns[labels] + noise)).astype(np.float32)
+    patterns = random_samples(random, network, (network.classes, *network.input_shape))
+    noise = random_samples(random, network, (*labels.shape, *network.input_shape))
+    if network.vocabulary:
+        samples = np.where(random.random(noise.shape) < 0.5, patterns[labels], noise).astype(np.int32)
+    else:
+        samples = (0.5 * (patterns[labels] + noise)).astype(np.float32)
     safetensors_file.save(folder / "weights.safetensors", network.weights())
     safetensors_file.save(folder / "data.safetensors", {"samples": samples, "labels": labels})
     return [trainer.step(trainer.laid_out(x), torch.tensor(t).long()).item() for x, t in zip(samples, labels)]

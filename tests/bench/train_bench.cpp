@@ -52,14 +52,20 @@ struct RandomData
     std::vector<Tensor> samples;
     std::vector<Tensor> labels;
 
-    RandomData(const Shape& sample, int64_t batch, int32_t classes)
+    /// Tokens, where the network takes them, are below `vocabulary`; 0 is left to padding.
+    RandomData(const TensorType& input, int32_t vocabulary, int32_t classes)
     {
+        const int64_t batch = input.shape[0];
         std::mt19937 random(1);
         std::uniform_real_distribution<float> values(0.0F, 1.0F);
         for (size_t i = 0; i < count; ++i) {
-            Tensor x(sample.prepended(batch));
-            for (float& v : x.floats())
-                v = values(random);
+            Tensor x(input.shape, input.dtype);
+            if (input.dtype == DType::I32)
+                for (int32_t& v : x.as<int32_t>())
+                    v = 1 + static_cast<int32_t>(random() % static_cast<uint32_t>(vocabulary - 1));
+            else
+                for (float& v : x.floats())
+                    v = values(random);
             Tensor t(Shape{batch}, DType::I32);
             for (int32_t& v : t.as<int32_t>())
                 v = static_cast<int32_t>(random() % static_cast<uint32_t>(classes));
@@ -68,6 +74,15 @@ struct RandomData
         }
     }
 };
+
+/// Number of tokens that the drawing's Embedding knows; 2 where it has none.
+int32_t vocabularyOf(const graph::Graph& graph)
+{
+    for (const graph::Node& node : graph.nodes)
+        if (node.type == "embedding")
+            return static_cast<int32_t>(node.params.integerOr("vocabulary", 10000));
+    return 2;
+}
 
 std::span<const std::byte> bytesOf(const Tensor& tensor)
 {
@@ -91,7 +106,7 @@ Measured measure(const std::string& path, int64_t batch, const Options& options)
 {
     const project::Project project = take(project::loadProject(path));
     bench::BenchTrainer trainer(project, batch, options.threads);
-    const RandomData data(trainer.sampleShape(), batch, 2);
+    const RandomData data(trainer.inputType(), vocabularyOf(project.graph), 2);
     Measured result{project.name, batch, {}, trainer.flops()};
     size_t number = 0;
     const auto step = [&] {
@@ -144,8 +159,9 @@ void printLosses(const Options& options)
 {
     project::Project project = take(project::loadProject(options.models.at(0)));
     for (graph::Node& node : project.graph.nodes)
-        if (node.type == "dropout")
-            node.params.set("rate", 0.0);
+        for (const char* option : {"rate", "dropout", "recurrent_dropout"})
+            if (node.params.has(option))
+                node.params.set(option, 0.0);
     const auto data = take(project::loadSafetensors(options.data)).tensors;
     const Tensor& samples = data.at("samples");
     const Tensor& labels = data.at("labels");

@@ -241,6 +241,27 @@ TEST(Step, AllocatesNothing)
     EXPECT_EQ(allocations, before);
 }
 
+TEST(Step, AllocatesNothingInARecurrentLayer)
+{
+    Builder b;
+    const ValueId x = b.input("x", {Shape{5, 7, 3}, DType::F32});
+    const ValueId w = b.parameter("w", Shape{3, 24}, {"zeros"}, true);
+    const ValueId u = b.parameter("u", Shape{6, 24}, {"zeros"}, true);
+    const auto y = b.ops("lstm", {x, w, u, noValue, noValue, noValue, noValue, noValue}, {{"reverse", false}});
+    const ValueId weights[] = {w, u};
+    const auto gradients = ir::differentiate(b, b.reduceAll("sum", y[0]), weights);
+    b.output("dw", gradients[0]);
+    b.output("du", gradients[1]);
+    const auto device = backend::open("cpu", {1}).value();
+    const auto plan = std::make_shared<compile::Plan>(compile::plan(b.program()));
+    const auto step = device->load(plan, backend::allocateModel(*device, plan->program).value()).value();
+    step->run();
+    const int64_t before = allocations;
+    for (int i = 0; i < 10; ++i)
+        step->run();
+    EXPECT_EQ(allocations, before);
+}
+
 TEST(Step, GivesTheSameBitsWithTheSameThreads)
 {
     for (int threads : {1, 2, 3}) {

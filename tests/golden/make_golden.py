@@ -67,7 +67,12 @@ def computed(description: dict, arrays: dict[str, np.ndarray], training: bool) -
         leaf = torch.tensor(array)
         leaves[name] = leaf.double().requires_grad_(kinds[name] != "state") if leaf.is_floating_point() else leaf
     coefficients = {name: leaf for name, leaf in leaves.items() if name[0] == "c" and name[1:].isdigit()}
-    inputs = [leaf for name, leaf in leaves.items() if kinds[name] == "input" and name not in coefficients]
+    given = iter([leaf for name, leaf in leaves.items() if kinds[name] == "input" and name not in coefficients])
+    # A port without connection is a float input without extents: None, or left out behind the last one connected.
+    inputs = [None if port == {"shape": [], "dtype": "float32"} else next(given) for port in description["inputs"]]
+    inputs += given
+    while inputs and inputs[-1] is None:
+        inputs.pop()
     weights = {name.removeprefix("node."): leaf for name, leaf in leaves.items() if kinds[name] != "input"}
     reply: Reply = REFERENCES[description["layer"]](Call(description["params"], inputs, weights, training))
 

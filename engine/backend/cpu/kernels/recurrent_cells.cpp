@@ -34,15 +34,25 @@ HWY_INLINE Ratio tanhRatio(Floats x)
     return {hn::Mul(b, p), q};
 }
 
-/// The ratio of tanh(x/2), of which sigmoid is (1 + tanh(x/2)) / 2.
+/// sigmoid(x) = numerator / denominator + 1/2: half of the above at x/2, whose powers of two are in the
+/// coefficients.
 HWY_INLINE Ratio sigmoidRatio(Floats x)
 {
-    return tanhRatio(hn::Mul(x, broadcast(0.5F)));
+    const Floats bound = broadcast(2 * 7.90531110763549805F);
+    const Floats b = minKeepNan(bound, maxKeepNan(hn::Neg(bound), x));
+    const Floats b2 = hn::Mul(b, b);
+    const Floats p = polynomial(
+        b2, {-2.76076847742355e-16F / 16384, 2.00018790482477e-13F / 4096, -8.60467152213735e-11F / 1024,
+                5.12229709037114e-08F / 256, 1.48572235717979e-05F / 64, 6.37261928875436e-04F / 16,
+                4.89352455891786e-03F / 4});
+    const Floats q = polynomial(b2, {1.19825839466702e-06F / 64, 1.18534705686654e-04F / 16,
+                                        2.26843463243900e-03F / 4, 4.89352518554385e-03F});
+    return {hn::Mul(b, p), q};
 }
 
-HWY_INLINE Floats sigmoidFrom(Floats tanhOfHalf)
+HWY_INLINE Floats sigmoidFrom(Floats quotient)
 {
-    return hn::MulAdd(tanhOfHalf, broadcast(0.5F), broadcast(0.5F));
+    return hn::Add(quotient, broadcast(0.5F));
 }
 
 HWY_INLINE Floats gateTanh(Floats x)
