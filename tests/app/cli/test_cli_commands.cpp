@@ -2,6 +2,7 @@
 
 #include "source_dir.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -250,6 +251,21 @@ TEST_F(CliCommands, LayersListsTheRegistry)
     }
     EXPECT_TRUE(conv);
     EXPECT_NE(run({"layers"}).out.find("conv2d"), std::string::npos);
+}
+
+TEST_F(CliCommands, MethodsListsTheRegistries)
+{
+    const Output output = run({"methods", "--json"});
+    ASSERT_EQ(output.code, 0) << output.err;
+    const Json json = output.json();
+    const auto contains = [&](const char* list, const char* key, const char* value) {
+        return std::any_of(json[list].begin(), json[list].end(), [&](const Json& entry) { return entry[key] == value; });
+    };
+    EXPECT_TRUE(contains("optimizers", "id", "lion"));
+    EXPECT_TRUE(contains("schedules", "id", "plateau"));
+    EXPECT_TRUE(contains("training_options", "key", "clip_norm"));
+    EXPECT_TRUE(contains("metrics", "id", "auc"));
+    EXPECT_NE(run({"methods"}).out.find("adagrad"), std::string::npos);
 }
 
 TEST_F(CliCommands, DevicesAndPlan)
