@@ -4,6 +4,7 @@
 #include "widgets/explain/answer_panel.h"
 #include "widgets/explain/confusion_matrix.h"
 #include "widgets/explain/explain_page.h"
+#include "widgets/explain/own_picture.h"
 #include "widgets/explain/picture_card.h"
 #include "widgets/explain/prediction_bars.h"
 #include "widgets/explain/sample_panel.h"
@@ -27,6 +28,23 @@ private:
     std::shared_ptr<const train::RunData> m_data;
     std::shared_ptr<const train::Weights> m_weights;
     std::unique_ptr<ExplainPage> m_page;
+
+    static graph::Node node(const char* id, const char* type, Params params = {})
+    {
+        graph::Node result;
+        result.id = id;
+        result.type = type;
+        result.params = std::move(params);
+        return result;
+    }
+    static graph::Graph chain(std::vector<graph::Node> nodes)
+    {
+        graph::Graph graph;
+        graph.nodes = std::move(nodes);
+        for (size_t i = 1; i < graph.nodes.size(); ++i)
+            graph.edges.push_back({graph.nodes[i - 1].id, 0, graph.nodes[i].id, 0});
+        return graph;
+    }
 
     QListView& list() { return *m_page->findChild<QListView*>("sampleList"); }
     SamplePanel& samples() { return *m_page->findChild<SamplePanel*>(); }
@@ -214,6 +232,56 @@ private Q_SLOTS:
             for (int x = 0; x < image.width(); x += 4)
                 colors.insert(image.pixel(x, y));
         QVERIFY(colors.size() > 200);
+    }
+
+    /// Data that is no pictures: sentences are read, numbers are judged in their own unit.
+    void otherDataIsShownToo()
+    {
+        const struct
+        {
+            const char* source;
+            Params options;
+            graph::Graph graph;
+            QString hint;
+        } cases[] = {{"toy_text", {{"training", int64_t{100}}, {"test", int64_t{60}}},
+                         chain({node("in", "input",
+                                    {{"shape", std::vector<int64_t>{24}}, {"kind", std::string("tokens")}}),
+                             node("words", "embedding", {{"vocabulary", int64_t{300}}, {"size", int64_t{4}}}),
+                             node("flat", "flatten"), node("out", "dense", {{"units", int64_t{2}}}),
+                             node("loss", "cross_entropy")}),
+                         "Click a cell"},
+            {"waves", {{"training", int64_t{100}}, {"test", int64_t{60}}, {"task", std::string("forecast")}},
+                chain(
+                    {node("in", "input", {{"shape", std::vector<int64_t>{100, 1}}}), node("flat", "flatten"),
+                        node("out", "dense", {{"units", int64_t{1}}}), node("loss", "mse")}),
+                "Mean absolute error"}};
+        for (const auto& one : cases) {
+            project::Project project;
+            project.data.source = {one.source, one.options};
+            project.data.preprocess = "none";
+            project.graph = one.graph;
+            auto data = train::loadRunData(project, {});
+            QVERIFY2(data.ok(), data.ok() ? "" : data.error().message.c_str());
+            auto shared = std::make_shared<const train::RunData>(std::move(*data));
+            auto device = backend::open("cpu", {1});
+            auto model = train::Model::create(project.graph, shared->labels(), std::move(*device), 1);
+            QVERIFY2(model.ok(), model.ok() ? "" : model.error().message.c_str());
+            ExplainPage page;
+            page.resize(1400, 860);
+            page.setProject(project);
+            page.setData(shared);
+            page.setWeights(std::make_shared<const train::Weights>((*model)->weights()));
+            page.show();
+            QVERIFY(QTest::qWaitForWindowExposed(&page));
+            auto* hint = page.findChild<QLabel*>("testHint");
+            QTRY_VERIFY_WITH_TIMEOUT(hint->isVisible() && hint->text().contains(one.hint), 60000);
+            auto* card = page.findChild<PictureCard*>("inputCard");
+            QTRY_VERIFY(!card->picture().isNull());
+            QVERIFY(card->line().contains("true"));
+            QVERIFY(!page.findChild<OwnPicture*>()->isVisible());
+            QVERIFY(
+                !page.findChild<QListView*>("sampleList")->model()->index(3, 0).data().toString().isEmpty());
+        }
     }
 
     void hiddenItComputesNothing()

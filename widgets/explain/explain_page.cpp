@@ -146,7 +146,7 @@ QStringList ExplainPage::classNames() const
 void ExplainPage::showTarget()
 {
     m_samples->setData(m_data, m_data ? m_data->judgedIndex(m_project.graph) : -1);
-    m_samples->ownPicture().setVisible(!m_data || m_data->loaded.sampleShape().rank() == 3);
+    m_samples->showOwnPicture(!m_data || m_data->loaded.sampleShape().rank() == 3);
     m_answer->setTarget(target());
 }
 

@@ -113,7 +113,8 @@ SamplePanel::SamplePanel(QWidget* parent) : QFrame(parent)
     layout->addWidget(m_empty);
     layout->addWidget(m_list, 1);
     layout->addSpacing(2);
-    layout->addWidget(section(tr("Your own"), this));
+    m_ownTitle = section(tr("Your own"), this);
+    layout->addWidget(m_ownTitle);
     auto* own = new QHBoxLayout;
     own->setContentsMargins(0, 0, 8, 0);
     own->addWidget(m_own);
@@ -167,6 +168,12 @@ void SamplePanel::setData(std::shared_ptr<const train::RunData> data, int target
     m_search->clear();
     m_model->setFilter({});
     m_model->setSource(std::move(data), target);
+}
+
+void SamplePanel::showOwnPicture(bool shown)
+{
+    m_ownTitle->setVisible(shown);
+    m_own->setVisible(shown);
 }
 
 void SamplePanel::setResult(std::shared_ptr<const TestResult> result)

@@ -34,6 +34,8 @@ public:
     int64_t selected() const;
     void clearSelection();
     OwnPicture& ownPicture() { return *m_own; }
+    /// Only a network that looks at pictures can be given one.
+    void showOwnPicture(bool shown);
 
 Q_SIGNALS:
     void picked(qint64 position);
@@ -51,6 +53,7 @@ private:
     QListView* m_list = nullptr;
     QLabel* m_count = nullptr;
     QLabel* m_empty = nullptr;
+    QLabel* m_ownTitle = nullptr;
     OwnPicture* m_own = nullptr;
     int m_cellTrue = -1;
     int m_cellPredicted = -1;
