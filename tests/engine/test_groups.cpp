@@ -181,6 +181,26 @@ TEST(Groups, ResultsAtOptionalPortsGoToEveryRepetition)
     EXPECT_EQ(expansion.graph.edgeInto("loss", 0)->from, "b-2");
 }
 
+TEST(Groups, AMaskGoesToEveryRepetition)
+{
+    Graph graph = chain({node("in", "input", {{"shape", Size{6}}, {"kind", std::string("tokens")}}),
+        node("embed", "embedding", {{"vocabulary", int64_t{20}}, {"size", int64_t{8}}}),
+        node("encode", "transformer_encoder", {{"heads", int64_t{2}}, {"feed_forward", int64_t{16}}}),
+        node("pool", "global_avg_pool1d"), node("scores", "dense", {{"units", int64_t{2}}}),
+        node("loss", "cross_entropy")});
+    graph.edges.push_back({"embed", 1, "encode", 1});
+    graph.edges.push_back({"embed", 1, "pool", 1});
+    const Analysis once = analyse(graph);
+    graph.groups = {{"block", "Encoder", {"encode"}, 3, false}};
+    const Analysis thrice = analyse(graph);
+    EXPECT_TRUE(thrice.problems.empty()) << thrice.problems[0].message;
+    EXPECT_EQ(thrice.parameters - once.parameters, 2 * once.nodes.at("encode").parameters);
+    EXPECT_EQ(thrice.expanded.edgeInto("encode-3", 1)->from, "embed");
+    EXPECT_EQ(thrice.expanded.edgeInto("encode-3", 1)->fromPort, 1);
+    EXPECT_EQ(thrice.expanded.edgeInto("encode-3", 0)->from, "encode-2");
+    EXPECT_EQ(thrice.expanded.edgeInto("pool", 1)->from, "embed");
+}
+
 TEST(Groups, WhatKeepsABlockFromBeingRepeatedIsSaidAtTheGroup)
 {
     Graph graph = residual(2);

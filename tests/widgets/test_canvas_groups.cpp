@@ -322,6 +322,16 @@ private Q_SLOTS:
         }
     }
 
+    void connectionsBetweenRowsKeepClearOfFrames()
+    {
+        m_model->add("conv2d", 800, -60);
+        m_model->add("dropout", 0, 200); // beside the lower part of the frame
+        m_model->join("conv2d_3", "dropout_1");
+        const auto& path = scene().edge({"conv2d_3", 0, "dropout_1", 0})->course().path;
+        for (int i = 0; i <= 100; ++i)
+            QVERIFY(!item()->area().contains(path.pointAtPercent(i / 100.0)));
+    }
+
     void theInspectorShowsTheGroup()
     {
         Inspector inspector(*m_model);

@@ -306,24 +306,32 @@ double CanvasScene::channelBetween(const NodeItem& from, const NodeItem& to) con
             return (target.bottom() + source.top()) / 2;
         return std::max(source.bottom(), target.bottom()) + 30;
     }
-    // Above the frames that begin higher than the target, below everything else between the two rows, such as
-    // a tall picture.
-    const auto between = [&](const QRectF& area) {
-        return area.right() > target.left() && area.left() < source.right();
+    // In the widest space between the rows that neither a tall picture nor a frame takes.
+    std::vector<std::pair<double, double>> taken;
+    const auto avoid = [&](const QRectF& area) {
+        if (area.right() > target.left() && area.left() < source.right() && area.top() < target.top())
+            taken.emplace_back(area.top(), area.bottom());
     };
-    double bottom = source.bottom(), top = target.top();
+    for (const auto& [id, item] : m_nodes)
+        avoid(coverOf(id));
+    const graph::Group* own = m_model.graph().groupOf(from.id());
+    const bool within = own && own == m_model.graph().groupOf(to.id());
     for (const auto& [id, frame] : m_groups)
-        if (between(frame->area()) && frame->area().top() > bottom && frame->area().bottom() >= top)
-            top = std::min(top, frame->area().top());
-    for (const auto& [id, frame] : m_groups)
-        if (between(frame->area()) && frame->area().bottom() < top)
-            bottom = std::max(bottom, frame->area().bottom());
-    for (const auto& [id, item] : m_nodes) {
-        const QRectF card = coverOf(id);
-        if (card.bottom() < top && between(card))
-            bottom = std::max(bottom, card.bottom());
+        if (!within || id != own->id)
+            avoid(frame->area());
+    std::sort(taken.begin(), taken.end());
+    taken.emplace_back(target.top(), target.top());
+    double reached = source.bottom(), widest = 0;
+    double channel = (source.bottom() + target.top()) / 2;
+    for (const auto& [top, bottom] : taken) {
+        const double space = std::min(top, target.top()) - reached;
+        if (space > widest) {
+            widest = space;
+            channel = reached + space / 2;
+        }
+        reached = std::max(reached, bottom);
     }
-    return (bottom + top) / 2;
+    return channel;
 }
 
 void CanvasScene::placeEdges()

@@ -116,8 +116,10 @@ void GroupPanel::refresh()
     if (!group)
         return;
     const QString title = QString::fromStdString(group->title);
-    if (m_title->text().trimmed() != title)
+    if (m_title->text().trimmed() != title) {
         m_title->setText(title);
+        m_title->setCursorPosition(0); // a long title is read from its beginning
+    }
     const graph::Problem* problem = m_model.analysis().problemOfGroup(m_group);
     m_problem->setVisible(problem);
     m_problem->setText(problem ? QString::fromStdString(problem->message) : QString());
