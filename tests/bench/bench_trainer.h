@@ -84,11 +84,11 @@ public:
         return m_program->readNumber("loss");
     }
 
-    /// Floating point operations of one step in matrix products, convolutions and recurrent layers, both
+    /// Floating point operations of one step in matrix products, convolutions, recurrent layers and attention, both
     /// passes, counted as direct ones whatever the kernels do. Everything else is left out.
     double flops() const
     {
-        static constexpr const char* counted[] = {"gemm", "conv2d", "rnn", "lstm", "gru"};
+        static constexpr const char* counted[] = {"gemm", "conv2d", "rnn", "lstm", "gru", "attention"};
         double sum = 0;
         for (const ir::Op& op : m_program->program().ops)
             if (std::any_of(std::begin(counted), std::end(counted),

@@ -36,6 +36,30 @@ class LastState(nn.Module):
         return self.layer(x)[0][:, -1]
 
 
+class Positions(nn.Module):
+    """Adds the sinusoidal position of every step (Vaswani et al. 2017, section 3.5)."""
+
+    def __init__(self, steps: int, size: int) -> None:
+        super().__init__()
+        column = torch.arange(size)
+        angle = torch.arange(steps)[:, None] / 10000 ** ((column - column % 2) / size)
+        self.register_buffer("table", torch.where(column % 2 == 0, angle.sin(), angle.cos()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.table
+
+
+class MeanOverTime(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1)
+
+
+def transformer(options: dict, size: int) -> nn.TransformerEncoder:
+    block = nn.TransformerEncoderLayer(size, options["heads"], options["feed_forward"], options["dropout"],
+                                       options.get("activation", "relu"), batch_first=True)
+    return nn.TransformerEncoder(block, options["blocks"], enable_nested_tensor=False)
+
+
 RECURRENT: dict[str, type[nn.RNNBase]] = {"simple_rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -58,6 +82,8 @@ class TorchNetwork(nn.Sequential):
             layers = self._layers(kind, options, shape)
             if kind in RECURRENT:
                 self.named.append((node["id"], layers[0].layer, None))
+            if kind == "transformer_encoder":
+                self.named.append((node["id"], layers[0], None))
             if kind in ("conv2d", "dense", "embedding"):
                 self.named.append((node["id"], layers[0], flattened if kind == "dense" else None))
                 flattened = None
@@ -86,6 +112,12 @@ class TorchNetwork(nn.Sequential):
             layer = nn.Dropout(options["rate"])
         elif kind == "embedding":
             layer = nn.Embedding(options["vocabulary"], options["size"])
+        elif kind == "positional_encoding":
+            layer = Positions(*shape)
+        elif kind == "transformer_encoder":
+            return [transformer(options, shape[-1])]
+        elif kind == "global_avg_pool1d":
+            layer = MeanOverTime()
         elif kind in RECURRENT and options.keys() <= {"units"}:
             layer = LastState(RECURRENT[kind](shape[-1], options["units"], batch_first=True))
         else:
@@ -107,6 +139,9 @@ class TorchNetwork(nn.Sequential):
         for name, layer, flattened in self.named:
             if isinstance(layer, nn.RNNBase):
                 result |= self._recurrent_weights(name, layer)
+                continue
+            if isinstance(layer, nn.TransformerEncoder):
+                result |= self._transformer_weights(name, layer)
                 continue
             weight = layer.weight.detach()
             if isinstance(layer, nn.Embedding):
@@ -130,6 +165,20 @@ class TorchNetwork(nn.Sequential):
         both = torch.stack([bias, second]) if isinstance(layer, nn.GRU) else bias + second
         tensors = {"weight": weight.T, "recurrent_weight": recurrent.T, "bias": both}
         return {f"{name}.{key}": tensor.contiguous().numpy().copy() for key, tensor in tensors.items()}
+
+    @staticmethod
+    def _transformer_weights(name: str, layer: nn.TransformerEncoder) -> dict[str, np.ndarray]:
+        tensors: dict[str, Tensor] = {}
+        for number, block in enumerate(layer.layers, 1):
+            attention = block.self_attn
+            for part, weight, bias in zip(("query", "key", "value"), attention.in_proj_weight.chunk(3),
+                                          attention.in_proj_bias.chunk(3)):
+                tensors |= {f"block{number}_{part}_weight": weight.T, f"block{number}_{part}_bias": bias}
+            for part, linear in (("output", attention.out_proj), ("feed1", block.linear1), ("feed2", block.linear2)):
+                tensors |= {f"block{number}_{part}_weight": linear.weight.T, f"block{number}_{part}_bias": linear.bias}
+            for part, norm in (("norm1", block.norm1), ("norm2", block.norm2)):
+                tensors |= {f"block{number}_{part}_weight": norm.weight, f"block{number}_{part}_bias": norm.bias}
+        return {f"{name}.{key}": tensor.detach().contiguous().numpy().copy() for key, tensor in tensors.items()}
 
 
 class Trainer:
