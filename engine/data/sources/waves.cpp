@@ -53,13 +53,13 @@ struct WaveSettings
     uint64_t seed;
 };
 
-/// A wave has one and a half to five periods in its length and is 0.5 to 1.5 high.
+/// A wave has three to eight periods in its length and is 0.7 to 1.3 high.
 void drawWave(const WaveSettings& settings, const WaveKind& kind, Random random, std::span<float> wave,
     std::span<float> next)
 {
-    const float frequency = random.uniform(1.5f, 5.0f) / static_cast<float>(settings.length);
+    const float frequency = random.uniform(3.0f, 8.0f) / static_cast<float>(settings.length);
     const float phase = random.uniform();
-    const float height = random.uniform(0.5f, 1.5f);
+    const float height = random.uniform(0.7f, 1.3f);
     for (size_t i = 0; i < wave.size() + next.size(); ++i) {
         const float value = height * kind.value(phase + frequency * static_cast<float>(i));
         if (i < wave.size())
@@ -128,11 +128,11 @@ SourceType waves()
             "\"next\", with \"kind\" as the second one)."),
         integerParam("training", "Training waves", 2000, 10, 1000000, "How many waves to train on."),
         integerParam("test", "Test waves", 500, 10, 1000000, "How many waves to test with."),
-        integerParam("length", "Length", 100, 8, 10000, "Steps of a wave.").withUnit("steps"),
+        integerParam("length", "Length", 100, 16, 10000, "Steps of a wave.").withUnit("steps"),
         integerParam(
             "kinds", "Shapes", 2, 2, 4, "How many shapes there are: sine, square, sawtooth, triangle."),
         integerParam("horizon", "Horizon", 1, 1, 1000, "Steps to forecast.").withUnit("steps"),
-        realParam("noise", "Noise", 0.1, 0, 2, "Standard deviation of the noise; waves are 0.5 to 1.5 high."),
+        realParam("noise", "Noise", 0.1, 0, 2, "Standard deviation of the noise; waves are 0.7 to 1.3 high."),
         integerParam("seed", "Seed", 1, 0, 1e15, "Another seed draws other waves.")};
     type.load = loadWaves;
     return type;
