@@ -20,6 +20,7 @@ struct TrainOptions : CommonOptions
 {
     int64_t epochs = 0; ///< 0: the project's
     int64_t batch = 0;
+    std::optional<double> learningRate;
     std::optional<int64_t> maxSteps;
     std::string resume;
     std::vector<std::string> options; ///< key=value
@@ -157,6 +158,8 @@ Status run(TrainOptions options)
         project->training.epochs = options.epochs;
     if (options.batch > 0)
         project->training.batch = options.batch;
+    if (options.learningRate)
+        project->training.optimizer.params.set("learning_rate", *options.learningRate);
     if (Status status = setTrainingOptions(options, project->training); !status)
         return status;
     if (options.out.empty())
@@ -204,6 +207,9 @@ Command train()
                     ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
                 app.add_option("--batch", options->batch, "Replaces the project's batch size")
                     ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
+                app.add_option("--learning-rate", options->learningRate,
+                       "Replaces the project's learning rate (see: lr-find)")
+                    ->check(CLI::NonNegativeNumber);
                 app.add_option("--max-steps", options->maxSteps, "Ends the run after so many steps")
                     ->check(CLI::Range(int64_t{1}, int64_t{1} << 53));
                 app.add_option("--resume", options->resume, "Goes on with the run in this folder")

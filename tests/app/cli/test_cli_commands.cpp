@@ -37,7 +37,7 @@ TEST_F(CliCommands, TrainWritesARunAndTellsAboutIt)
 TEST_F(CliCommands, OptionsReplaceWhatTheProjectSays)
 {
     const Output output = run({"train", project(), "--out", at("run"), "--json", "--quiet", "--epochs", "3",
-        "--batch", "90", "--seed", "11", "--max-steps", "5"});
+        "--batch", "90", "--seed", "11", "--max-steps", "5", "--learning-rate", "0.002"});
     ASSERT_EQ(output.code, 0) << output.err;
     EXPECT_EQ(output.err, "");
     EXPECT_EQ(output.json()["steps"], 5);
@@ -45,6 +45,7 @@ TEST_F(CliCommands, OptionsReplaceWhatTheProjectSays)
     const Json record = Json::parse(test::readBytes(folder / "run/run.json"));
     EXPECT_EQ(record["steps_per_epoch"], 2);
     EXPECT_EQ(record["planned_steps"], 6);
+    EXPECT_EQ(record["configuration"]["training"]["optimizer"]["options"]["learning_rate"], 0.002);
 }
 
 TEST_F(CliCommands, TrainingOptionsAndTransfer)
