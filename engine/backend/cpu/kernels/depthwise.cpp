@@ -15,8 +15,8 @@
 #define GRADLOOM_DEPTHWISE_BLOCK
 namespace gradloom::cpu {
 
-/// Channels in a unit of the weight gradient.
-inline constexpr int64_t depthwiseBlock = 32;
+/// Channels in a unit of the weight gradient: a cache line, so that units share none.
+inline constexpr int64_t depthwiseBlock = 16;
 /// Neighbouring pixels that are computed together, so that weights are loaded once for all of them.
 inline constexpr int64_t depthwiseTile = 4;
 /// Taps of a kernel row whose gradients are summed together, so that dy is loaded once for all of them.
