@@ -116,6 +116,29 @@ void benchConv(const std::string& name, const ConvShape& s, bool dataGradient = 
         });
 }
 
+void benchDepthwise(const std::string& name, ConvShape s)
+{
+    s.groups = s.c;
+    const double flops = 2.0 * static_cast<double>(s.n * s.oh() * s.ow() * s.k * s.kh * s.kw);
+    const auto x = randomFloats(s.n * s.h * s.w * s.c);
+    const auto w = randomFloats(s.weightSize());
+    const auto bias = randomFloats(s.k);
+    auto y = randomFloats(s.n * s.oh() * s.ow() * s.k);
+    auto dx = x;
+    auto dw = w;
+    auto db = bias;
+    report(name + " forward", flops, [&] {
+        depthwiseForward(
+            s, {x.data(), w.data(), {bias.data(), Activation::Relu}, y.data()}, 0, depthwiseUnits(s));
+    });
+    report(name + " data gradient", flops,
+        [&] { depthwiseBackwardData(s, {y.data(), w.data(), dx.data()}, 0, depthwiseDataUnits(s)); });
+    report(name + " weight gradient", flops, [&] {
+        depthwiseBackwardWeights(
+            s, {x.data(), y.data(), dw.data(), db.data(), false}, 0, depthwiseWeightUnits(s));
+    });
+}
+
 void benchGemm(const std::string& name, const GemmOperand& operand, GemmShape s)
 {
     s.n = operand.n;
@@ -330,6 +353,8 @@ void benchTarget()
     benchConv("W5 16x16x128->128 same b8", conv(8, 16, 128, 128, 3, 1, 1));
     benchConv("W6 14x14x64->128 4x4 s2 b16", conv(16, 14, 64, 128, 4, 1, 2));
     benchConv("W6 28x28x1->64 4x4 s2 b16", conv(16, 28, 1, 64, 4, 1, 2));
+    benchDepthwise("depthwise 28x28x128 same b8", conv(8, 28, 128, 128, 3, 1, 1));
+    benchDepthwise("depthwise 56x56x64 same s2 b8", conv(8, 56, 64, 64, 3, 1, 2));
     for (const int64_t batch : {16, 64}) {
         const std::string b = " b" + std::to_string(batch);
         benchRecurrent("W2 LSTM 50 on 100x1" + b, {RecurrentCell::Lstm, batch, 100, 1, 50});
