@@ -131,8 +131,9 @@ void benchDepthwise(const std::string& name, ConvShape s)
         depthwiseForward(
             s, {x.data(), w.data(), {bias.data(), Activation::Relu}, y.data()}, 0, depthwiseUnits(s));
     });
-    report(name + " data gradient", flops,
-        [&] { depthwiseBackwardData(s, {y.data(), w.data(), dx.data()}, 0, depthwiseDataUnits(s)); });
+    report(name + " data gradient", flops, [&] {
+        depthwiseBackwardData(s, {y.data(), w.data(), dx.data()}, 0, depthwiseDataUnits(s));
+    });
     report(name + " weight gradient", flops, [&] {
         depthwiseBackwardWeights(
             s, {x.data(), y.data(), dw.data(), db.data(), false}, 0, depthwiseWeightUnits(s));
@@ -332,6 +333,56 @@ void benchRecurrent(const std::string& name, const RecurrentShape& s)
         [&] { recurrentBackward(s, args, 0, s.parts); });
 }
 
+/// Scaled dot-product attention as one thread has it.
+void benchAttention(const std::string& name, const AttentionShape& s)
+{
+    const auto q = randomFloats(s.batch * s.queries * s.heads * s.size);
+    const auto k = randomFloats(s.batch * s.keys * s.heads * s.size);
+    const auto v = randomFloats(s.batch * s.keys * s.heads * s.valueSize);
+    auto y = randomFloats(s.batch * s.queries * s.heads * s.valueSize);
+    auto dq = q;
+    auto dk = k;
+    auto dv = v;
+    auto logSum = randomFloats(s.batch * s.heads * s.queries);
+    auto scratch = randomFloats(std::max(attentionScratch(s), attentionGradScratch(s)));
+    const AttentionOperands in{q.data(), k.data(), v.data(), nullptr, {}, scratch.data()};
+    const double product = 2.0 * static_cast<double>(s.batch * s.heads * s.queries * s.keys * s.size);
+    report(name + " forward", 2 * product, [&] {
+        attention(s, {in, y.data(), logSum.data()}, 0, attentionUnits(s));
+    });
+    report(name + " backward", 5 * product, [&] {
+        attentionGrad(s, {in, y.data(), logSum.data(), y.data(), dq.data(), dk.data(), dv.data()}, 0,
+            attentionUnits(s));
+    });
+}
+
+/// Normalisation over the features of each row.
+void benchLayerNorm(int64_t rows, int64_t features)
+{
+    const GroupNormShape s{rows, 1, features, 1};
+    const auto x = randomFloats(rows * features);
+    const auto gamma = randomFloats(features);
+    auto y = x;
+    auto mean = randomFloats(rows);
+    auto rstd = mean;
+    auto sums = randomFloats(2 * features);
+    auto scratch = randomFloats(groupNormScratch(s));
+    auto partials = randomFloats(groupNormPartials(s));
+    const std::string name = "layer norm " + std::to_string(rows) + "x" + std::to_string(features);
+    const double bytes = 4.0 * static_cast<double>(x.size());
+    reportBandwidth(name + ", forward", 2 * bytes, [&] {
+        groupNorm(s,
+            {x.data(), gamma.data(), gamma.data(), 1e-5F, y.data(), mean.data(), rstd.data(), scratch.data()},
+            0, groupNormUnits(s));
+    });
+    reportBandwidth(name + ", backward", 3 * bytes, [&] {
+        const GroupNormGradArgs args{x.data(), gamma.data(), mean.data(), rstd.data(), x.data(), y.data(),
+            sums.data(), sums.data() + features, partials.data(), scratch.data()};
+        groupNormGrad(s, args, 0, groupNormUnits(s));
+        groupNormGradFinish(s, args);
+    });
+}
+
 void benchTarget()
 {
     peak = measureFmaPeak();
@@ -361,6 +412,8 @@ void benchTarget()
         benchRecurrent("W3 LSTM 64 on 100x128" + b, {RecurrentCell::Lstm, batch, 100, 128, 64});
         benchRecurrent("GRU 64 on 100x128" + b, {RecurrentCell::Gru, batch, 100, 128, 64});
     }
+    benchAttention("W7 attention 100x100, 4 heads of 32, b8", {8, 4, 100, 100, 32, 32, false, 0.18F, 0});
+    benchLayerNorm(3200, 128);
     GemmShape square;
     square.m = 1024;
     benchGemm("gemm 1024", {1024, 1024, 1024, false}, square);
