@@ -99,7 +99,7 @@ std::vector<std::pair<ValueId, double>> lossList(const compile::Lowered& lowered
 {
     std::vector<std::pair<ValueId, double>> losses;
     for (const auto& loss : lowered.losses)
-        if (loss.adversarial || side != layers::Side::Discriminator)
+        if (!lowered.game || loss.adversarial || side != layers::Side::Discriminator)
             losses.emplace_back(loss.perSample, loss.weight);
     return losses;
 }
