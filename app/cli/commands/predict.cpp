@@ -8,6 +8,7 @@
 #include "engine/train/evaluate.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 namespace gradloom::cli {
@@ -201,8 +202,11 @@ std::string numbersText(const std::string& input, std::span<const float> values,
     if (values.size() > shown)
         return input + ": " + std::to_string(values.size()) + " numbers, see --json\n";
     std::string text = input + ":";
-    for (const float value : values)
-        text += " " + formatParam(static_cast<double>(value));
+    for (const float value : values) {
+        char number[32];
+        std::snprintf(number, sizeof number, " %.6g", static_cast<double>(value));
+        text += number;
+    }
     return text + (unit.empty() ? "" : " " + unit) + "\n";
 }
 
