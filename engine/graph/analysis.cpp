@@ -262,8 +262,8 @@ private:
         count(node, type, info);
     }
 
-    /// No data set is known, so an unconnected target is what its loss can work with: a class, numbers like the
-    /// prediction, a token for each step. From then on the other losses get the same.
+    /// No data set is known, so an unconnected target is what its loss can work with: a class, a token for each step,
+    /// numbers like the prediction. From then on the other losses get the same.
     layers::Inferred assumeTarget(const layers::LayerType& type, NodeInfo& info, layers::Inferred asClass)
     {
         const auto port = static_cast<size_t>(m_openTarget);
@@ -271,8 +271,8 @@ private:
         if (const Shape& prediction = info.inputs[0].shape; asClass.fault && prediction.rank() > 0) {
             std::vector<int64_t> steps = prediction.toVector();
             steps.pop_back();
-            candidates.push_back({prediction, DType::F32});
             candidates.push_back({Shape(steps), DType::I32});
+            candidates.push_back({prediction, DType::F32});
         }
         for (const TensorType& candidate : candidates) {
             std::vector<TensorType> inputs = info.inputs;

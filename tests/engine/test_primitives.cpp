@@ -291,6 +291,8 @@ private:
     /// which have no gradient by design.
     bool scored(ValueId id) const
     {
+        if (m_case.op == "top_k_correct") // counts, which have no derivative
+            return false;
         if (m_case.op == "batch_norm" || m_case.op == "group_norm" || m_case.op == "attention")
             return id == m_results[0];
         if (m_case.op == "lstm" || m_case.op == "gru")

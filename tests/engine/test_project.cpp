@@ -244,7 +244,7 @@ TEST(Project, WrongTypesAndRangesNameTheirPlace)
     expectRefused("/training/seed", -1, {"training.seed"});
     expectRefused("/training/validation_share", 1, {"training.validation_share", "0.9"});
     expectRefused("/training/optimizer", json::object(), {"training.optimizer.type", "missing"});
-    expectRefused("/data/preprocess", "magic", {"data.preprocess", "scale, standardise or none", "magic"});
+    expectRefused("/data/preprocess", "magic", {"data.preprocess", "scale, centre, standardise or none", "magic"});
     json document = goodDocument();
     document.erase("nodes");
     EXPECT_TRUE(failsWith(parseProject(document.dump(), "x"), {"nodes is missing"}));
