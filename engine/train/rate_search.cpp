@@ -1,5 +1,6 @@
 #include "engine/train/rate_search.h"
 
+#include "engine/graph/adversary.h"
 #include "engine/train/methods.h"
 #include "engine/train/stepper.h"
 
@@ -25,6 +26,13 @@ struct SearchRun
 Result<SearchRun> startSearch(
     const project::Project& project, const RunData& data, const RateSearchOptions& options)
 {
+    auto game = graph::findAdversary(project.graph);
+    if (!game)
+        return game.error();
+    if (*game)
+        return invalidArgument(
+            "A GAN's losses do not fall while it learns, so no learning rate can be read off them.",
+            (*game)->objective);
     auto methods = chooseMethods(project.training);
     if (!methods)
         return methods.error();

@@ -1,4 +1,5 @@
 #include "engine/train/rate_search.h"
+#include "source_dir.h"
 #include "tests/engine/train_test_util.h"
 
 #include <cmath>
@@ -70,4 +71,13 @@ TEST(TrainRateSearch, WrongRangesAndStops)
     options.steps = 50;
     options.cancelled = [] { return true; };
     EXPECT_FALSE(searchLearningRate(project, *data, options).ok());
+}
+
+TEST(TrainRateSearch, AGanHasNoLossThatFalls)
+{
+    auto project = project::loadProject(GRADLOOM_SOURCE_DIR "/projects/fashion_dcgan.gradloom.json");
+    ASSERT_TRUE(project.ok()) << project.error().message;
+    const auto data = train_test::dataOf(train_test::smallProject()); // refused before it is looked at
+    EXPECT_NE(
+        searchLearningRate(*project, *data, {}).error().message.find("A GAN's losses"), std::string::npos);
 }
