@@ -64,8 +64,9 @@ Status TrainingRun::loop()
         if (m_position.step >= m_lastStep)
             break;
         if (endsEarly()) {
-            m_channel.addRemark("Ended early: " + std::to_string(m_methods.options.patience) +
-                                " epochs brought nothing better than the best one.");
+            const int64_t patience = m_methods.options.patience;
+            m_channel.addRemark("Ended early: nothing better than the best epoch for " +
+                                std::to_string(patience) + (patience == 1 ? " epoch." : " epochs."));
             break;
         }
         if (!obeyCommands())

@@ -70,7 +70,7 @@ TEST(TrainTargets, TwoHeadsLearnTwoTargets)
     options.data = data;
     const SessionResult result = train_test::trained(project, options);
     ASSERT_FALSE(result.error) << result.error->message;
-    EXPECT_LT(result.epochs.back().trainLoss, 0.8f * result.epochs.front().trainLoss);
+    EXPECT_LT(result.epochs.back().trainLoss, 0.9f * result.epochs.front().trainLoss);
 
     // Numbers are judged in their own unit: x and y up to 0.4, the size about 0.1 around its mean.
     auto model = Model::create(project.graph, data->labels(), train_test::cpu(), 7).value();
