@@ -1,7 +1,6 @@
 #include "widgets/canvas/group_editor.h"
 
 #include "widgets/canvas/canvas_view.h"
-#include "widgets/theme/theme.h"
 
 #include "engine/graph/group_edits.h"
 
