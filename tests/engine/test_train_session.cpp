@@ -293,7 +293,7 @@ TEST(TrainSession, ALossThatIsNoNumberNamesTheNodeAndKeepsTheCheckpoint)
     ASSERT_TRUE(result.error);
     EXPECT_EQ(result.error->code, ErrorCode::Numerical);
     ASSERT_TRUE(project.graph.find(result.error->node)) << result.error->message;
-    EXPECT_NE(result.error->message.find("\"" + result.error->node + "\""), std::string::npos)
+    EXPECT_NE(result.error->message.find(result.error->node), std::string::npos)
         << result.error->message;
     EXPECT_TRUE(train_test::sameBits(train_test::weightsIn(folder / "run/weights.safetensors"), good));
     const auto run = runOf(folder / "run");

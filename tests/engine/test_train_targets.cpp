@@ -62,7 +62,7 @@ data::LoadedData loaded(const std::string& source, Params options = {})
 TEST(TrainTargets, TwoHeadsLearnTwoTargets)
 {
     auto project = twoTasks();
-    project.training.epochs = 4;
+    project.training.epochs = 12;
     const auto data = train_test::dataOf(project);
     ASSERT_TRUE(succeeded(checkFit(project.graph, data->loaded)));
     EXPECT_EQ(data->judgedIndex(project.graph), 0);

@@ -25,7 +25,7 @@ def no_dropout(call: Call) -> None:
 
 def mask_of(call: Call) -> Tensor | None:
     """The mask is the only input without features."""
-    masks = [x > 0.5 for x in call.inputs[1:] if x.dim() == 2]
+    masks = [x > 0.5 for x in call.inputs[1:] if x is not None and x.dim() == 2]
     return masks[0] if masks else None
 
 
@@ -64,7 +64,7 @@ def self_attention(call: Call) -> Reply:
 def multi_head_attention(call: Call) -> Reply:
     no_dropout(call)
     x = call.inputs[0]
-    context = next((c for c in call.inputs[1:] if c.dim() == 3), x)
+    context = next((c for c in call.inputs[1:] if c is not None and c.dim() == 3), x)
     return Reply([project(call, attend(call, x, context, call.params["heads"]), "output")], penalties(call))
 
 

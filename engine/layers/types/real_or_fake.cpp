@@ -22,9 +22,9 @@ LayerType real_or_fake()
         return in[0];
     };
     type.lower = [](LowerContext& c) -> std::vector<ir::ValueId> {
-        if (c.side == Side::Generator)
-            return {c.in(1)};
-        return {c.b.op("concat", {c.in(0), c.in(1)}, {{"axis", int64_t{0}}})};
+        if (c.side == Side::Discriminator)
+            return {c.b.op("concat", {c.in(0), c.in(1)}, {{"axis", int64_t{0}}})};
+        return {c.side == Side::Generator ? c.in(1) : c.in(0)};
     };
     type.summary = [](const Params&) { return std::string("real · fake"); };
     const TensorType picture{Shape{3, 2, 1}, DType::F32};
