@@ -1,3 +1,5 @@
+#include "engine/data/augment.h"
+#include "engine/data/source_type.h"
 #include "widgets/inspector/param_field.h"
 #include "widgets/inspector/param_form.h"
 #include "widgets/inspector/param_text.h"
@@ -131,6 +133,28 @@ private Q_SLOTS:
     {
         for (const auto& spec : specs())
             QCOMPARE(m_form->field(spec.key)->accessibleName(), QString::fromStdString(spec.title));
+    }
+
+    /// The Data section is built from the registry: every source's options have a field that shows their default, and
+    /// paths can be chosen.
+    void everyDataSourceHasItsForm()
+    {
+        for (const auto& type : data::sourceTypes().all()) {
+            ParamForm form;
+            form.setSpecs(type.parameters);
+            form.setValues({});
+            for (const auto& spec : type.parameters) {
+                const QWidget* field = form.field(spec.key);
+                QVERIFY2(field, (type.id + " " + spec.key).c_str());
+                if (const auto* value = qobject_cast<const ValueField*>(field)) {
+                    QCOMPARE(value->text(), paramText(spec.defaultValue));
+                    QCOMPARE(value->actions().size(), spec.unit == "file" || spec.unit == "folder" ? 1 : 0);
+                }
+            }
+        }
+        ParamForm augmentation;
+        augmentation.setSpecs(data::augmentParameters());
+        QVERIFY(augmentation.field("mixup"));
     }
 
 private:
