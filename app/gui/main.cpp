@@ -21,6 +21,7 @@ struct Arguments
     QString project;
     QString screenshot;
     QString page;
+    QString view;
     QString theme;
     QString select;
     QSize size;
@@ -41,6 +42,9 @@ Arguments readArguments(const QApplication& application)
         "screenshot", QApplication::translate("main", "Write a picture of the window and end."), "file");
     const QCommandLineOption page(
         "page", QApplication::translate("main", "build, train or explain."), "page", "build");
+    const QCommandLineOption view("view",
+        QApplication::translate("main", "On the Train page: curves, activations, pictures, gradients or log."),
+        "view", "curves");
     const QCommandLineOption themeOption("theme", QApplication::translate("main", "dark or light."), "theme");
     const QCommandLineOption select(
         "select", QApplication::translate("main", "Select a layer or a block by its name."), "layer");
@@ -50,12 +54,13 @@ Arguments readArguments(const QApplication& application)
     const QCommandLineOption after("after-epochs",
         QApplication::translate("main", "With --train and --screenshot: wait for so many epochs."), "number",
         "0");
-    parser.addOptions({screenshot, page, themeOption, select, size, train, after});
+    parser.addOptions({screenshot, page, view, themeOption, select, size, train, after});
     parser.process(application);
     Arguments arguments;
     arguments.project = parser.positionalArguments().value(0);
     arguments.screenshot = parser.value(screenshot);
     arguments.page = parser.value(page);
+    arguments.view = parser.value(view);
     arguments.theme = parser.value(themeOption);
     arguments.select = parser.value(select);
     arguments.train = parser.isSet(train);
@@ -106,6 +111,8 @@ void begin(gui::MainWindow& window, gui::RunController& runs, const Arguments& a
         window.offerRecovery();
     if (arguments.train)
         runs.start();
+    if (auto* panel = runs.trainPanel()) // made when it is needed first
+        panel->showView(arguments.view.toStdString());
     if (arguments.screenshot.isEmpty())
         return;
     if (!arguments.train || arguments.afterEpochs == 0) {

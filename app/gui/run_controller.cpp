@@ -22,13 +22,13 @@ namespace {
 constexpr int mapsInNode = 8;
 constexpr QSize stripSize(512, 60);
 
-/// The picture for an Input node, a strip of maps for a layer with maps, nothing for the rest.
+/// The picture for an Input node that takes pictures, a strip of maps for what has maps, nothing for the rest.
 QImage nodeImage(const graph::Graph& graph, const train::Activation& activation)
 {
     const graph::Node* node = graph.find(activation.node);
     if (!node)
         return {};
-    if (node->type == "input")
+    if (node->type == "input" && activation.values.shape().rank() == 3)
         return inputPicture(activation.values);
     return activationStrip(activation.values, mapsInNode, stripSize);
 }

@@ -134,8 +134,18 @@ ValueId emitLoss(compile::Lowered& lowered, const SampleWeights& weights, layers
     return loss;
 }
 
+/// A picture that is painted has no right and wrong pixels; its accuracy would only mislead.
+bool paintsPictures(const compile::Lowered& lowered)
+{
+    if (lowered.answers.empty() || lowered.answers.front().classes)
+        return false;
+    return lowered.builder.shape(lowered.answers.front().probabilities).rank() == 4;
+}
+
 void emitMetrics(compile::Lowered& lowered, int64_t batch)
 {
+    if (paintsPictures(lowered))
+        std::erase_if(lowered.metrics, [](const auto& metric) { return metric.first == "accuracy"; });
     if (lowered.metrics.empty())
         return;
     ir::Builder& b = lowered.builder;

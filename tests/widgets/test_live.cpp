@@ -167,6 +167,11 @@ private Q_SLOTS:
         QCOMPARE(activationStrip(maps, 8, {60, 20}).pixel(59, 19), viridis()[255]);
         QVERIFY(activationStrip(Tensor(Shape{7}), 8, {60, 20}).isNull());
         QCOMPARE(activationStrip(Tensor(Shape{7, 5}), 8, {60, 20}).size(), QSize(60, 20)); // a sequence
+        Tensor steps(Shape{4, 2}); // the second feature of the last step is the largest
+        steps.floats()[7] = 1;
+        QCOMPARE(mapSize(steps), QSize(4, 2));
+        QCOMPARE(activationStrip(steps, 8, {4, 2}).pixel(3, 1), viridis()[255]);
+        QCOMPARE(activationStrip(steps, 8, {4, 2}).pixel(3, 0), viridis()[0]);
         QVERIFY(activationStrip(Tensor(Shape{7, 5}, DType::I32), 8, {60, 20}).isNull());   // tokens
         Tensor grey(Shape{2, 2, 1}, DType::U8);
         grey.as<uint8_t>()[3] = 200;

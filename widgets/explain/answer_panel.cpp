@@ -52,12 +52,14 @@ AnswerPanel::AnswerPanel(QWidget* parent) : QWidget(parent)
     auto* layout = new QVBoxLayout(inner);
     layout->setContentsMargins(18, 16, 18, 16);
     layout->setSpacing(gap);
-    layout->addWidget(buildMethods());
+    m_methodRow = buildMethods();
+    layout->addWidget(m_methodRow);
     layout->addWidget(buildPictures(), 1);
     auto* lower = new QHBoxLayout;
     lower->setSpacing(gap);
     lower->addWidget(buildPrediction(), 1);
-    lower->addWidget(buildLayers(), 1);
+    m_layersCard = buildLayers();
+    lower->addWidget(m_layersCard, 1);
     layout->addLayout(lower);
     auto* scroll = new QScrollArea(this);
     scroll->setWidgetResizable(true);
@@ -163,13 +165,15 @@ QWidget* AnswerPanel::buildPrediction()
     });
     layout->addWidget(m_bars);
     layout->addStretch(1);
-    auto* choices = new QGridLayout;
+    m_choices = new QWidget(card);
+    auto* choices = new QGridLayout(m_choices);
+    choices->setContentsMargins(0, 0, 0, 0);
     choices->setHorizontalSpacing(10);
     choices->setVerticalSpacing(6);
     choices->setColumnStretch(2, 1);
     m_class = addChoice(choices, tr("Heat map for"), "classChoice");
     m_layer = addChoice(choices, tr("seen by layer"), "layerChoice", &m_layerCaption);
-    layout->addLayout(choices);
+    layout->addWidget(m_choices);
     return card;
 }
 
@@ -217,6 +221,16 @@ void AnswerPanel::setLayers(const QStringList& layers, const QString& proposed)
         m_layer->addItem(layer, layer);
     const int same = m_layer->findData(before);
     m_layer->setCurrentIndex(same >= 0 ? same : m_layer->findData(proposed));
+    showQuestion(!layers.isEmpty());
+    // Without feature maps there is nothing to show beside the sample.
+    m_overlay->setVisible(!layers.isEmpty());
+    m_layersCard->setVisible(!layers.isEmpty());
+}
+
+void AnswerPanel::showQuestion(bool visible)
+{
+    m_methodRow->setVisible(visible);
+    m_choices->setVisible(visible);
 }
 
 std::string AnswerPanel::layer() const
@@ -266,12 +280,19 @@ void AnswerPanel::showReply(const ExplainReply& reply)
 {
     const explain::Answer& answer = reply.answer;
     m_heat = answer.heat;
+    m_made = inputPicture(reply.made);
+    showQuestion(m_made.isNull() && m_layer->count() > 0);
     const explain::MethodType* method = explain::methodTypes().find(m_method);
     QString title = method ? QString::fromStdString(method->title) : tr("Heat map");
     if (!answer.layer.empty())
         title += QStringLiteral(" · ") + QString::fromStdString(answer.layer);
-    m_overlay->setLines(
-        title, reply.problem.isEmpty() ? tr("why “%1”").arg(className(answer.classIndex)) : reply.problem);
+    if (!m_made.isNull())
+        m_overlay->setLines(tr("What the network makes of it"), tr("reconstruction"));
+    else if (answer.probabilities.empty() && reply.problem.isEmpty())
+        m_overlay->setLines(tr("Nothing to explain"), tr("the network neither judges pictures nor paints them anew"));
+    else
+        m_overlay->setLines(
+            title, reply.problem.isEmpty() ? tr("why “%1”").arg(className(answer.classIndex)) : reply.problem);
     m_strength->setVisible(!m_heat.empty());
     renderOverlay();
     std::vector<float> probabilities;
@@ -296,6 +317,10 @@ void AnswerPanel::showReply(const ExplainReply& reply)
 
 void AnswerPanel::renderOverlay()
 {
+    if (!m_made.isNull()) {
+        m_overlay->setPicture(m_made, m_made.size());
+        return;
+    }
     if (m_heat.empty() || m_stored.empty()) {
         m_overlay->setPicture(m_picture, m_picture.size());
         return;

@@ -50,6 +50,8 @@ private:
     QWidget* buildPictures();
     QWidget* buildPrediction();
     QWidget* buildLayers();
+    /// What can be chosen about a heat map.
+    void showQuestion(bool visible);
     QComboBox* addChoice(
         QGridLayout* layout, const QString& caption, const char* name, QLabel** label = nullptr);
     void renderOverlay();
@@ -63,6 +65,7 @@ private:
     Tensor m_stored;
     float m_maximum = 255;
     int m_trueClass = -1;
+    QImage m_made; ///< by an autoencoder, in place of a heat map
     Tensor m_heat;
     QButtonGroup* m_methods = nullptr;
     PictureCard* m_input = nullptr;
@@ -74,6 +77,9 @@ private:
     QLabel* m_layerCaption = nullptr;
     QLabel* m_verdict = nullptr;
     LayerStrips* m_strips = nullptr;
+    QWidget* m_methodRow = nullptr;
+    QWidget* m_choices = nullptr;
+    QWidget* m_layersCard = nullptr;
     QScrollArea* m_stripsScroll = nullptr;
 };
 

@@ -1,11 +1,13 @@
 #include "widgets/explain/explain_worker.h"
 
 #include "engine/graph/expand.h"
+#include "engine/data/restore.h"
 #include "engine/layers/layer_type.h"
 #include "engine/train/step_program.h"
 
 #include <QMetaObject>
 
+#include <array>
 #include <chrono>
 
 namespace gradloom::widgets {
@@ -97,6 +99,8 @@ Status readActivations(State& state, const ExplainRequest& request, ExplainReply
         return program.error();
     train::LoadedProgram& loaded = **program;
     loaded.write("input", request.sample);
+    constexpr std::array<int32_t, 4> noise{}; // always the same, so that the same picture gives the same answer
+    loaded.write("random", std::as_bytes(std::span(noise)));
     loaded.run();
     for (const std::string& node : state.layers) {
         const Tensor batch = loaded.read("node:" + node);
@@ -106,6 +110,13 @@ Status readActivations(State& state, const ExplainRequest& request, ExplainReply
     }
     if (reply.answer.probabilities.empty() && loaded.hasOutput("probabilities")) {
         const Tensor all = loaded.read("probabilities");
+        if (all.shape().withoutFirst() == request.sample.shape() && all.shape().rank() == 4) {
+            const Tensor made =
+                data::restorePictures(state.data->preprocess, state.data->loaded.valueMaximum, all);
+            reply.made = Tensor(request.sample.shape(), DType::U8);
+            std::copy_n(made.data(), made.bytes(), reply.made.data());
+            return {};
+        }
         reply.answer.probabilities = Tensor(Shape{all.elements()});
         std::copy(all.floats().begin(), all.floats().end(), reply.answer.probabilities.floats().begin());
         reply.answer.classIndex =
@@ -119,7 +130,8 @@ std::shared_ptr<ExplainReply> answer(State& state, const ExplainRequest& request
     const auto begin = std::chrono::steady_clock::now();
     auto reply = std::make_shared<ExplainReply>();
     reply->serial = request.serial;
-    if (const explain::MethodType* method = explain::methodTypes().find(request.method)) {
+    const explain::MethodType* method = explain::methodTypes().find(request.method);
+    if (method && state.target >= 0) { // an autoencoder or a GAN tells nothing that could be explained so
         explain::Question question;
         question.sample = request.sample;
         question.classIndex = request.classIndex;

@@ -37,6 +37,7 @@ struct ExplainReply
 {
     uint64_t serial = 0;
     explain::Answer answer;
+    Tensor made; ///< what an autoencoder makes of the picture (U8, its shape); then there are no probabilities
     std::vector<train::Activation> activations; ///< of the nodes with feature maps, in order
     QString problem; ///< set where the method could not answer; probabilities may be there nevertheless
     double seconds = 0;

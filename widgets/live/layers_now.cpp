@@ -26,8 +26,8 @@ std::string caps(const char* source, const std::string& rest = {})
 std::string normText(float norm)
 {
     char text[32];
-    std::snprintf(
-        text, sizeof text, norm >= 0.001f || norm == 0 ? "%.4f" : "%.1e", static_cast<double>(norm));
+    const char* format = norm >= 1000 ? "%.2e" : norm >= 10 ? "%.2f" : norm >= 0.001f || norm == 0 ? "%.4f" : "%.1e";
+    std::snprintf(text, sizeof text, format, static_cast<double>(norm));
     return text;
 }
 

@@ -38,6 +38,12 @@ struct MapGeometry
     int64_t height = 0;
     int64_t width = 0;
     int64_t channels = 0;
+    bool sequence = false; ///< steps × features, shown with the steps from left to right
+
+    size_t place(int64_t y, int64_t x, int64_t channel) const
+    {
+        return static_cast<size_t>(sequence ? x * height + y : (y * width + x) * channels + channel);
+    }
 };
 
 MapGeometry geometryOf(const Tensor& tensor)
@@ -49,7 +55,7 @@ MapGeometry geometryOf(const Tensor& tensor)
     if (shape.rank() == 3)
         geometry = {shape[0], shape[1], shape[2]};
     else if (shape.rank() == 2)
-        geometry = {shape[0], shape[1], 1};
+        geometry = {shape[1], shape[0], 1, true};
     if (geometry.height < 1 || geometry.width < 1 || geometry.height > largestSide ||
         geometry.width > largestSide)
         return {};
@@ -72,7 +78,7 @@ void paintMap(const Tensor& tensor, const MapGeometry& g, int64_t channel, QImag
     for (int64_t y = 0; y < g.height; ++y) {
         auto* line = reinterpret_cast<QRgb*>(image.scanLine(top + static_cast<int>(y))) + left;
         for (int64_t x = 0; x < g.width; ++x) {
-            const float value = values[static_cast<size_t>((y * g.width + x) * g.channels + channel)];
+            const float value = values[g.place(y, x, channel)];
             const float step = std::isfinite(value) ? (value - low) * scale : 0;
             line[x] = viridis()[static_cast<size_t>(std::clamp(step, 0.0f, 255.0f))];
         }
@@ -91,6 +97,12 @@ const std::array<QRgb, 256>& viridis()
         {0.3340998053, 1.3845901626, 0.0950951630, -19.3324409563, 56.6905526007, -65.3530326334,
             26.3124352496});
     return colors;
+}
+
+QSize mapSize(const Tensor& activation)
+{
+    const MapGeometry g = geometryOf(activation);
+    return {static_cast<int>(g.width), static_cast<int>(g.height)};
 }
 
 int mapCount(const Tensor& activation)

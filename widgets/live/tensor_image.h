@@ -14,8 +14,10 @@ namespace gradloom::widgets {
 /// The colour map viridis (van der Walt and Smith 2015) in 256 steps.
 const std::array<QRgb, 256>& viridis();
 
-/// How many maps an activation holds: channels of H×W×C, 1 for H×W, 0 for others.
+/// How many maps an activation holds: channels of H×W×C, 1 for a sequence (steps × features), 0 for others.
 int mapCount(const Tensor& activation);
+/// Pixels of one map. A sequence has its steps from left to right, its features from top to bottom.
+QSize mapSize(const Tensor& activation);
 
 /// All maps of an activation (H×W×C) next to each other in `columns` columns, one texel a value, one texel
 /// between the maps, each map scaled to its own range. An empty image for tensors that hold no maps.

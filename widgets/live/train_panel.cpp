@@ -336,8 +336,12 @@ void TrainPanel::updateTiles()
         last ? text(percentText(last->validationAccuracy)) : none, last ? Tone::Good : Tone::Plain);
     m_tiles.loss->setValue(last ? text(lossText(last->validationLoss)) : none);
     const auto explained = last ? last->metrics.find("r2") : std::map<std::string, double>::const_iterator();
-    const bool known = last && explained != last->metrics.end();
+    // Pixels that are nearly always black make R² of a painted picture meaningless.
+    const bool known =
+        last && explained != last->metrics.end() && !last->metrics.contains("reconstruction_error");
     m_tiles.explained->setVisible(known);
+    // A GAN has no validation: neither side's loss tells how good its pictures are.
+    m_tiles.loss->setVisible(!last || std::isfinite(last->validationLoss));
     if (known)
         m_tiles.explained->setValue(QString::number(explained->second, 'f', 3), Tone::Good);
     const double speed = history.samplesPerSecond();

@@ -135,8 +135,8 @@ void ActivationsView::drawList(LiveFrame& frame, const QRectF& area)
 void ActivationsView::drawMaps(LiveFrame& frame, const QRectF& area, const train::Activation& activation)
 {
     const int count = mapCount(activation.values);
-    const double mapWidth = static_cast<double>(activation.values.shape()[1]);
-    const double mapHeight = static_cast<double>(activation.values.shape()[0]);
+    const double mapWidth = mapSize(activation.values).width();
+    const double mapHeight = mapSize(activation.values).height();
     double width = 0;
     const int columns = bestColumns(count, mapWidth / mapHeight, area, width);
     if (width < 2)
