@@ -52,12 +52,14 @@ AnswerPanel::AnswerPanel(QWidget* parent) : QWidget(parent)
     auto* layout = new QVBoxLayout(inner);
     layout->setContentsMargins(18, 16, 18, 16);
     layout->setSpacing(gap);
-    layout->addWidget(buildMethods());
+    m_methodRow = buildMethods();
+    layout->addWidget(m_methodRow);
     layout->addWidget(buildPictures(), 1);
     auto* lower = new QHBoxLayout;
     lower->setSpacing(gap);
     lower->addWidget(buildPrediction(), 1);
-    lower->addWidget(buildLayers(), 1);
+    m_layersCard = buildLayers();
+    lower->addWidget(m_layersCard, 1);
     layout->addLayout(lower);
     auto* scroll = new QScrollArea(this);
     scroll->setWidgetResizable(true);
@@ -163,13 +165,15 @@ QWidget* AnswerPanel::buildPrediction()
     });
     layout->addWidget(m_bars);
     layout->addStretch(1);
-    auto* choices = new QGridLayout;
+    m_choices = new QWidget(card);
+    auto* choices = new QGridLayout(m_choices);
+    choices->setContentsMargins(0, 0, 0, 0);
     choices->setHorizontalSpacing(10);
     choices->setVerticalSpacing(6);
     choices->setColumnStretch(2, 1);
     m_class = addChoice(choices, tr("Heat map for"), "classChoice");
     m_layer = addChoice(choices, tr("seen by layer"), "layerChoice", &m_layerCaption);
-    layout->addLayout(choices);
+    layout->addWidget(m_choices);
     return card;
 }
 
@@ -249,6 +253,9 @@ void AnswerPanel::showSample(const Tensor& stored, const data::LoadedData& data,
     m_truth = truth;
     m_picture = sampleImage(stored, data, drawn);
     m_input->setPicture(m_picture, m_picture.size());
+    // Heat maps and feature maps lie over pictures; for other samples there are none.
+    for (QWidget* part : {m_methodRow, static_cast<QWidget*>(m_overlay), m_choices, m_layersCard})
+        part->setVisible(stored.shape().rank() == 3);
     QString line = m_stored.shape().rank() == 3 ? tr("your own picture") : tr("your own sample");
     if (!truth.isEmpty())
         line =

@@ -65,6 +65,9 @@ private:
     int m_trueClass = -1;
     Tensor m_heat;
     QButtonGroup* m_methods = nullptr;
+    QWidget* m_methodRow = nullptr;
+    QWidget* m_choices = nullptr;
+    QWidget* m_layersCard = nullptr;
     PictureCard* m_input = nullptr;
     PictureCard* m_overlay = nullptr;
     QSlider* m_strength = nullptr;
