@@ -26,7 +26,8 @@ QImage canvas(QSize size)
 }
 
 /// Steps × columns of numbers, every column a curve; all share one scale.
-QImage curvesImage(std::span<const float> values, size_t columns, QSize size)
+QImage curvesImage(
+    std::span<const float> values, size_t columns, const std::vector<std::string>& names, QSize size)
 {
     QImage image = canvas(size);
     const size_t steps = values.size() / columns;
@@ -46,6 +47,11 @@ QImage curvesImage(std::span<const float> values, size_t columns, QSize size)
         painter.setPen(
             QPen(theme().color(curveColors[column % curveColors.size()]), size.width() > 120 ? 1.8 : 1.2));
         painter.drawPath(path);
+        if (columns == 1 || size.width() <= 120 || column >= std::min(names.size(), curveColors.size()))
+            continue;
+        painter.setFont(theme().font(12));
+        painter.drawText(
+            border, border + 14 + 17 * static_cast<int>(column), QString::fromStdString(names[column]));
     }
     return image;
 }
@@ -54,7 +60,7 @@ QImage textImage(const QString& text, QSize size)
 {
     QImage image = canvas(size);
     QPainter painter(&image);
-    painter.setFont(theme().font(size.width() > 120 ? 16 : 9));
+    painter.setFont(theme().font(size.width() > 120 ? (text.size() > 60 ? 18 : 30) : 9));
     painter.setPen(theme().color(Role::Text));
     painter.drawText(image.rect().adjusted(border, border, -border, -border),
         Qt::AlignCenter | Qt::TextWrapAnywhere | Qt::TextWordWrap, text);
@@ -106,7 +112,7 @@ QImage sampleImage(const Tensor& stored, const data::LoadedData& data, QSize siz
         return inputPicture(stored);
     const Tensor numbers = data::preprocessed({}, stored);
     if (rank == 2)
-        return curvesImage(numbers.floats(), static_cast<size_t>(stored.shape()[1]), size);
+        return curvesImage(numbers.floats(), static_cast<size_t>(stored.shape()[1]), data.features, size);
     return rank == 1 ? barsImage(numbers.floats(), data.features, size) : QImage();
 }
 
