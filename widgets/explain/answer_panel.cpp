@@ -263,9 +263,6 @@ void AnswerPanel::showSample(const Tensor& stored, const data::LoadedData& data,
     m_truth = truth;
     m_picture = sampleImage(stored, data, drawn);
     m_input->setPicture(m_picture, m_picture.size());
-    // Heat maps and feature maps lie over pictures; for other samples there are none.
-    for (QWidget* part : {m_methodRow, static_cast<QWidget*>(m_overlay), m_choices, m_layersCard})
-        part->setVisible(stored.shape().rank() == 3);
     QString line = m_stored.shape().rank() == 3 ? tr("your own picture") : tr("your own sample");
     if (!truth.isEmpty())
         line =

@@ -68,9 +68,6 @@ private:
     QImage m_made; ///< by an autoencoder, in place of a heat map
     Tensor m_heat;
     QButtonGroup* m_methods = nullptr;
-    QWidget* m_methodRow = nullptr;
-    QWidget* m_choices = nullptr;
-    QWidget* m_layersCard = nullptr;
     PictureCard* m_input = nullptr;
     PictureCard* m_overlay = nullptr;
     QSlider* m_strength = nullptr;
