@@ -17,8 +17,9 @@ Result<CifarPart> parseCifar(std::string_view bytes, int labels, const std::stri
     const auto labelBytes = static_cast<size_t>(labels);
     const size_t record = labelBytes + channels * plane;
     if (bytes.empty() || bytes.size() % record != 0)
-        return invalidFile(name + ": the file has " + std::to_string(bytes.size()) + " bytes, which is no multiple of " +
-                           std::to_string(record) + ", the size of a picture with its label; it is cut off or another file.");
+        return invalidFile(name + ": the file has " + std::to_string(bytes.size()) +
+                           " bytes, which is no multiple of " + std::to_string(record) +
+                           ", the size of a picture with its label; it is cut off or another file.");
     const size_t count = bytes.size() / record;
     CifarPart part;
     part.pictures = Tensor(Shape{static_cast<int64_t>(count), side, side, channels}, DType::U8);
@@ -32,9 +33,10 @@ Result<CifarPart> parseCifar(std::string_view bytes, int labels, const std::stri
             const bool group = labels == 2 && i == 0;
             const int limit = labels == 1 ? 10 : group ? 20 : 100;
             if (begin[i] >= limit)
-                return invalidFile(name + ": byte " + std::to_string(n * record + i) + ": the label of picture " +
-                                   std::to_string(n) + " is " + std::to_string(begin[i]) + " but must be below " +
-                                   std::to_string(limit) + "; the file is damaged or another one.");
+                return invalidFile(name + ": byte " + std::to_string(n * record + i) +
+                                   ": the label of picture " + std::to_string(n) + " is " +
+                                   std::to_string(begin[i]) + " but must be below " + std::to_string(limit) +
+                                   "; the file is damaged or another one.");
             part.labels[labelBytes - 1 - i].as<int32_t>()[n] = begin[i];
         }
         const uint8_t* planes = begin + labelBytes;

@@ -30,36 +30,39 @@ std::string typeText(const TensorType& type)
 int64_t firstOutside(const Tensor& integers, int64_t limit)
 {
     const auto values = integers.as<int32_t>();
-    const auto wrong =
-        std::find_if(values.begin(), values.end(), [&](int32_t value) { return value < 0 || value >= limit; });
+    const auto wrong = std::find_if(
+        values.begin(), values.end(), [&](int32_t value) { return value < 0 || value >= limit; });
     return wrong == values.end() ? -1 : wrong - values.begin();
 }
 
 int64_t firstNotFinite(const Tensor& numbers)
 {
     const auto values = numbers.floats();
-    const auto wrong = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+    const auto wrong =
+        std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
     return wrong == values.end() ? -1 : wrong - values.begin();
 }
 
 Status checkTarget(const Dataset& part, const Target& target, const Tensor& values, const std::string& begin)
 {
     if (values.type() != TensorType{target.type.shape.prepended(part.count()), target.type.dtype})
-        return invalidFile(begin + "holds " + std::to_string(part.count()) + " samples but the target \"" + target.name +
-                           "\" is " + typeText(values.type()) + "; every sample needs one " +
+        return invalidFile(begin + "holds " + std::to_string(part.count()) + " samples but the target \"" +
+                           target.name + "\" is " + typeText(values.type()) + "; every sample needs one " +
                            typeText(target.type) + ".");
     if (target.type.dtype == DType::F32) {
         const int64_t wrong = firstNotFinite(values);
         return wrong < 0 ? Status()
-                         : invalidFile(begin + "has a target \"" + target.name + "\" that is no finite number, at sample " +
+                         : invalidFile(begin + "has a target \"" + target.name +
+                                       "\" that is no finite number, at sample " +
                                        std::to_string(wrong / target.type.shape.elements()) + ".");
     }
     const auto limit = static_cast<int64_t>(target.names.size());
     const int64_t wrong = firstOutside(values, limit);
     if (wrong < 0)
         return {};
-    return invalidFile(begin + "has the label " + std::to_string(values.as<int32_t>()[static_cast<size_t>(wrong)]) +
-                       " at sample " + std::to_string(wrong / target.type.shape.elements()) + ", but there are only " +
+    return invalidFile(begin + "has the label " +
+                       std::to_string(values.as<int32_t>()[static_cast<size_t>(wrong)]) + " at sample " +
+                       std::to_string(wrong / target.type.shape.elements()) + ", but there are only " +
                        std::to_string(limit) + (target.isClasses() ? " classes." : " tokens."));
 }
 
@@ -74,13 +77,14 @@ Status checkPart(const Dataset* part, const char* name, const LoadedData& data, 
     if (part->count() > INT32_MAX)
         return invalidFile(begin + "holds more than 2^31 samples.");
     if (part->targets.size() != data.targets.size())
-        return invalidFile(begin + "has " + std::to_string(part->targets.size()) + " targets but the data set names " +
-                           std::to_string(data.targets.size()) + ".");
+        return invalidFile(begin + "has " + std::to_string(part->targets.size()) +
+                           " targets but the data set names " + std::to_string(data.targets.size()) + ".");
     for (size_t i = 0; i < data.targets.size(); ++i)
         if (Status status = checkTarget(*part, data.targets[i], part->targets[i], begin); !status)
             return status;
     if (!part->weights.empty() && part->weights.type() != TensorType{Shape{part->count()}, DType::F32})
-        return invalidFile(begin + "has weights of " + typeText(part->weights.type()) + "; every sample needs one.");
+        return invalidFile(
+            begin + "has weights of " + typeText(part->weights.type()) + "; every sample needs one.");
     if (part->samples.dtype() == DType::I32) {
         const auto limit = static_cast<int64_t>(data.vocabulary.size());
         if (const int64_t wrong = firstOutside(part->samples, limit); wrong >= 0)
@@ -101,7 +105,8 @@ Tensor Dataset::sample(int64_t index) const
 
 int32_t Dataset::label(int64_t index, size_t target) const
 {
-    if (target >= targets.size() || targets[target].dtype() != DType::I32 || targets[target].shape().rank() != 1)
+    if (target >= targets.size() || targets[target].dtype() != DType::I32 ||
+        targets[target].shape().rank() != 1)
         return -1;
     return targets[target].as<int32_t>()[static_cast<size_t>(index)];
 }

@@ -7,8 +7,8 @@ namespace gradloom::data {
 
 namespace {
 
-/// Builds the table while the text is read, so that no tree of it is kept. An array holds objects, an object holds
-/// plain values; anything else ends the reading with m_problem.
+/// Builds the table while the text is read, so that no tree of it is kept. An array holds objects, an object
+/// holds plain values; anything else ends the reading with m_problem.
 class TableBuilder : public nlohmann::json_sax<nlohmann::json>
 {
 public:
@@ -33,7 +33,8 @@ public:
     bool start_object(size_t) override
     {
         if (!m_begun || m_inObject)
-            return refuse(m_begun ? "holds an object where a plain value is wanted" : "is no list of objects");
+            return refuse(
+                m_begun ? "holds an object where a plain value is wanted" : "is no list of objects");
         m_table.rows.emplace_back();
         m_table.lines.push_back(static_cast<int64_t>(m_table.rows.size()));
         return m_inObject = true;
@@ -61,7 +62,8 @@ public:
 private:
     bool refuse(const std::string& what)
     {
-        m_problem = ": object " + std::to_string(m_table.rows.size()) + " " + what + "; the file must be a list of flat objects.";
+        m_problem = ": object " + std::to_string(m_table.rows.size()) + " " + what +
+                    "; the file must be a list of flat objects.";
         return false;
     }
 
@@ -95,7 +97,8 @@ Result<Table> parseJsonTable(std::string_view bytes, const std::string& name)
         return status.error();
     Table table;
     table.name = name;
-    // Objects with ever new keys would take far more memory than their text: a flat table has less than a cell a byte.
+    // Objects with ever new keys would take far more memory than their text: a flat table has less than a
+    // cell a byte.
     const size_t mostCells = text.size() + 1;
     TableBuilder builder(table, mostCells);
     if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder))
@@ -103,8 +106,9 @@ Result<Table> parseJsonTable(std::string_view bytes, const std::string& name)
     if (table.rows.empty() || table.columns.empty())
         return invalidFile(name + ": the table has no rows.");
     if (table.rows.size() > mostCells / table.columns.size())
-        return invalidFile(name + ": the objects have hardly a key in common; the file must be a list of flat objects "
-                                  "with the same keys.");
+        return invalidFile(
+            name + ": the objects have hardly a key in common; the file must be a list of flat objects "
+                   "with the same keys.");
     for (auto& row : table.rows)
         row.resize(table.columns.size());
     return table;

@@ -77,7 +77,8 @@ Result<NpyHeader> parseNpyHeader(std::string_view bytes, const std::string& name
     const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<uint8_t>(bytes[i])); };
     const size_t version = byte(6);
     if (version < 1 || version > 3)
-        return npyFault(name, "byte 6: format " + std::to_string(version) + " is not known; save it with NumPy's format 1 to 3");
+        return npyFault(name, "byte 6: format " + std::to_string(version) +
+                                  " is not known; save it with NumPy's format 1 to 3");
     const size_t lengthBytes = version == 1 ? 2 : 4;
     size_t length = byte(8) | byte(9) << 8;
     if (bytes.size() < 8 + lengthBytes)
@@ -87,7 +88,8 @@ Result<NpyHeader> parseNpyHeader(std::string_view bytes, const std::string& name
     NpyHeader header;
     header.begin = 8 + lengthBytes + length;
     if (header.begin > bytes.size())
-        return npyFault(name, "byte 8: the header has " + std::to_string(length) + " bytes but the file ends before");
+        return npyFault(
+            name, "byte 8: the header has " + std::to_string(length) + " bytes but the file ends before");
     const std::string_view text = bytes.substr(8 + lengthBytes, length);
     const auto type = npyField(text, "descr");
     const auto order = npyField(text, "fortran_order");
@@ -121,7 +123,8 @@ const NpyType* npyTypeOf(const std::string& name)
     return nullptr;
 }
 
-Result<Tensor> convertNpy(std::string_view data, const Shape& shape, const NpyType& type, const std::string& name)
+Result<Tensor> convertNpy(
+    std::string_view data, const Shape& shape, const NpyType& type, const std::string& name)
 {
     Tensor tensor(shape, type.result);
     if (sizeOf(type.result) == type.bytes) {
@@ -160,13 +163,14 @@ Result<Tensor> parseNpy(std::string_view bytes, const std::string& name)
         return npyFault(name, "byte 10: the array lies in Fortran order; save numpy.ascontiguousarray of it");
     const auto shape = Shape::checked(header->extents);
     if (!shape || shape->rank() == 0)
-        return npyFault(name, "byte 10: the array has no elements, or more dimensions or elements than can be read");
+        return npyFault(
+            name, "byte 10: the array has no elements, or more dimensions or elements than can be read");
     const std::string_view data = bytes.substr(header->begin);
     const int64_t needed = shape->elements() * type->bytes;
     if (static_cast<int64_t>(data.size()) != needed)
-        return npyFault(name, "byte " + std::to_string(header->begin) + ": an array " + shape->toString() + " has " +
-                                  std::to_string(needed) + " bytes but the file has " + std::to_string(data.size()) +
-                                  " more; it is cut off or damaged");
+        return npyFault(name, "byte " + std::to_string(header->begin) + ": an array " + shape->toString() +
+                                  " has " + std::to_string(needed) + " bytes but the file has " +
+                                  std::to_string(data.size()) + " more; it is cut off or damaged");
     return convertNpy(data, *shape, *type, name);
 }
 

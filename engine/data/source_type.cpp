@@ -18,10 +18,11 @@ Error unknownSource(const std::string& id)
     return notFound("There is no data source \"" + id + "\"; known are: " + known + ".");
 }
 
-bool readsFolder(const SourceType& type)
+/// Whether a source takes its files from SourceContext::dataFolder by itself.
+bool readsFiles(const SourceType& type)
 {
     for (const auto& parameter : type.parameters)
-        if (parameter.key == "folder")
+        if (parameter.key == "folder" || parameter.key == "file")
             return true;
     return false;
 }
@@ -54,7 +55,7 @@ Result<LoadedData> loadData(const std::string& sourceId, const Params& given, co
     if (!type)
         return unknownSource(sourceId);
     try {
-        if (!context.dataFolder.empty() && !readsFolder(*type))
+        if (!context.dataFolder.empty() && !readsFiles(*type))
             return loadChecked(*sourceTypes().find(folderSource), {}, context);
         return loadChecked(*type, given, context);
     } catch (const std::bad_alloc&) {

@@ -64,12 +64,14 @@ private:
     Result<std::string> plain()
     {
         const size_t begin = m_at;
-        while (!done() && m_text[m_at] != m_separator && m_text[m_at] != '\n' && m_text.substr(m_at, 2) != "\r\n")
+        while (!done() && m_text[m_at] != m_separator && m_text[m_at] != '\n' &&
+               m_text.substr(m_at, 2) != "\r\n")
             ++m_at;
         const std::string_view cell = m_text.substr(begin, m_at - begin);
         if (cell.find('"') != std::string_view::npos)
-            return fault(m_line, "has a quote inside a cell that does not begin with one; quote the whole cell and "
-                                 "double the quotes in it");
+            return fault(m_line,
+                "has a quote inside a cell that does not begin with one; quote the whole cell and "
+                "double the quotes in it");
         return std::string(cell);
     }
 
@@ -89,8 +91,10 @@ private:
         if (done())
             return fault(begin, "begins a quoted cell that does not end");
         ++m_at;
-        if (!done() && m_text[m_at] != m_separator && m_text[m_at] != '\n' && m_text.substr(m_at, 2) != "\r\n")
-            return fault(m_line, "goes on behind the closing quote of a cell; double the quotes inside a cell");
+        if (!done() && m_text[m_at] != m_separator && m_text[m_at] != '\n' &&
+            m_text.substr(m_at, 2) != "\r\n")
+            return fault(
+                m_line, "goes on behind the closing quote of a cell; double the quotes inside a cell");
         return cell;
     }
 
@@ -160,9 +164,9 @@ Result<Table> parseCsv(std::string_view bytes, const CsvFormat& format, const st
                 continue;
         }
         if (row->size() != table.columns.size())
-            return invalidFile(name + ": line " + std::to_string(line) + " has " + std::to_string(row->size()) +
-                               (row->size() == 1 ? " cell" : " cells") + " but the table has " +
-                               std::to_string(table.columns.size()) +
+            return invalidFile(name + ": line " + std::to_string(line) + " has " +
+                               std::to_string(row->size()) + (row->size() == 1 ? " cell" : " cells") +
+                               " but the table has " + std::to_string(table.columns.size()) +
                                " columns; every line needs as many as the first.");
         table.rows.push_back(std::move(*row));
         table.lines.push_back(line);
@@ -179,7 +183,8 @@ Result<Table> readTable(const std::filesystem::path& file, const CsvFormat& form
     if (!bytes)
         return bytes.error();
     const std::string_view begin = trimmed(withoutMark(*bytes).substr(0, 4096));
-    return begin.starts_with('[') ? parseJsonTable(*bytes, file.string()) : parseCsv(*bytes, format, file.string());
+    return begin.starts_with('[') ? parseJsonTable(*bytes, file.string())
+                                  : parseCsv(*bytes, format, file.string());
 }
 
 bool parseNumber(std::string_view text, double& value)

@@ -79,15 +79,16 @@ Result<ColumnKind> kindOf(const std::string& word)
         return ColumnKind::Date;
     if (word == "ignore")
         return ColumnKind::Ignore;
-    return invalidArgument(
-        "There is no kind of column \"" + word + "\"; use number, category, date or ignore, as in \"origin:category\".");
+    return invalidArgument("There is no kind of column \"" + word +
+                           "\"; use number, category, date or ignore, as in \"origin:category\".");
 }
 
 Error cellFault(const Column& column, std::string_view cell)
 {
     const char* wanted = column.kind == ColumnKind::Date ? "a date (year-month-day)" : "a number";
     return invalidFile(" holds \"" + std::string(cell.substr(0, 60)) + "\", which is not " + wanted +
-                       ". Correct it, or name another kind for the column, as in \"" + column.name + ":category\".");
+                       ". Correct it, or name another kind for the column, as in \"" + column.name +
+                       ":category\".");
 }
 
 Status findCategories(const Table& table, Column& column)
@@ -97,7 +98,8 @@ Status findCategories(const Table& table, Column& column)
         if (const std::string& cell = row[column.index]; !isMissing(cell))
             different.emplace(trimmed(cell));
     if (different.size() > mostCategories)
-        return invalidFile(table.name + ": the column \"" + column.name + "\" has " + std::to_string(different.size()) +
+        return invalidFile(table.name + ": the column \"" + column.name + "\" has " +
+                           std::to_string(different.size()) +
                            " different values, too many for a category. Set its kind to ignore.");
     column.categories.assign(different.begin(), different.end());
     return {};
@@ -187,7 +189,8 @@ Result<ColumnFit> fitColumns(
         const double mean = count > 0 ? sum / count : 0;
         const double variance = count > 0 ? std::max(0.0, squares / count - mean * mean) : 0;
         if (!std::isfinite(variance))
-            return invalidFile(table.name + ": the numbers in the column \"" + column.name + "\" are too large.");
+            return invalidFile(
+                table.name + ": the numbers in the column \"" + column.name + "\" are too large.");
         if (standardise) {
             column.mean = mean;
             // A column that never changes says nothing; it becomes zero instead of a division by zero.

@@ -31,17 +31,18 @@ struct Column
 /// "", "NA", "N/A", "NaN", "null", "none", "?" and "-", whatever the case.
 bool isMissing(std::string_view cell);
 
-/// Kinds for all columns: what `given` says ("horsepower:number, origin:category"), the others guessed: a number
-/// where every cell is one, a date where every cell is one, a category where at most 50 different texts repeat, else
-/// ignored. An Error names a column that is not there or an unknown kind.
+/// Kinds for all columns: what `given` says ("horsepower:number, origin:category"), the others guessed: a
+/// number where every cell is one, a date where every cell is one, a category where at most 50 different
+/// texts repeat, else ignored. An Error names a column that is not there or an unknown kind.
 Result<std::vector<Column>> chooseColumns(const Table& table, const std::string& given);
 
-/// The number of a cell (Number, Date) or the position of its category; nothing where it is missing. An Error for a
-/// cell that is neither, without its place.
+/// The number of a cell (Number, Date) or the position of its category; nothing where it is missing. An Error
+/// for a cell that is neither, without its place.
 Result<std::optional<double>> cellValue(const Column& column, std::string_view cell);
 
-/// Categories, mean and deviation of the columns from some rows of the table. Mean and deviation stay 0 and 1 where
-/// `standardise` is false, but `mean` is needed to fill missing cells, so it is returned for each column.
+/// Categories, mean and deviation of the columns from some rows of the table. Mean and deviation stay 0 and 1
+/// where `standardise` is false, but `mean` is needed to fill missing cells, so it is returned for each
+/// column.
 struct ColumnFit
 {
     std::vector<double> fill; ///< for a missing cell of each column, after standardising

@@ -34,8 +34,9 @@ size_t characterLength(std::string_view text, size_t at)
 bool isSpace(std::string_view character)
 {
     static constexpr std::string_view wide[] = {"\u00A0", "\u2009", "\u202F", "\u3000"};
-    return character.size() == 1 ? std::string_view(" \t\r\n\f\v").find(character[0]) != std::string_view::npos
-                                 : std::find(std::begin(wide), std::end(wide), character) != std::end(wide);
+    return character.size() == 1
+               ? std::string_view(" \t\r\n\f\v").find(character[0]) != std::string_view::npos
+               : std::find(std::begin(wide), std::end(wide), character) != std::end(wide);
 }
 
 /// Letters beyond ASCII are all characters but the blocks of punctuation and symbols.
@@ -43,17 +44,22 @@ bool isWordPart(std::string_view character)
 {
     if (character.size() == 1) {
         const char c = character[0];
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '\'' || c == '_';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '\'' ||
+               c == '_';
     }
     if (character.size() == 2)
-        return !(character >= "\u00A0" && character <= "\u00BF") && character != "\u00D7" && character != "\u00F7";
-    return !(character >= "\u2000" && character <= "\u2BFF") && !(character >= "\u3000" && character <= "\u303F");
+        return !(character >= "\u00A0" && character <= "\u00BF") && character != "\u00D7" &&
+               character != "\u00F7";
+    return !(character >= "\u2000" && character <= "\u2BFF") &&
+           !(character >= "\u3000" && character <= "\u303F");
 }
 
 /// Adds `distance` to a two-byte character.
 void shiftCharacter(std::string& text, size_t at, int distance)
 {
-    const int code = ((static_cast<uint8_t>(text[at]) & 0x1F) << 6 | (static_cast<uint8_t>(text[at + 1]) & 0x3F)) + distance;
+    const int code =
+        ((static_cast<uint8_t>(text[at]) & 0x1F) << 6 | (static_cast<uint8_t>(text[at + 1]) & 0x3F)) +
+        distance;
     text[at] = static_cast<char>(0xC0 | code >> 6);
     text[at + 1] = static_cast<char>(0x80 | (code & 0x3F));
 }
@@ -98,8 +104,10 @@ Status checkText(std::string_view text, const std::string& name)
     if (at == std::string_view::npos)
         return {};
     const auto line = std::count(text.begin(), text.begin() + static_cast<int64_t>(at), '\n') + 1;
-    const char* what = at == zero ? "a zero byte, so it is no text" : "bytes that are not UTF-8; save it as UTF-8";
-    return invalidFile(name + ": line " + std::to_string(line) + " (byte " + std::to_string(at) + ") has " + what + ".");
+    const char* what =
+        at == zero ? "a zero byte, so it is no text" : "bytes that are not UTF-8; save it as UTF-8";
+    return invalidFile(
+        name + ": line " + std::to_string(line) + " (byte " + std::to_string(at) + ") has " + what + ".");
 }
 
 std::string_view withoutMark(std::string_view text)

@@ -9,8 +9,8 @@
 
 namespace gradloom::data {
 
-/// Byte of the first place that is not UTF-8 (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF), -1 where
-/// there is none.
+/// Byte of the first place that is not UTF-8 (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF), -1
+/// where there is none.
 int64_t brokenUtf8(std::string_view text);
 /// Refuses text that is not UTF-8 and zero bytes, saying in which line (from 1) and byte of `name`.
 Status checkText(std::string_view text, const std::string& name);

@@ -16,7 +16,8 @@ Vocabulary::Vocabulary(const std::vector<std::string>& tokens) : m_texts{padding
 Vocabulary Vocabulary::fromCounts(const std::map<std::string, int64_t, std::less<>>& counts, int64_t most)
 {
     std::vector<std::pair<std::string, int64_t>> order(counts.begin(), counts.end());
-    std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::stable_sort(
+        order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
     order.resize(std::min(order.size(), static_cast<size_t>(std::max<int64_t>(0, most - 2))));
     std::vector<std::string> tokens;
     for (auto& [token, count] : order)
@@ -37,8 +38,8 @@ std::vector<std::string> tokensOf(std::string_view text, const TokenSettings& se
     return {parts.begin(), parts.end()};
 }
 
-void writeTokens(std::span<const std::string> tokens, const Vocabulary& vocabulary, const TokenSettings& settings,
-    std::span<int32_t> row)
+void writeTokens(std::span<const std::string> tokens, const Vocabulary& vocabulary,
+    const TokenSettings& settings, std::span<int32_t> row)
 {
     const size_t count = std::min(tokens.size(), row.size());
     const size_t begin = settings.padFront ? row.size() - count : 0;

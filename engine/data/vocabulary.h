@@ -17,7 +17,8 @@ struct TokenSettings
     bool padFront = false;   ///< padding stands before the text, else behind it
 };
 
-/// The tokens that a network knows, each with its number. 0 is padding, 1 stands for everything that is not known.
+/// The tokens that a network knows, each with its number. 0 is padding, 1 stands for everything that is not
+/// known.
 class Vocabulary
 {
 public:
@@ -43,8 +44,8 @@ private:
 /// Cuts a text into tokens (after lower-casing where wanted).
 std::vector<std::string> tokensOf(std::string_view text, const TokenSettings& settings);
 /// Writes a row of settings.length tokens.
-void writeTokens(std::span<const std::string> tokens, const Vocabulary& vocabulary, const TokenSettings& settings,
-    std::span<int32_t> row);
+void writeTokens(std::span<const std::string> tokens, const Vocabulary& vocabulary,
+    const TokenSettings& settings, std::span<int32_t> row);
 /// One text as a sample.
 Tensor encodeText(const std::string& text, const Vocabulary& vocabulary, const TokenSettings& settings);
 

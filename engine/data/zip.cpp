@@ -58,7 +58,10 @@ public:
 
 private:
     Error fault(const std::string& what) const { return invalidFile(m_name + ": the archive " + what + "."); }
-    bool has(uint64_t at, uint64_t length) const { return at <= m_bytes.size() && length <= m_bytes.size() - at; }
+    bool has(uint64_t at, uint64_t length) const
+    {
+        return at <= m_bytes.size() && length <= m_bytes.size() - at;
+    }
     /// A little-endian number of `length` bytes that are known to be there.
     uint64_t number(uint64_t at, int length) const
     {
@@ -117,7 +120,8 @@ private:
         constexpr uint64_t length = 30;
         if (!has(member.local, length) || number(member.local, 4) != localMark)
             return fault("does not hold " + member.name + " where its directory says");
-        const uint64_t begin = member.local + length + number(member.local + 26, 2) + number(member.local + 28, 2);
+        const uint64_t begin =
+            member.local + length + number(member.local + 26, 2) + number(member.local + 28, 2);
         if (!has(begin, member.packed))
             return fault("ends within " + member.name);
         const std::string_view packed = m_bytes.substr(begin, member.packed);
@@ -125,7 +129,8 @@ private:
         if (member.method == 0 && member.packed == member.unpacked)
             content = packed;
         else if (member.method != 8 || !inflateInto(packed, member.unpacked, content))
-            return fault("holds " + member.name + ", which is damaged or packed by a method other than deflate");
+            return fault(
+                "holds " + member.name + ", which is damaged or packed by a method other than deflate");
         const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(content.data()), content.size());
         if (crc != member.crc)
             return fault("holds " + member.name + ", which is damaged (its checksum differs)");

@@ -185,6 +185,18 @@ TEST(CsvSource, encodesALineLikeTheFile)
     EXPECT_FALSE(loaded->encode("").ok());
 }
 
+/// --data-dir: the file of the same name in another folder.
+TEST(CsvSource, takesItsFileFromAnotherFolder)
+{
+    const TempFolder folder;
+    writeBytes(folder / "t.csv", smallTable);
+    const Params options{{"file", std::string("/nowhere/t.csv")}, {"target", std::string("price")}};
+    EXPECT_TRUE(succeeded(loadData("csv", options, {folder.path(), {}})));
+    EXPECT_TRUE(failsWith(loadData("csv", options, {{}, folder.path()}), {"/nowhere/t.csv"}));
+    const Params relative{{"file", std::string("t.csv")}, {"target", std::string("price")}};
+    EXPECT_TRUE(succeeded(loadData("csv", relative, {{}, folder.path()})));
+}
+
 TEST(CsvSource, saysWhatIsWrong)
 {
     const TempFolder folder;
