@@ -16,20 +16,24 @@ namespace gradloom::train {
 
 namespace {
 
-constexpr const char* historyHeading = "step,epoch,loss,accuracy,learning_rate,seconds\n";
+constexpr const char* historyHeading = "step,epoch,loss,accuracy,learning_rate,generator_loss,seconds\n";
 constexpr int64_t maxHistoryBytes = int64_t{4} << 30;
+
+/// A cell of the table; nothing for what a drawing does not have.
+std::string historyCell(float value)
+{
+    char text[32];
+    const int length = std::isnan(value) ? 0 : std::snprintf(text, sizeof text, "%.9g", static_cast<double>(value));
+    return {text, static_cast<size_t>(length)};
+}
 
 std::string historyLine(const StepMetrics& step)
 {
-    char text[160];
-    const int length =
-        std::isnan(step.accuracy)
-            ? std::snprintf(text, sizeof text, "%lld,%d,%.9g,,%.9g,%.6f\n", static_cast<long long>(step.step),
-                  step.epoch, step.loss, step.learningRate, step.seconds)
-            : std::snprintf(text, sizeof text, "%lld,%d,%.9g,%.9g,%.9g,%.6f\n",
-                  static_cast<long long>(step.step), step.epoch, step.loss, step.accuracy, step.learningRate,
-                  step.seconds);
-    return {text, static_cast<size_t>(length)};
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%.6f", step.seconds);
+    return std::to_string(step.step) + "," + std::to_string(step.epoch) + "," + historyCell(step.loss) + "," +
+           historyCell(step.accuracy) + "," + historyCell(step.learningRate) + "," + historyCell(step.generatorLoss) + "," +
+           seconds + "\n";
 }
 
 /// Appends whole lines; what a full disk cut short is taken back.

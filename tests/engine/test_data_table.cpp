@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 namespace gradloom::data {
@@ -165,6 +166,30 @@ TEST(CsvSource, fillsGapsAndLearnsSeveralTargets)
     EXPECT_EQ(loaded->targets[1].deviation, std::vector<float>{1});
     EXPECT_EQ(
         loaded->training->count() + loaded->test->count(), 7); // only the row without a price is missing
+}
+
+TEST(CsvSource, aColumnSaysHowMuchARowCounts)
+{
+    const TempFolder folder;
+    const auto load = [&](const char* text, const char* weight) {
+        writeBytes(folder / "w.csv", text);
+        return loadData("csv",
+            {{"file", (folder / "w.csv").string()}, {"weight", std::string(weight)}, {"test_share", 0.25},
+                {"standardise", false}},
+            {});
+    };
+    const auto loaded = load("x,count,y\n1,2,10\n2,0,20\n3,0.5,30\n4,1,40\n", "count");
+    ASSERT_TRUE(succeeded(loaded));
+    EXPECT_EQ(loaded->features, Row{"x"});
+    const std::map<float, float> expected{{10, 2}, {20, 0}, {30, 0.5F}, {40, 1}};
+    for (const auto& part : {loaded->training, loaded->test}) {
+        ASSERT_EQ(part->weights.elements(), part->count());
+        for (size_t i = 0; i < static_cast<size_t>(part->count()); ++i)
+            EXPECT_EQ(part->weights.floats()[i], expected.at(part->targets[0].floats()[i]));
+    }
+    EXPECT_TRUE(failsWith(load("x,w,y\n1,1,1\n2,-1,2\n3,1,3\n4,1,4\n", "w"), {"line 3", "\"-1\"", "0 or more"}));
+    EXPECT_TRUE(failsWith(load("x,w,y\n1,1,1\n2,1,2\n3,,3\n4,1,4\n", "w"), {"line 4", "0 or more"}));
+    EXPECT_TRUE(failsWith(load("x,w,y\n1,1,1\n2,1,2\n3,1,3\n4,1,4\n", "v"), {"no column \"v\""}));
 }
 
 TEST(CsvSource, encodesALineLikeTheFile)

@@ -3,7 +3,9 @@
 #include "engine/data/text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
+#include <optional>
 
 namespace gradloom::data {
 
@@ -15,6 +17,7 @@ struct TablePlan
     Table table;
     std::vector<Column> inputs;
     std::vector<Column> targets;
+    std::optional<Column> weight; ///< how much a row counts
     std::vector<double> fill;     ///< for missing cells of the inputs
     std::vector<size_t> training; ///< rows
     std::vector<size_t> test;
@@ -33,12 +36,28 @@ CsvFormat csvFormatOf(const Params& params)
     return format;
 }
 
+Status chooseWeight(TablePlan& plan, const std::string& name, std::vector<Column>& columns)
+{
+    if (name.empty())
+        return {};
+    const int index = plan.table.column(name);
+    if (index < 0)
+        return invalidArgument(plan.table.name + " has no column \"" + name + "\" that says how much a row counts.");
+    Column& column = columns[static_cast<size_t>(index)];
+    plan.weight = column;
+    plan.weight->kind = ColumnKind::Number;
+    column.kind = ColumnKind::Ignore; // neither learned from nor learned
+    return {};
+}
+
 /// Divides the columns into inputs and targets; no name stands for the last column that is not ignored.
 Status chooseRoles(TablePlan& plan, const Params& params)
 {
     auto columns = chooseColumns(plan.table, params.text("columns"));
     if (!columns)
         return columns.error();
+    if (Status status = chooseWeight(plan, params.text("weight"), *columns); !status)
+        return status;
     std::vector<std::string> names = splitList(params.text("target"));
     if (names.empty()) {
         const auto last = std::find_if(
@@ -126,6 +145,24 @@ Status encodeRow(const TablePlan& plan, const std::vector<std::string>& cells, s
     return {};
 }
 
+Status encodeWeights(const TablePlan& plan, const std::vector<size_t>& rows, Dataset& dataset)
+{
+    if (!plan.weight)
+        return {};
+    dataset.weights = Tensor(Shape{static_cast<int64_t>(rows.size())});
+    for (size_t i = 0; i < rows.size(); ++i) {
+        const std::string& cell = plan.table.rows[rows[i]][plan.weight->index];
+        auto value = cellValue(*plan.weight, cell);
+        if (!value)
+            return invalidFile(plan.table.place(rows[i], plan.weight->index) + value.error().message);
+        if (!*value || !(**value >= 0) || !std::isfinite(**value))
+            return invalidFile(plan.table.place(rows[i], plan.weight->index) + " holds \"" + cell.substr(0, 60) +
+                               "\", but how much a row counts must be a number of 0 or more.");
+        dataset.weights.floats()[i] = static_cast<float>(**value);
+    }
+    return {};
+}
+
 Result<std::shared_ptr<const Dataset>> encodePart(const TablePlan& plan, const std::vector<size_t>& rows)
 {
     auto dataset = std::make_shared<Dataset>();
@@ -151,6 +188,8 @@ Result<std::shared_ptr<const Dataset>> encodePart(const TablePlan& plan, const s
         }
         dataset->targets.push_back(std::move(values));
     }
+    if (Status status = encodeWeights(plan, rows, *dataset); !status)
+        return status.error();
     return std::shared_ptr<const Dataset>(std::move(dataset));
 }
 
@@ -257,6 +296,8 @@ SourceType csv()
             "Left empty, the last column."),
         textParam("columns", "Kinds of columns", "",
             "Corrects what was guessed: \"horsepower:number, origin:category, year:date, name:ignore\"."),
+        textParam("weight", "Weight of a row", "",
+            "A column of numbers from 0 up that says how much each row counts in the loss; empty: all alike."),
         choiceParam("missing", "Missing values", "drop",
             {{"drop", "leave the row out"}, {"mean", "use the mean"}},
             "What happens to rows with empty cells. Rows without a target are always left out."),
