@@ -76,6 +76,12 @@ TEST(TrainMetrics, AucCountsPairsAndHalvesTies)
     for (int64_t label = 0; label < 3; ++label)
         mean += areaByPairs(three, label) / 3;
     EXPECT_NEAR(metricsOf(three).at("auc"), mean, 1e-12);
+    // Columns that stand for no class of the data set, as a network with units to spare has.
+    Judged spare = three;
+    spare.truth = {0, 1, 1, 1, 1, 0};
+    spare.classes = countClasses(spare.truth, std::vector<int32_t>(6, 0), 2);
+    EXPECT_NEAR(
+        metricsOf(spare).at("auc"), (areaByPairs(spare, 0) + areaByPairs(spare, 1)) / 2, 1e-12);
     const Judged single = judgedClasses({1, 1}, {0.5f, 0.6f}, 1);
     EXPECT_FALSE(metricsOf(single).contains("auc")) << "one class alone has no curve";
 }

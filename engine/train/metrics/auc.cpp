@@ -49,7 +49,9 @@ MetricType auc()
             return areaOfClass(judged, 1);
         double sum = 0;
         double defined = 0;
-        for (int64_t label = 0; label < columns; ++label) {
+        // A network may have more columns than the data has classes; no row belongs to those.
+        const int64_t known = std::min<int64_t>(columns, static_cast<int64_t>(judged.classes.size()));
+        for (int64_t label = 0; label < known; ++label) {
             const ClassCounts& counts = judged.classes[static_cast<size_t>(label)];
             if (counts.support == 0 || counts.support == judged.rows())
                 continue;
