@@ -1,6 +1,6 @@
 # Debian packages that Gradloom needs, and how they are installed. Sourced by run and test.
 
-build_packages="g++ cmake ninja-build qt6-base-dev libqt6opengl6-dev libqt6svg6-dev qt6-l10n-tools
+build_packages="g++ cmake ninja-build qt6-base-dev libqt6opengl6-dev qt6-svg-dev qt6-l10n-tools
   libimgui-dev libhwy-dev libeigen3-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libstb-dev libgl-dev libgl1-mesa-dri"
 test_packages="libgtest-dev xvfb xauth"
 data_packages="dataset-fashion-mnist"
