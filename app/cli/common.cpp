@@ -11,6 +11,12 @@
 
 namespace gradloom::cli {
 
+void addTrainedOptions(CLI::App& app, TrainedOptions& options)
+{
+    addCommonOptions(app, options);
+    app.add_option("--weights", options.weights, "Weights of the network")->type_name("FILE")->required();
+}
+
 void addOutputOptions(CLI::App& app, CommonOptions& options)
 {
     app.add_option("--out", options.out, "Folder for what is written")->type_name("DIR");

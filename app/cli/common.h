@@ -29,6 +29,12 @@ struct CommonOptions
 
 /// Declares the positional PROJECT and the shared options.
 void addCommonOptions(CLI::App& app, CommonOptions& options);
+/// The same with the option --weights, for commands that need a trained network.
+struct TrainedOptions : CommonOptions
+{
+    std::string weights;
+};
+void addTrainedOptions(CLI::App& app, TrainedOptions& options);
 /// Only those that make sense without a project: --json, --out, --quiet.
 void addOutputOptions(CLI::App& app, CommonOptions& options);
 

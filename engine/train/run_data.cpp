@@ -240,8 +240,8 @@ Preparation preparationOf(const RunData& data, const graph::Graph& graph)
     const data::Target* target = data.judged(graph);
     if (!target)
         return result;
-    if (target->isClasses())
-        result.classNames = target->names;
+    if (target->kind != data::Target::Kind::Numbers)
+        result.classNames = target->names; // a language model chooses the next token like a class
     result.target = target->name;
     result.unit = target->unit;
     result.mean = target->mean;

@@ -63,6 +63,17 @@ TEST(TrainMetrics, EveryoneSaysWhatItIs)
     EXPECT_TRUE(metricsOf(Judged()).empty());
 }
 
+TEST(TrainMetrics, PerplexityIsTheNumberOfEquallyLikelyChoices)
+{
+    Judged judged = judgedClasses({0, 1, 2, 3}, std::vector<float>(16, 0.25f), 4);
+    EXPECT_FALSE(metricsOf(judged).contains("perplexity")) << "only steps of sequences have one";
+    judged.steps = true;
+    judged.logLikelihood = 4 * std::log(0.25);
+    EXPECT_NEAR(metricsOf(judged).at("perplexity"), 4, 1e-12);
+    judged.logLikelihood = 2 * std::log(0.5) + 2 * std::log(0.125); // mean of 1 and 3 bits
+    EXPECT_NEAR(metricsOf(judged).at("perplexity"), 4, 1e-12);
+}
+
 TEST(TrainMetrics, AucCountsPairsAndHalvesTies)
 {
     const Judged two = judgedClasses({0, 1, 1, 0, 1, 0}, {0.2f, 0.2f, 0.9f, 0.4f, 0.4f, 0.1f}, 1);

@@ -16,15 +16,6 @@ namespace {
 
 using std::filesystem::path;
 
-SessionOptions into(const path& folder, const std::shared_ptr<const RunData>& data)
-{
-    SessionOptions options;
-    options.outDir = folder;
-    options.data = data;
-    options.publish = false;
-    return options;
-}
-
 project::Project projectWith(Params options)
 {
     project::Project project = train_test::smallProject();
@@ -90,13 +81,13 @@ TEST(TrainOptions, ARunThatGoesOnGivesTheBitsOfOneWithoutABreak)
     project.training.epochs = 3;
     const auto data = train_test::dataOf(project);
     const test::TempFolder folder;
-    const auto whole = train_test::trained(project, into(folder / "whole", data));
+    const auto whole = train_test::trained(project, train_test::writingTo(folder / "whole", data));
     ASSERT_FALSE(whole.error) << whole.error->message;
     for (const int64_t at : {3, 7, 12, 18}) { // within a group of batches, at an epoch's end, at both
-        auto first = into(folder / "part", data);
+        auto first = train_test::writingTo(folder / "part", data);
         first.maxSteps = at;
         train_test::trained(project, first);
-        auto second = into(folder / "rest", data);
+        auto second = train_test::writingTo(folder / "rest", data);
         second.resumeDir = folder / "part";
         const auto rest = train_test::trained(project, second);
         ASSERT_FALSE(rest.error) << rest.error->message;
@@ -124,8 +115,8 @@ TEST(TrainOptions, AccumulationEqualsTheLargeBatch)
     small.training.options = {{"accumulate", int64_t{3}}};
     const auto data = train_test::dataOf(large);
     const test::TempFolder folder;
-    ASSERT_FALSE(train_test::trained(large, into(folder / "large", data)).error);
-    const auto result = train_test::trained(small, into(folder / "small", data));
+    ASSERT_FALSE(train_test::trained(large, train_test::writingTo(folder / "large", data)).error);
+    const auto result = train_test::trained(small, train_test::writingTo(folder / "small", data));
     ASSERT_FALSE(result.error) << result.error->message;
     EXPECT_EQ(result.steps, 22); // batches
     const Weights a = train_test::weightsIn(folder / "large/weights.safetensors");
@@ -138,8 +129,8 @@ TEST(TrainOptions, TheAverageIsWhatIsJudgedAndSaved)
     const auto smooth = projectWith({{"ema_decay", 0.9}});
     const auto data = train_test::dataOf(plain);
     const test::TempFolder folder;
-    train_test::trained(plain, into(folder / "plain", data));
-    const auto result = train_test::trained(smooth, into(folder / "smooth", data));
+    train_test::trained(plain, train_test::writingTo(folder / "plain", data));
+    const auto result = train_test::trained(smooth, train_test::writingTo(folder / "smooth", data));
     ASSERT_FALSE(result.error);
     auto state = loadCheckpoint(folder / "smooth" / stateFile);
     ASSERT_TRUE(state.ok());
@@ -164,7 +155,7 @@ TEST(TrainOptions, EarlyStoppingAndTheBestWeights)
     project.training.optimizer = {"adam", {{"learning_rate", 0.02}}};
     const auto data = train_test::dataOf(project);
     const test::TempFolder folder;
-    SessionOptions options = into(folder / "run", data);
+    SessionOptions options = train_test::writingTo(folder / "run", data);
     options.threads = 2;
     TrainSession session(project, options);
     const SessionResult result = session.wait();
@@ -243,7 +234,7 @@ TEST(TrainOptions, TransferTakesWhatFitsAndSaysWhatNot)
     project.training.epochs = 1;
     const auto data = train_test::dataOf(project);
     const test::TempFolder folder;
-    train_test::trained(project, into(folder / "base", data));
+    train_test::trained(project, train_test::writingTo(folder / "base", data));
 
     auto changed = project;
     changed.graph.find("scores")->params.set("units", int64_t{11});
@@ -254,7 +245,7 @@ TEST(TrainOptions, TransferTakesWhatFitsAndSaysWhatNot)
     }
     changed.training.options.set("weights_from", std::string("base/weights.safetensors"));
     changed.training.optimizer.params.set("learning_rate", 0.0);
-    SessionOptions options = into(folder / "next", data);
+    SessionOptions options = train_test::writingTo(folder / "next", data);
     options.projectFolder = folder / ".";
     options.maxSteps = 1;
     options.threads = 2;
@@ -304,7 +295,7 @@ TEST(TrainOptions, MaxNormHoldsEveryColumn)
     project.graph.find("hidden")->params.set("max_norm", 0.5);
     project.graph.find("conv")->params.set("max_norm", 0.4);
     const test::TempFolder folder;
-    ASSERT_FALSE(train_test::trained(project, into(folder / "run", train_test::dataOf(project))).error);
+    ASSERT_FALSE(train_test::trained(project, train_test::writingTo(folder / "run", train_test::dataOf(project))).error);
     const Weights weights = train_test::weightsIn(folder / "run/weights.safetensors");
     for (const auto& [name, limit] : {std::pair("hidden.weight", 0.5), std::pair("conv.weight", 0.4)}) {
         const Tensor& w = weights.at(name);

@@ -19,15 +19,6 @@ namespace {
 
 using std::filesystem::path;
 
-SessionOptions writingTo(const path& folder, const std::shared_ptr<const RunData>& data)
-{
-    SessionOptions options;
-    options.outDir = folder;
-    options.data = data;
-    options.publish = false;
-    return options;
-}
-
 void waitFor(TrainSession& session, State state)
 {
     for (int i = 0; i < 6000 && session.state() != state && !session.result(); ++i)
@@ -76,7 +67,7 @@ TEST(TrainSession, TrainsAndWritesItsFiles)
     const auto project = train_test::smallProject();
     const auto data = train_test::dataOf(project);
     const test::TempFolder folder;
-    const SessionResult result = train_test::trained(project, writingTo(folder / "run", data));
+    const SessionResult result = train_test::trained(project, train_test::writingTo(folder / "run", data));
     ASSERT_FALSE(result.error) << result.error->message;
     EXPECT_EQ(result.state, State::Finished);
     EXPECT_EQ(result.steps, 14); // 207 samples in batches of 32, twice
@@ -107,15 +98,15 @@ TEST(TrainSession, OneSeedGivesTheSameBits)
     auto project = train_test::smallProject();
     const auto data = train_test::dataOf(project);
     const test::TempFolder folder;
-    train_test::trained(project, writingTo(folder / "a", data));
-    auto published = writingTo(folder / "b", data);
+    train_test::trained(project, train_test::writingTo(folder / "a", data));
+    auto published = train_test::writingTo(folder / "b", data);
     published.publish = true; // looking at it must not change it
     train_test::trained(project, published);
     EXPECT_TRUE(train_test::sameBits(train_test::weightsIn(folder / "a/weights.safetensors"),
         train_test::weightsIn(folder / "b/weights.safetensors")));
     EXPECT_EQ(historyOf(folder / "a"), historyOf(folder / "b"));
     project.training.seed = 8;
-    train_test::trained(project, writingTo(folder / "c", train_test::dataOf(project)));
+    train_test::trained(project, train_test::writingTo(folder / "c", train_test::dataOf(project)));
     EXPECT_FALSE(train_test::sameBits(train_test::weightsIn(folder / "a/weights.safetensors"),
         train_test::weightsIn(folder / "c/weights.safetensors")));
 }
@@ -126,12 +117,12 @@ TEST(TrainSession, GoingOnGivesTheBitsOfARunWithoutABreak)
         const auto project = train_test::smallProject();
         const auto data = train_test::dataOf(project);
         const test::TempFolder folder;
-        const auto whole = train_test::trained(project, writingTo(folder / "whole", data));
-        auto first = writingTo(folder / "part", data);
+        const auto whole = train_test::trained(project, train_test::writingTo(folder / "whole", data));
+        auto first = train_test::writingTo(folder / "part", data);
         first.maxSteps = interruptedAt;
         const auto broken = train_test::trained(project, first);
         EXPECT_EQ(broken.steps, interruptedAt);
-        auto second = writingTo(folder / "rest", data);
+        auto second = train_test::writingTo(folder / "rest", data);
         second.resumeDir = folder / "part";
         const auto rest = train_test::trained(project, second);
         ASSERT_FALSE(rest.error) << rest.error->message;
@@ -154,9 +145,9 @@ TEST(TrainSession, PauseStepResume)
     const auto project = train_test::smallProject();
     const auto data = train_test::dataOf(project);
     const test::TempFolder folder;
-    train_test::trained(project, writingTo(folder / "whole", data));
+    train_test::trained(project, train_test::writingTo(folder / "whole", data));
 
-    auto options = writingTo(folder / "run", data);
+    auto options = train_test::writingTo(folder / "run", data);
     options.startPaused = true;
     options.threads = 2;
     {
@@ -276,7 +267,7 @@ TEST(TrainSession, ALossThatIsNoNumberNamesTheNodeAndKeepsTheCheckpoint)
     project.training.schedule = {"constant", {}};
     const auto data = train_test::dataOf(project);
     const test::TempFolder folder;
-    auto options = writingTo(folder / "run", data);
+    auto options = train_test::writingTo(folder / "run", data);
     options.maxSteps = 4;
     train_test::trained(project, options);
     const Weights good = train_test::weightsIn(folder / "run/weights.safetensors");
@@ -362,7 +353,7 @@ TEST(TrainSession, WhatAUserGetsWrongBecomesOneError)
     failure(good, options);
     const test::TempFolder folder;
     ASSERT_TRUE(writeFileAtomically(folder / "file", "x").ok());
-    options = writingTo(folder / "file/run", data); // a folder cannot be made in a file
+    options = train_test::writingTo(folder / "file/run", data); // a folder cannot be made in a file
     EXPECT_NE(failure(good, options).message.find("file"), std::string::npos);
 }
 
@@ -371,11 +362,11 @@ TEST(TrainSession, ResumingAnotherRunIsRefused)
     const auto project = train_test::smallProject();
     const auto data = train_test::dataOf(project);
     const test::TempFolder folder;
-    auto options = writingTo(folder / "run", data);
+    auto options = train_test::writingTo(folder / "run", data);
     options.maxSteps = 2;
     train_test::trained(project, options);
     const auto refused = [&](const project::Project& changed, const path& from) {
-        SessionOptions resume = writingTo(folder / "other", nullptr);
+        SessionOptions resume = train_test::writingTo(folder / "other", nullptr);
         resume.resumeDir = from;
         const SessionResult result = train_test::trained(changed, resume);
         EXPECT_EQ(result.state, State::Failed);

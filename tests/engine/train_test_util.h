@@ -66,6 +66,17 @@ inline std::shared_ptr<const train::RunData> dataOf(const project::Project& proj
     return std::make_shared<const train::RunData>(std::move(*data));
 }
 
+/// A run that writes to `folder` and shows nothing.
+inline train::SessionOptions writingTo(
+    const std::filesystem::path& folder, const std::shared_ptr<const train::RunData>& data)
+{
+    train::SessionOptions options;
+    options.outDir = folder;
+    options.data = data;
+    options.publish = false;
+    return options;
+}
+
 inline train::SessionResult trained(const project::Project& project, train::SessionOptions options)
 {
     options.threads = 2;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "widgets/canvas/canvas_view.h"
 #include "widgets/palette/layer_list.h"
 
 #include <QDragEnterEvent>
@@ -8,6 +9,8 @@
 #include <QTest>
 #include <QWidget>
 #include <QWindow>
+
+#include <memory>
 
 namespace gradloom::test {
 
@@ -50,6 +53,18 @@ private:
     QPoint mapped(QPoint place) const { return m_widget->mapTo(m_widget->window(), place); }
     QWidget* m_widget;
 };
+
+/// A canvas in a window of its own that asks for the keyboard.
+inline std::unique_ptr<widgets::CanvasView> shownCanvas(widgets::GraphModel& model)
+{
+    auto view = std::make_unique<widgets::CanvasView>(model);
+    view->resize(1100, 600);
+    view->show();
+    view->activateWindow();
+    view->setFocus();
+    [&view] { QVERIFY(QTest::qWaitForWindowExposed(view.get())); }();
+    return view;
+}
 
 /// Drops a layer as the palette's drag would: QDrag itself blocks until a real button is released.
 inline void dropLayer(QWidget* viewport, const char* type, QPoint place)

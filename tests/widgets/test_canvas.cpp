@@ -25,12 +25,7 @@ private Q_SLOTS:
         m_model->add("input", 0, 0, test::picture());
         m_model->add("conv2d", 220, 0);
         m_model->add("dense", 460, 0);
-        m_view = std::make_unique<CanvasView>(*m_model);
-        m_view->resize(1100, 600);
-        m_view->show();
-        m_view->activateWindow();
-        m_view->setFocus();
-        QVERIFY(QTest::qWaitForWindowExposed(m_view.get()));
+        m_view = test::shownCanvas(*m_model);
         QTRY_VERIFY(m_view->hasFocus());
     }
     void cleanup()

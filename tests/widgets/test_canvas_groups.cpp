@@ -43,12 +43,7 @@ private Q_SLOTS:
         m_model->join("conv2d_2", "max_pool2d_1");
         QVERIFY(m_model->edit(graph::groupNodes(m_model->graph(), {"conv2d_1", "conv2d_2"}, "Features", {}))
                     .ok());
-        m_view = std::make_unique<CanvasView>(*m_model);
-        m_view->resize(1100, 600);
-        m_view->show();
-        m_view->activateWindow();
-        m_view->setFocus();
-        QVERIFY(QTest::qWaitForWindowExposed(m_view.get()));
+        m_view = test::shownCanvas(*m_model);
         QTRY_VERIFY(m_view->hasFocus());
     }
     void cleanup()

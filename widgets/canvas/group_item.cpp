@@ -1,6 +1,7 @@
 #include "widgets/canvas/group_item.h"
 
 #include "widgets/canvas/canvas_scene.h"
+#include "widgets/canvas/card_look.h"
 #include "widgets/model/graph_actions.h"
 #include "widgets/theme/theme.h"
 
@@ -17,40 +18,14 @@ namespace {
 
 constexpr double padding = 12;
 constexpr double frameRadius = 14;
-constexpr double blockRadius = 9;
 constexpr double foldSize = 16;
 constexpr double pillHeight = 18;
-constexpr double titleCentre = 19;
-constexpr double detailCentre = 41;
-constexpr double blockHeight = 58;
-constexpr double flattestStrip = 12;
-constexpr double highestStrip = 96;
 constexpr double smallestBlock = 150;
-constexpr double firstPort = 28;
-constexpr double portPitch = 20;
 constexpr double stackStep = 5;
-constexpr double topEdgeHeight = 3;
-
-QFont groupFont(int size, QFont::Weight weight)
-{
-    QFont font = theme().font(size, weight);
-    font.setHintingPreference(QFont::PreferNoHinting);
-    return font;
-}
-
-QFont groupTitleFont()
-{
-    return groupFont(13, QFont::DemiBold);
-}
-
-QFont groupDetailFont()
-{
-    return groupFont(12, QFont::Normal);
-}
 
 QFont pillFont()
 {
-    return groupFont(11, QFont::DemiBold);
+    return cardFont(11, QFont::DemiBold);
 }
 
 QString repeatText(int repeat)
@@ -100,19 +75,19 @@ void GroupItem::stand(QPointF at, std::vector<BlockPort> ports, const QImage& ac
     int rows = 1;
     for (const BlockPort& port : m_ports)
         rows = std::max(rows, port.row + 1);
-    const QFontMetricsF detail(groupDetailFont());
+    const QFontMetricsF detail(cardDetailFont());
     const double details =
         detail.horizontalAdvance(m_look.layers) + detail.horizontalAdvance(m_look.count) + 24;
     const double header = m_title.right() + 10 + m_repeat.width() + padding + 4;
     const double wide =
         std::ceil(std::max({smallestBlock, details + 2 * padding, header}) / NodeItem::snap) * NodeItem::snap;
-    double high = std::max(blockHeight, firstPort + portPitch * (rows - 1) + 18);
+    double high = std::max(cardHeight, cardFirstPort + cardPortPitch * (rows - 1) + 18);
     m_activation = activation;
     m_strip = {};
     if (!activation.isNull()) {
         const double room = wide - 2 * padding;
         const double strip = room * activation.height() / std::max(1, activation.width());
-        m_strip = QRectF(padding, high - 2, room, std::clamp(strip, flattestStrip, highestStrip));
+        m_strip = QRectF(padding, high - 2, room, std::clamp(strip, cardFlattestStrip, cardLargestPicture));
         high = m_strip.bottom() + padding;
     }
     place({at, QSizeF(wide, high)});
@@ -131,9 +106,9 @@ void GroupItem::place(const QRectF& area)
 
 void GroupItem::layOut()
 {
-    const QFontMetricsF title(groupTitleFont());
+    const QFontMetricsF title(cardTitleFont());
     const QFontMetricsF pill(pillFont());
-    const double middle = titleCentre;
+    const double middle = cardTitleCentre;
     m_fold = QRectF(padding - 3, middle - foldSize / 2, foldSize, foldSize);
     const double pillWidth = std::ceil(pill.horizontalAdvance(repeatText(m_look.repeat))) + 14;
     // A frame's title ends where its pill begins; a block is as wide as its title needs.
@@ -148,7 +123,7 @@ void GroupItem::layOut()
 
 QPointF GroupItem::portPosition(const BlockPort& port) const
 {
-    return mapToScene(QPointF(port.port.output ? width() : 0, firstPort + portPitch * port.row));
+    return mapToScene(QPointF(port.port.output ? width() : 0, cardFirstPort + cardPortPitch * port.row));
 }
 
 QRectF GroupItem::partRect(Part part) const
@@ -251,27 +226,27 @@ void GroupItem::paintBlock(QPainter* painter) const
     painter->setBrush(withAlpha(shadow, shadow.alphaF() / 6));
     for (double grow : {7.0, 5.0, 3.5, 2.0, 0.5})
         painter->drawRoundedRect(
-            card.adjusted(-grow, -grow + 4, grow, grow + 4), blockRadius + grow, blockRadius + grow);
+            card.adjusted(-grow, -grow + 4, grow, grow + 4), cardRadius + grow, cardRadius + grow);
     for (int i = std::min(m_look.repeat - 1, 2); i > 0; --i) {
         painter->setPen(QPen(colours.color(Role::Border), 1));
         painter->setBrush(mixed(colours.color(Role::Panel), colours.color(Role::Background), 0.3 * i));
-        painter->drawRoundedRect(card.translated(i * stackStep, i * stackStep), blockRadius, blockRadius);
+        painter->drawRoundedRect(card.translated(i * stackStep, i * stackStep), cardRadius, cardRadius);
     }
     if (isSelected()) {
         painter->setBrush(Qt::NoBrush);
         for (double spread : {9.0, 5.0}) {
             painter->setPen(QPen(withAlpha(colours.color(Role::Accent), 0.16), spread));
-            painter->drawRoundedRect(card, blockRadius, blockRadius);
+            painter->drawRoundedRect(card, cardRadius, cardRadius);
         }
     }
     const double line = isSelected() ? 2 : m_look.problem.isEmpty() ? 1 : 1.6;
     painter->setPen(QPen(borderColor(), line));
     painter->setBrush(colours.color(Role::Panel));
-    painter->drawRoundedRect(card.adjusted(0.5, 0.5, -0.5, -0.5), blockRadius, blockRadius);
+    painter->drawRoundedRect(card.adjusted(0.5, 0.5, -0.5, -0.5), cardRadius, cardRadius);
     QPainterPath whole, below;
-    whole.addRoundedRect(card, blockRadius, blockRadius);
+    whole.addRoundedRect(card, cardRadius, cardRadius);
     below.addRoundedRect(
-        card.adjusted(0, topEdgeHeight, 0, topEdgeHeight + blockRadius), blockRadius, blockRadius);
+        card.adjusted(0, cardTopEdge, 0, cardTopEdge + cardRadius), cardRadius, cardRadius);
     painter->setPen(Qt::NoPen);
     painter->setBrush(colours.color(Role::Line));
     painter->drawPath(whole.subtracted(below));
@@ -296,20 +271,20 @@ void GroupItem::paintHeader(QPainter* painter) const
     else
         painter->drawPolyline(QPolygonF{c + QPointF(-4, -2), c + QPointF(0, 2), c + QPointF(4, -2)});
 
-    painter->setFont(groupTitleFont());
+    painter->setFont(cardTitleFont());
     painter->setPen(colours.color(Role::Text));
     painter->drawText(m_title.adjusted(0, 0, 2, 0), Qt::AlignVCenter,
-        QFontMetricsF(groupTitleFont()).elidedText(m_look.title, Qt::ElideRight, m_title.width() + 1));
-    painter->setFont(groupDetailFont());
+        QFontMetricsF(cardTitleFont()).elidedText(m_look.title, Qt::ElideRight, m_title.width() + 1));
+    painter->setFont(cardDetailFont());
     painter->setPen(colours.color(Role::TextDim));
     if (m_look.collapsed) {
-        const QRectF line(padding, detailCentre - 10, width() - 2 * padding, 20);
+        const QRectF line(padding, cardDetailCentre - 10, width() - 2 * padding, 20);
         painter->drawText(line, Qt::AlignVCenter | Qt::AlignLeft, m_look.layers);
         painter->drawText(line, Qt::AlignVCenter | Qt::AlignRight, m_look.count);
         return;
     }
-    const QRectF rest(m_repeat.right() + 10, titleCentre - 10, width() - m_repeat.right() - 24, 20);
-    if (QFontMetricsF(groupDetailFont()).horizontalAdvance(m_look.count) <= rest.width())
+    const QRectF rest(m_repeat.right() + 10, cardTitleCentre - 10, width() - m_repeat.right() - 24, 20);
+    if (QFontMetricsF(cardDetailFont()).horizontalAdvance(m_look.count) <= rest.width())
         painter->drawText(rest, Qt::AlignVCenter | Qt::AlignRight, m_look.count);
 }
 

@@ -1,6 +1,7 @@
 #include "widgets/canvas/node_item.h"
 
 #include "widgets/canvas/canvas_scene.h"
+#include "widgets/canvas/card_look.h"
 #include "widgets/theme/theme.h"
 
 #include <QCursor>
@@ -15,35 +16,8 @@ namespace gradloom::widgets {
 namespace {
 
 constexpr double padding = 12;
-constexpr double radius = 9;
-constexpr double topEdgeHeight = 3;
-constexpr double firstPort = 28;
-constexpr double portPitch = 20;
-constexpr double headerCentre = 19;
-constexpr double summaryCentre = 41;
-constexpr double plainHeight = 58;
 constexpr double minimumWidth = 100;
 constexpr double activationTop = 56;
-constexpr double largestPicture = 96;
-constexpr double flattestStrip = 12;
-
-// Text that is zoomed must keep its proportions at every scale, which hinting would round away.
-QFont canvasFont(int size, QFont::Weight weight)
-{
-    QFont font = theme().font(size, weight);
-    font.setHintingPreference(QFont::PreferNoHinting);
-    return font;
-}
-
-QFont titleFont()
-{
-    return canvasFont(13, QFont::DemiBold);
-}
-
-QFont detailFont()
-{
-    return canvasFont(12, QFont::Normal);
-}
 
 double roundedUp(double value)
 {
@@ -87,8 +61,8 @@ void NodeItem::setActivation(const QImage& image)
 void NodeItem::layOut()
 {
     prepareGeometryChange();
-    const QFontMetricsF title(titleFont());
-    const QFontMetricsF detail(detailFont());
+    const QFontMetricsF title(cardTitleFont());
+    const QFontMetricsF detail(cardDetailFont());
     double details = detail.horizontalAdvance(m_look.summary);
     if (!m_look.count.isEmpty())
         details += detail.horizontalAdvance(m_look.count) + (m_look.summary.isEmpty() ? 0 : 18);
@@ -96,17 +70,17 @@ void NodeItem::layOut()
     const double width = roundedUp(std::max({minimumWidth, details + 2 * padding, header + 2 * padding}));
 
     const auto ports = std::max(m_look.inputs.size(), m_look.outputs.size());
-    double height = std::max(plainHeight, firstPort + portPitch * static_cast<double>(ports - 1) + 18);
+    double height = std::max(cardHeight, cardFirstPort + cardPortPitch * static_cast<double>(ports - 1) + 18);
     m_activationRect = {};
     if (!m_activation.isNull()) {
         const double room = width - 2 * padding;
         double drawn = room * m_activation.height() / std::max(1, m_activation.width());
         double drawnWidth = room;
-        if (drawn > largestPicture) {
-            drawnWidth = room * largestPicture / drawn;
-            drawn = largestPicture;
+        if (drawn > cardLargestPicture) {
+            drawnWidth = room * cardLargestPicture / drawn;
+            drawn = cardLargestPicture;
         }
-        drawn = std::max(drawn, flattestStrip);
+        drawn = std::max(drawn, cardFlattestStrip);
         const double top = std::max(activationTop, height - 2);
         m_activationRect = QRectF(padding + (room - drawnWidth) / 2, top, drawnWidth, drawn);
         height = m_activationRect.bottom() + padding;
@@ -114,16 +88,16 @@ void NodeItem::layOut()
     m_size = QSizeF(width, height);
 
     m_card = QPainterPath();
-    m_card.addRoundedRect(cardRect(), radius, radius);
+    m_card.addRoundedRect(cardRect(), cardRadius, cardRadius);
     QPainterPath below;
-    below.addRoundedRect(cardRect().adjusted(0, topEdgeHeight, 0, topEdgeHeight + radius), radius, radius);
+    below.addRoundedRect(cardRect().adjusted(0, cardTopEdge, 0, cardTopEdge + cardRadius), cardRadius, cardRadius);
     m_topEdge = m_card.subtracted(below);
     update();
 }
 
 QPointF NodeItem::localPort(PortRef port) const
 {
-    return {port.output ? m_size.width() : 0, firstPort + portPitch * port.index};
+    return {port.output ? m_size.width() : 0, cardFirstPort + cardPortPitch * port.index};
 }
 
 void NodeItem::fold(std::vector<FoldedPort> ports)
@@ -239,7 +213,7 @@ void NodeItem::paintCard(QPainter* painter) const
     painter->setBrush(shadow);
     for (double grow : {7.0, 5.0, 3.5, 2.0, 0.5})
         painter->drawRoundedRect(
-            cardRect().adjusted(-grow, -grow + 4, grow, grow + 4), radius + grow, radius + grow);
+            cardRect().adjusted(-grow, -grow + 4, grow, grow + 4), cardRadius + grow, cardRadius + grow);
 
     QColor border = colours.color(Role::Border);
     double width = 1;
@@ -264,7 +238,7 @@ void NodeItem::paintCard(QPainter* painter) const
     painter->setPen(QPen(border, width));
     painter->setBrush(Qt::NoBrush);
     const double inset = isSelected() ? 0 : 0.5;
-    painter->drawRoundedRect(cardRect().adjusted(inset, inset, -inset, -inset), radius, radius);
+    painter->drawRoundedRect(cardRect().adjusted(inset, inset, -inset, -inset), cardRadius, cardRadius);
     painter->setPen(Qt::NoPen);
     painter->setBrush(colours.category(m_look.category));
     painter->drawPath(m_topEdge);
@@ -275,14 +249,14 @@ void NodeItem::paintTexts(QPainter* painter) const
     const Theme& colours = theme();
     painter->setBrush(colours.category(m_look.category));
     painter->setPen(Qt::NoPen);
-    painter->drawRoundedRect(QRectF(padding, headerCentre - 4.5, 9, 9), 2.5, 2.5);
-    painter->setFont(titleFont());
+    painter->drawRoundedRect(QRectF(padding, cardTitleCentre - 4.5, 9, 9), 2.5, 2.5);
+    painter->setFont(cardTitleFont());
     painter->setPen(colours.color(Role::Text));
     painter->drawText(
-        textLine(headerCentre, m_size.width()).adjusted(16, 0, 8, 0), Qt::AlignVCenter, m_look.title);
-    painter->setFont(detailFont());
+        textLine(cardTitleCentre, m_size.width()).adjusted(16, 0, 8, 0), Qt::AlignVCenter, m_look.title);
+    painter->setFont(cardDetailFont());
     painter->setPen(colours.color(Role::TextDim));
-    const QRectF line = textLine(summaryCentre, m_size.width());
+    const QRectF line = textLine(cardDetailCentre, m_size.width());
     painter->drawText(line, Qt::AlignVCenter | Qt::AlignLeft, m_look.summary);
     painter->drawText(line, Qt::AlignVCenter | Qt::AlignRight, m_look.count);
 }

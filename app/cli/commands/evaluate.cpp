@@ -5,9 +5,8 @@ namespace gradloom::cli {
 
 namespace {
 
-struct EvaluateOptions : CommonOptions
+struct EvaluateOptions : TrainedOptions
 {
-    std::string weights;
     std::string split = "test";
     int64_t batch = 128;
 };
@@ -56,10 +55,7 @@ Command evaluate()
 {
     return {"evaluate", "Judge trained weights on a part of the data", [](CLI::App& app) {
                 auto options = std::make_shared<EvaluateOptions>();
-                addCommonOptions(app, *options);
-                app.add_option("--weights", options->weights, "Weights of the network")
-                    ->type_name("FILE")
-                    ->required();
+                addTrainedOptions(app, *options);
                 app.add_option("--split", options->split, "Part of the data")
                     ->check(CLI::IsMember({"test", "validation", "train"}))
                     ->capture_default_str();

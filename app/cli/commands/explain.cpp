@@ -12,9 +12,8 @@ namespace gradloom::cli {
 
 namespace {
 
-struct ExplainOptions : CommonOptions
+struct ExplainOptions : TrainedOptions
 {
-    std::string weights;
     std::string method = "gradcam";
     std::string split = "test";
     std::string image; ///< instead of a sample of the data
@@ -185,10 +184,7 @@ Command explain()
     return {
         "explain", "Show where a network looks for a class", [](CLI::App& app) {
             auto options = std::make_shared<ExplainOptions>();
-            addCommonOptions(app, *options);
-            app.add_option("--weights", options->weights, "Weights of the network")
-                ->type_name("FILE")
-                ->required();
+            addTrainedOptions(app, *options);
             app.add_option("--method", options->method, "Method")
                 ->check(CLI::IsMember(methodIds()))
                 ->capture_default_str();

@@ -10,9 +10,8 @@ namespace gradloom::cli {
 
 namespace {
 
-struct GenerateOptions : CommonOptions
+struct GenerateOptions : TrainedOptions
 {
-    std::string weights;
     int64_t count = 64;
     std::string output;
     std::string raw;
@@ -69,10 +68,7 @@ Command generate()
 {
     return {"generate", "Make new samples with a trained GAN or variational autoencoder", [](CLI::App& app) {
                 auto options = std::make_shared<GenerateOptions>();
-                addCommonOptions(app, *options);
-                app.add_option("--weights", options->weights, "Weights of the network")
-                    ->type_name("FILE")
-                    ->required();
+                addTrainedOptions(app, *options);
                 app.add_option("--count", options->count, "How many; --seed chooses which")
                     ->check(CLI::Range(1, 100000))
                     ->capture_default_str();

@@ -5,6 +5,7 @@
 #include "engine/data/image.h"
 #include "engine/data/npy.h"
 #include "engine/data/text.h"
+#include "engine/data/vocabulary.h"
 #include "engine/train/evaluate.h"
 
 #include <algorithm>
@@ -15,9 +16,8 @@ namespace gradloom::cli {
 
 namespace {
 
-struct PredictOptions : CommonOptions
+struct PredictOptions : TrainedOptions
 {
-    std::string weights;
     std::vector<std::string> inputs;
 };
 
@@ -186,6 +186,23 @@ std::string predictionText(
     return text + "\n";
 }
 
+/// What is shown of a prediction: all of it, but of a language model's (steps × tokens) the step of the last token
+/// that is no padding, which says what comes next.
+std::span<const float> shownPart(const Tensor& predictions, size_t index, const Tensor& sample)
+{
+    const Shape& shape = predictions.shape();
+    const auto whole = static_cast<size_t>(shape.withoutFirst().elements());
+    const auto part = predictions.floats().subspan(index * whole, whole);
+    if (shape.rank() != 3 || sample.dtype() != DType::I32 || sample.elements() != shape[1])
+        return part;
+    const auto tokens = sample.as<int32_t>();
+    size_t last = tokens.size() - 1;
+    while (last > 0 && tokens[last] == data::Vocabulary::padding)
+        --last;
+    const auto row = static_cast<size_t>(shape[2]);
+    return part.subspan(last * row, row);
+}
+
 /// Numbers were learned with mean 0 and deviation 1.
 void inOwnUnit(std::vector<float>& values, const train::Preparation& how)
 {
@@ -235,11 +252,11 @@ Status run(const PredictOptions& options)
     auto predictions = train::predict(*model->model, *all);
     if (!predictions)
         return predictions.error();
-    const size_t columns = predictions->floats().size() / samples->size();
     Json json = Json::array();
     std::string text;
     for (size_t i = 0; i < samples->size(); ++i) {
-        const auto values = predictions->floats().subspan(i * columns, columns);
+        const auto values = shownPart(*predictions, i, (*samples)[i].values);
+        const size_t columns = values.size();
         std::vector<float> row(values.begin(), values.end());
         const std::string& name = (*samples)[i].name;
         if (!tellsClasses(columns, how->classNames)) {
@@ -262,10 +279,7 @@ Command predict()
 {
     return {"predict", "Say what a network sees in pictures, texts or lines of a table", [](CLI::App& app) {
                 auto options = std::make_shared<PredictOptions>();
-                addCommonOptions(app, *options);
-                app.add_option("--weights", options->weights, "Weights of the network")
-                    ->type_name("FILE")
-                    ->required();
+                addTrainedOptions(app, *options);
                 app.add_option("INPUT", options->inputs,
                        "Pictures: PNG, JPEG, or sample N of an IDX file as FILE#N. Lines of a table or "
                        "texts, or files "

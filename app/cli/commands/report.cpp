@@ -5,9 +5,8 @@ namespace gradloom::cli {
 
 namespace {
 
-struct ReportOptions : CommonOptions
+struct ReportOptions : TrainedOptions
 {
-    std::string weights;
     std::string output = "report.html";
     std::string run;
 };
@@ -36,10 +35,7 @@ Command report()
 {
     return {"report", "Write a page with curves, confusion matrix and Grad-CAM pictures", [](CLI::App& app) {
                 auto options = std::make_shared<ReportOptions>();
-                addCommonOptions(app, *options);
-                app.add_option("--weights", options->weights, "Weights of the network")
-                    ->type_name("FILE")
-                    ->required();
+                addTrainedOptions(app, *options);
                 app.add_option("-o,--output", options->output, "Page to write")
                     ->type_name("FILE")
                     ->capture_default_str();

@@ -99,3 +99,29 @@ TEST_F(CliData, SentencesArePredicted)
     EXPECT_EQ(result[0]["class_name"], "praise");
     EXPECT_EQ(result[1]["class_name"], "blame");
 }
+
+TEST_F(CliData, ALanguageModelSaysWhatComesNext)
+{
+    std::string rhyme;
+    for (int i = 0; i < 400; ++i)
+        rhyme += "eene meene muh und raus bist du\n";
+    test::writeBytes(folder / "rhyme.txt", rhyme);
+    test::writeBytes(folder / "rhyme.gradloom.json",
+        project("text", R"({"file": "rhyme.txt", "task": "next", "length": 6, "vocabulary": 20})",
+            R"({"id": "in", "type": "input", "options": {"shape": [6], "kind": "tokens"}},
+               {"id": "words", "type": "embedding", "options": {"vocabulary": 20, "size": 8}},
+               {"id": "reader", "type": "gru", "options": {"units": 12, "output": "sequence"}},
+               {"id": "out", "type": "dense", "options": {"units": 20}},
+               {"id": "loss", "type": "cross_entropy"})",
+            R"({"from": "in", "to": "words"}, {"from": "words", "to": "reader"},
+               {"from": "reader", "to": "out"}, {"from": "out", "to": "loss"})"));
+    const std::string weights = weightsOf("rhyme.gradloom.json");
+    const Output output =
+        run({"predict", at("rhyme.gradloom.json"), "--weights", weights, "--json", "eene meene", "muh und raus"});
+    ASSERT_EQ(output.code, 0) << output.err;
+    EXPECT_EQ(output.json()[0]["class_name"], "muh");
+    EXPECT_EQ(output.json()[1]["class_name"], "bist");
+    const Output judged = run({"evaluate", at("rhyme.gradloom.json"), "--weights", weights, "--json"});
+    ASSERT_EQ(judged.code, 0) << judged.err;
+    EXPECT_LT(judged.json()["metrics"]["perplexity"].get<double>(), 2.5);
+}
