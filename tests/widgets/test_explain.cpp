@@ -254,7 +254,7 @@ private Q_SLOTS:
                 chain(
                     {node("in", "input", {{"shape", std::vector<int64_t>{100, 1}}}), node("flat", "flatten"),
                         node("out", "dense", {{"units", int64_t{1}}}), node("loss", "mse")}),
-                "Mean absolute error"}};
+                "in the unit"}};
         for (const auto& one : cases) {
             project::Project project;
             project.data.source = {one.source, one.options};
@@ -275,6 +275,10 @@ private Q_SLOTS:
             QVERIFY(QTest::qWaitForWindowExposed(&page));
             auto* hint = page.findChild<QLabel*>("testHint");
             QTRY_VERIFY_WITH_TIMEOUT(hint->isVisible() && hint->text().contains(one.hint), 60000);
+            const bool numbers = one.graph.nodes.back().type == "mse";
+            auto* absolute = page.findChild<QLabel*>("testAbsolute");
+            QCOMPARE(absolute->isVisible(), numbers);
+            QVERIFY(!numbers || absolute->text().toDouble() > 0);
             auto* card = page.findChild<PictureCard*>("inputCard");
             QTRY_VERIFY(!card->picture().isNull());
             QVERIFY(card->line().contains("true"));

@@ -256,20 +256,22 @@ QString AnswerPanel::className(int index) const
 void AnswerPanel::showSample(const Tensor& stored, const data::LoadedData& data, int trueClass,
     const QString& truth, const QString& origin)
 {
-    constexpr QSize drawn(420, 420);
     m_stored = stored;
     m_maximum = data.valueMaximum;
     m_trueClass = trueClass;
     m_truth = truth;
-    m_picture = sampleImage(stored, data, drawn);
+    m_picture = stored.shape().rank() == 3 ? inputPicture(stored) : QImage();
     m_input->setPicture(m_picture, m_picture.size());
+    const bool drawn = m_picture.isNull() && !sampleImage(stored, data, {1, 1}).isNull();
+    if (drawn)
+        m_input->setDrawing([stored, data](QSize size) { return sampleImage(stored, data, size); });
     QString line = m_stored.shape().rank() == 3 ? tr("your own picture") : tr("your own sample");
     if (!truth.isEmpty())
         line =
             m_target && m_target->isClasses() ? tr("true class: %1").arg(truth) : tr("true: %1").arg(truth);
     else if (trueClass < 0 && !m_target)
         line = tr("sample of the data set");
-    m_input->setLines(origin, m_picture.isNull()
+    m_input->setLines(origin, m_picture.isNull() && !drawn
                                   ? tr("cannot be shown: %1 numbers in a shape that is neither a picture "
                                        "nor a sequence")
                                         .arg(stored.elements())

@@ -30,7 +30,20 @@ void PictureCard::setPicture(const QImage& picture, QSize unit)
 {
     m_picture = picture;
     m_unit = unit;
+    m_drawing = nullptr;
     update();
+}
+
+void PictureCard::setDrawing(std::function<QImage(QSize)> drawing)
+{
+    m_picture = {};
+    m_drawing = std::move(drawing);
+    update();
+}
+
+QRect PictureCard::space() const
+{
+    return rect().adjusted(margin, margin, -margin, -textSpace);
 }
 
 void PictureCard::setLines(const QString& title, const QString& line)
@@ -51,7 +64,9 @@ void PictureCard::paintEvent(QPaintEvent* event)
 {
     QFrame::paintEvent(event);
     QPainter painter(this);
-    const QRect space = rect().adjusted(margin, margin, -margin, -textSpace);
+    const QRect space = this->space();
+    if (m_drawing && !space.isEmpty())
+        painter.drawImage(space.topLeft(), m_drawing(space.size()));
     if (!m_picture.isNull()) {
         QSize size = m_picture.size().scaled(space.size(), Qt::KeepAspectRatio);
         if (size.width() > m_unit.width() * 4)

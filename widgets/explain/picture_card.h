@@ -3,6 +3,8 @@
 #include <QFrame>
 #include <QImage>
 
+#include <functional>
+
 class QHBoxLayout;
 
 namespace gradloom::widgets {
@@ -19,7 +21,10 @@ public:
     /// its heat map are equally large and all pixels of the sample too. A picture of that size keeps its
     /// pixels sharp.
     void setPicture(const QImage& picture, QSize unit);
-    const QImage& picture() const { return m_picture; }
+    /// What is shown.
+    QImage picture() const { return m_drawing ? m_drawing(space().size()) : m_picture; }
+    /// What is no picture of pixels is drawn anew at the size of the card.
+    void setDrawing(std::function<QImage(QSize)> drawing);
     void setLines(const QString& title, const QString& line);
     QString line() const { return m_line; }
     /// Puts a control at the right of the lines.
@@ -32,8 +37,11 @@ protected:
     void paintEvent(QPaintEvent* event) override;
 
 private:
+    QRect space() const; ///< for the picture
+
     QImage m_picture;
     QSize m_unit;
+    std::function<QImage(QSize)> m_drawing;
     QString m_title;
     QString m_line;
     QHBoxLayout* m_controls = nullptr;

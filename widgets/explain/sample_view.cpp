@@ -35,23 +35,27 @@ QImage curvesImage(
     const double span = std::max(1e-6, static_cast<double>(*high) - *low);
     QPainter painter(&image);
     painter.setRenderHint(QPainter::Antialiasing);
+    painter.setFont(theme().font(12));
+    const bool named = columns > 1 && size.width() > 120;
+    const double top = named ? 24 : border; // the names stand above the curves
+    int nameLeft = border;
     for (size_t column = 0; column < columns; ++column) {
         QPainterPath path;
         for (size_t step = 0; step < steps; ++step) {
             const double x = border + (size.width() - 2.0 * border) * static_cast<double>(step) /
                                           static_cast<double>(std::max<size_t>(1, steps - 1));
             const double value = (values[step * columns + column] - *low) / span;
-            const double y = size.height() - border - (size.height() - 2.0 * border) * value;
+            const double y = size.height() - border - (size.height() - top - border) * value;
             step == 0 ? path.moveTo(x, y) : path.lineTo(x, y);
         }
         painter.setPen(
             QPen(theme().color(curveColors[column % curveColors.size()]), size.width() > 120 ? 1.8 : 1.2));
         painter.drawPath(path);
-        if (columns == 1 || size.width() <= 120 || column >= std::min(names.size(), curveColors.size()))
+        if (!named || column >= std::min(names.size(), curveColors.size()))
             continue;
-        painter.setFont(theme().font(12));
-        painter.drawText(
-            border, border + 14 + 17 * static_cast<int>(column), QString::fromStdString(names[column]));
+        const QString name = QString::fromStdString(names[column]);
+        painter.drawText(nameLeft, 15, name);
+        nameLeft += painter.fontMetrics().horizontalAdvance(name) + 18;
     }
     return image;
 }
@@ -77,16 +81,20 @@ QImage barsImage(std::span<const float> values, const std::vector<std::string>& 
         largest = std::max(largest, std::abs(value));
     QImage image = canvas(size);
     QPainter painter(&image);
-    const double height = (size.height() - 2.0 * border) / static_cast<double>(count);
-    const bool room = size.width() > 120 && height >= 12;
-    const double left = room ? size.width() * 0.5 : border;
+    const bool large = size.width() > 120;
+    const double highest = large ? 34 : size.height();
+    const double height = std::min(highest, (size.height() - 2.0 * border) / static_cast<double>(count));
+    const double top = (size.height() - height * static_cast<double>(count)) / 2;
+    const bool room = large && height >= 12;
+    const double left = room ? std::min(size.width() * 0.4, 260.0) : border;
     const double half = (size.width() - border - left) / 2;
-    painter.setFont(theme().font(11));
+    painter.setFont(theme().font(13));
     for (size_t i = 0; i < count; ++i) {
         const double length = half * values[i] / largest;
-        const double y = border + height * static_cast<double>(i);
-        const QRectF bar(
-            left + half + std::min(0.0, length), y + 1, std::abs(length) + 1, std::max(1.0, height - 2));
+        const double y = top + height * static_cast<double>(i);
+        const double gap = large ? 4 : 1;
+        const QRectF bar(left + half + std::min(0.0, length), y + gap, std::abs(length) + 1,
+            std::max(1.0, height - 2 * gap));
         painter.fillRect(bar, theme().color(values[i] < 0 ? Role::Warning : Role::Accent));
         if (!room)
             continue;

@@ -106,6 +106,13 @@ ScorePanel::ScorePanel(QWidget* parent) : QFrame(parent)
     m_confused->setSpacing(1);
     figures->addLayout(m_confused);
     layout->addWidget(m_figures);
+    m_numbers = new QWidget(this);
+    auto* numbers = new QVBoxLayout(m_numbers);
+    numbers->setContentsMargins(0, 4, 0, 0);
+    numbers->setSpacing(9);
+    m_absolute = addFigure(numbers, tr("Mean absolute error"), "testAbsolute");
+    m_square = addFigure(numbers, tr("Root mean square error"), "testSquare");
+    layout->addWidget(m_numbers);
     m_hint = new QLabel(
         tr("Click a cell to see its pictures. Rows are true classes, columns what the network says."), this);
     m_hint->setObjectName("testHint");
@@ -120,9 +127,9 @@ ScorePanel::ScorePanel(QWidget* parent) : QFrame(parent)
 QLabel* ScorePanel::addFigure(QVBoxLayout* layout, const QString& caption, const char* name)
 {
     auto* row = new QHBoxLayout;
-    auto* label = new QLabel(caption, m_figures);
+    auto* label = new QLabel(caption);
     label->setProperty("look", "dim");
-    auto* value = new QLabel(m_figures);
+    auto* value = new QLabel;
     value->setObjectName(QLatin1String(name));
     value->setAccessibleName(caption);
     value->setStyleSheet(QStringLiteral("font-weight: 600"));
@@ -139,6 +146,7 @@ void ScorePanel::clear()
     m_matrix->setChosen({});
     m_matrix->hide();
     m_figures->hide();
+    m_numbers->hide();
     m_hint->hide();
     m_progress->hide();
     m_progressText->hide();
@@ -166,14 +174,17 @@ void ScorePanel::setResult(const TestResult& result, const QStringList& names)
         classes
             ? tr("Click a cell to see its pictures. Rows are true classes, columns what the network says.")
         : result.numbers
-            ? tr("Mean absolute error: %1. Root mean square error: %2. Both in the unit of what is learned.")
-                  .arg(result.numbers->meanAbsolute, 0, 'g', 4)
-                  .arg(result.numbers->rootMeanSquare, 0, 'g', 4)
+            ? tr("Both in the unit of what is learned.")
             : tr("This network tells neither classes nor numbers of the data set, so there is "
                  "nothing to count; the curves say how good it is."));
     m_hint->show();
     m_matrix->setVisible(classes);
     m_figures->setVisible(classes);
+    m_numbers->setVisible(result.numbers.has_value());
+    if (result.numbers) {
+        m_absolute->setText(QString::number(result.numbers->meanAbsolute, 'g', 4));
+        m_square->setText(QString::number(result.numbers->rootMeanSquare, 'g', 4));
+    }
     if (!classes)
         return;
     m_matrix->setMatrix(scores.confusion, names);

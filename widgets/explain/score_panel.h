@@ -31,7 +31,7 @@ Q_SIGNALS:
     void cellChosen(int trueClass, int predictedClass);
 
 private:
-    QLabel* addFigure(QVBoxLayout* layout, const QString& caption, const char* name);
+    static QLabel* addFigure(QVBoxLayout* layout, const QString& caption, const char* name);
     void fillConfused(const train::Evaluation& scores, const QStringList& names);
 
     QLabel* m_title = nullptr;
@@ -42,7 +42,10 @@ private:
     QLabel* m_precision = nullptr;
     QLabel* m_recall = nullptr;
     QLabel* m_f1 = nullptr;
-    QWidget* m_figures = nullptr;
+    QWidget* m_figures = nullptr; ///< of classes
+    QLabel* m_absolute = nullptr;
+    QLabel* m_square = nullptr;
+    QWidget* m_numbers = nullptr; ///< of numbers
     QLabel* m_confusedTitle = nullptr;
     QVBoxLayout* m_confused = nullptr;
     QLabel* m_hint = nullptr;

@@ -124,8 +124,10 @@ void LayerPanel::showNode(const graph::Node& node)
     m_dot->show();
     m_title->setText(QString::fromStdString(type->title));
     m_name->show();
-    if (!m_name->hasFocus() || !m_name->isModified())
+    if (!m_name->hasFocus() || !m_name->isModified()) {
         m_name->setText(QString::fromStdString(node.id));
+        m_name->setCursorPosition(0); // a long one shows its beginning
+    }
     m_help->setText(QString::fromStdString(type->help));
     m_help->setVisible(!type->help.empty());
 

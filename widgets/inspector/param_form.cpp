@@ -5,6 +5,8 @@
 
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QPainter>
+#include <QStyle>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -23,6 +25,23 @@ bool sameSpec(const ParamSpec& a, const ParamSpec& b)
            std::equal(a.choices.begin(), a.choices.end(), b.choices.begin(), b.choices.end(), sameChoice);
 }
 
+/// Gives way where the panel is narrow: a long name ends in dots and does not push the field out of sight.
+class RowLabel : public QLabel
+{
+public:
+    using QLabel::QLabel;
+    QSize minimumSizeHint() const override { return {40, QLabel::minimumSizeHint().height()}; }
+
+protected:
+    void paintEvent(QPaintEvent*) override
+    {
+        QPainter painter(this);
+        const QRect place = contentsRect();
+        style()->drawItemText(&painter, place, Qt::AlignVCenter | Qt::AlignLeft, palette(), isEnabled(),
+            fontMetrics().elidedText(text(), Qt::ElideRight, place.width()), foregroundRole());
+    }
+};
+
 } // namespace
 
 QWidget* formRow(const QString& label, QWidget* field, const QString& help)
@@ -31,9 +50,9 @@ QWidget* formRow(const QString& label, QWidget* field, const QString& help)
     auto* layout = new QHBoxLayout(row);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(8);
-    auto* text = new QLabel(label);
+    auto* text = new RowLabel(label);
     text->setProperty("look", "dim");
-    text->setToolTip(help);
+    text->setToolTip(help.isEmpty() ? label : help);
     text->setBuddy(field);
     field->setAccessibleName(label);
     field->setAccessibleDescription(help);

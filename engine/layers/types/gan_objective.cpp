@@ -115,7 +115,7 @@ LayerType gan_objective()
             "penalty: Gulrajani et al. 2017."),
         realParam("penalty", "Gradient penalty", 10, 0, 1e6,
             "λ, for the Wasserstein objective: keeps the slope of the discriminator at 1."),
-        integerParam("discriminator_steps", "Discriminator steps", 1, 1, 100,
+        integerParam("discriminator_steps", "Steps of D", 1, 1, 100,
             "Steps of the discriminator for each step of the generator; 5 is usual with Wasserstein.")};
     type.infer = [](const Params&, std::span<const TensorType> in) -> Inferred {
         if (in[0].shape.elements() == 1)

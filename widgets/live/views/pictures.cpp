@@ -66,8 +66,10 @@ protected:
 private:
     void drawPictures(LiveFrame& frame, const QRectF& area, const train::Snapshot& snapshot)
     {
-        const int count = static_cast<int>(snapshot.made.shape()[0]);
+        int count = static_cast<int>(snapshot.made.shape()[0]);
         const bool pairs = !snapshot.originals.empty();
+        if (pairs) // one row that fills the height: as many as fit
+            count = std::clamp(static_cast<int>(area.width() * 2.15 / area.height()), 1, count);
         const Places places(count, pairs ? 2.15 : 1, area);
         const double left = area.left() + (area.width() - places.columns * places.side) / 2;
         const double row = places.side * (pairs ? 2.15 : 1);
