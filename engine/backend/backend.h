@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <stdexcept>
 
 namespace gradloom::backend {
 
@@ -27,12 +28,21 @@ struct ModelMemory
     std::shared_ptr<Memory> slots;
 };
 
-/// A plan made ready to run on a device. Not thread-safe: one thread runs it.
+/// A device stopped working while it was used: it was lost, or a kernel failed. `what()` is one sentence for people.
+class DeviceFailure : public std::runtime_error
+{
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// A plan made ready to run on a device. Not thread-safe: one thread runs it. A GPU works behind the caller's back:
+/// run() may return before the step is done, read() waits for it, and write() prepares the next step while this one
+/// runs. What a GPU cannot do any more (see DeviceFailure) is thrown by the call that notices.
 class Executable
 {
 public:
     virtual ~Executable() = default;
-    /// Sets an input of the program. `bytes` has exactly the value's size.
+    /// Sets an input of the program for the next run. `bytes` has exactly the value's size and is free afterwards.
     virtual void write(ir::ValueId value, std::span<const std::byte> bytes) = 0;
     /// Runs the step. No allocation happens here.
     virtual void run() = 0;
@@ -42,6 +52,10 @@ public:
     virtual void poison() = 0;
     /// Seconds spent in each operation of one run (runs the step once).
     virtual std::vector<double> timeOps() = 0;
+    /// Memory on the device for this step alone: arena and scratch, without the model's.
+    virtual int64_t memoryBytes() const = 0;
+    /// One line for people on how the step runs, for example why it is not captured as a graph; may be empty.
+    virtual std::string note() const { return {}; }
 };
 
 /// What a device can do, for menus and `gradloom-cli`.
@@ -53,9 +67,18 @@ struct DeviceInfo
     std::string problem; ///< one sentence where it is not usable
 };
 
+/// How a GPU computes products and convolutions; everything else, and all weights, are float32 always.
+enum class Precision {
+    Tf32,    ///< operands rounded to 10 bits of mantissa where the hardware has it, sums in float32
+    Float32, ///< strictly float32
+    Bf16     ///< operands in bfloat16, sums in float32
+};
+
 struct DeviceOptions
 {
-    int threads = 0; ///< 0: all cores this process may use
+    int threads = 0; ///< CPU: 0 means all cores this process may use
+    Precision precision = Precision::Tf32; ///< GPU
+    bool deterministic = false; ///< GPU: only algorithms that give the same bits every time
 };
 
 /// A device that runs plans.

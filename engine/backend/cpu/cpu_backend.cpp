@@ -151,6 +151,8 @@ public:
         return seconds;
     }
 
+    int64_t memoryBytes() const override { return m_arena.bytes() + m_scratchMemory.bytes(); }
+
 private:
     std::byte* address(ValueId id) const
     {
