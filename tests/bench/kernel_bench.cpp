@@ -80,7 +80,7 @@ void reportBandwidth(const std::string& name, double bytes, const std::function<
     std::printf("  %-44s %9.1f us %8.1f GB/s\n", name.c_str(), seconds * 1e6, bytes / seconds * 1e-9);
 }
 
-void benchConv(const std::string& name, const ConvShape& s, bool dataGradient = true)
+void benchConvWith(const std::string& name, const ConvShape& s, bool dataGradient)
 {
     const double flops = 2.0 * static_cast<double>(s.n * s.oh() * s.ow() * s.k * s.kh * s.kw * s.groupC());
     const auto x = randomFloats(s.n * s.h * s.w * s.c);
@@ -105,15 +105,29 @@ void benchConv(const std::string& name, const ConvShape& s, bool dataGradient = 
                 s, {y.data(), packedData.data(), {}, dx.data(), scratch.data()}, 0, convDataUnits(s));
         });
     const ConvWeightSplit split = convWeightSplit(s, 1);
+    auto partials = randomFloats(convWeightPartials(s, split));
     report(name + " weight gradient", flops, [&] {
-        convBackwardWeights(s, split,
-            {x.data(), y.data(), dw.data(), db.data(), false, nullptr, scratch.data()}, 0, split.units());
+        const ConvWeightArgs args{
+            x.data(), y.data(), dw.data(), db.data(), false, partials.data(), scratch.data()};
+        convBackwardWeights(s, split, args, 0, split.units());
+        convReduceWeights(s, split, args, 0, convReduceUnits(s, split));
     });
     reportBandwidth(
         name + " packing, both", 8.0 * static_cast<double>(packed.size() + packedData.size()), [&] {
             convPack(s, w.data(), packed.data(), 0, convPackUnits(s));
             convDataPack(s, w.data(), packedData.data(), 0, convDataPackUnits(s));
         });
+}
+
+/// Direct, and Winograd where that is possible; its GFLOP/s count the operations of the direct form.
+void benchConv(const std::string& name, ConvShape s, bool dataGradient = true)
+{
+    benchConvWith(name, s, dataGradient);
+    forceConvAlgorithm(ConvAlgorithm::Winograd);
+    s.winograd = prefersWinograd(s);
+    forceConvAlgorithm(ConvAlgorithm::Automatic);
+    if (s.winograd)
+        benchConvWith(name + " (Winograd)", s, dataGradient);
 }
 
 void benchDepthwise(const std::string& name, ConvShape s)

@@ -63,7 +63,7 @@ ConvShape shaped(ConvShape s, int64_t h, int64_t w, int64_t kh, int64_t kw)
     return s;
 }
 
-std::vector<Case> cases()
+std::vector<Case> directCases()
 {
     const ConvShape uneven = shaped(square(2, 0, 5, 7, 0), 9, 6, 3, 2);
     return {
@@ -101,6 +101,37 @@ std::vector<Case> cases()
         {"depthwise, multiplier 2, stride 2", strided(grouped(square(2, 9, 5, 10, 3), 5), 2)},
         {"tall image, one in the batch", square(1, 50, 16, 16, 3)},
     };
+}
+
+/// The cases, and once more with Winograd's algorithm what it can compute.
+std::vector<Case> cases()
+{
+    std::vector<Case> all = directCases();
+    const std::vector<Case> winogradOnly{
+        {"several blocks of tiles", padded(square(3, 30, 8, 8, 3), 1, 1, 1, 1)},
+        {"wide image in bands", padded(shaped(square(1, 0, 5, 3, 3), 40, 9, 3, 3), 2, 0, 1, 2)},
+        {"one image, one tile", square(1, 3, 2, 2, 3)},
+        {"kernel beyond a narrow image", padded(shaped(square(2, 0, 17, 18, 3), 7, 1, 3, 3), 0, 1, 0, 1)},
+    };
+    all.insert(all.end(), winogradOnly.begin(), winogradOnly.end());
+    forceConvAlgorithm(ConvAlgorithm::Winograd);
+    for (size_t i = 0, count = all.size(); i < count; ++i)
+        if (prefersWinograd(all[i].shape)) {
+            all.push_back(all[i]);
+            all.back().shape.winograd = true;
+        }
+    forceConvAlgorithm(ConvAlgorithm::Automatic);
+    return all;
+}
+
+std::string nameOf(const Case& test)
+{
+    return std::string(test.name) + (test.shape.winograd ? ", Winograd" : "");
+}
+
+ErrorScale scaleOf(const ConvShape& s)
+{
+    return s.winograd ? ErrorScale::Largest : ErrorScale::Own;
 }
 
 /// Calls visit(x index, w index, y index) for each product of the convolution.
@@ -176,7 +207,7 @@ TEST_P(ConvKernels, forward)
                 Buffer scratch(convForwardScratch(s));
                 convForward(s, {x.data(), packed.data(), epilogue, y.data(), scratch.data()}, b, e);
             });
-            expectNear(y, expected, test.name);
+            expectNear(y, expected, nameOf(test), scaleOf(s));
         }
     }
 }
@@ -204,7 +235,7 @@ TEST_P(ConvKernels, backwardData)
                 Buffer scratch(convDataScratch(s));
                 convBackwardData(s, {dy.data(), packed.data(), epilogue, dx.data(), scratch.data()}, b, e);
             });
-            expectNear(dx, expected, test.name);
+            expectNear(dx, expected, nameOf(test), scaleOf(s));
         }
     }
 }
@@ -239,9 +270,9 @@ void checkWeights(const Case& test, int threads, bool accumulate, bool wantBias)
     });
     inPieces(
         convReduceUnits(s, split), [&](int64_t b, int64_t e) { convReduceWeights(s, split, args, b, e); });
-    expectNear(dw, expectedW, test.name);
+    expectNear(dw, expectedW, nameOf(test), scaleOf(s));
     if (wantBias)
-        expectNear(db, expectedB, test.name);
+        expectNear(db, expectedB, nameOf(test), scaleOf(s));
 }
 
 TEST_P(ConvKernels, backwardWeights)

@@ -11,7 +11,7 @@ Epilogue epilogueOf(const Preparation& p, const float* bias)
     return epilogue;
 }
 
-ConvShape convShapeOf(const ir::Op& op, const Shape& x, int64_t kernelHeight, int64_t kernelWidth, int64_t filters)
+ConvShape convShapeOf(const ir::Op& op, const Shape& x, const Shape& weights)
 {
     const auto& stride = op.attributes.list("stride");
     const auto& padding = op.attributes.list("padding");
@@ -21,9 +21,9 @@ ConvShape convShapeOf(const ir::Op& op, const Shape& x, int64_t kernelHeight, in
     s.h = x[1];
     s.w = x[2];
     s.c = x[3];
-    s.k = filters;
-    s.kh = kernelHeight;
-    s.kw = kernelWidth;
+    s.k = weights[3];
+    s.kh = weights[0];
+    s.kw = weights[1];
     s.strideH = stride[0];
     s.strideW = stride[1];
     s.dilationH = dilation[0];
@@ -33,6 +33,7 @@ ConvShape convShapeOf(const ir::Op& op, const Shape& x, int64_t kernelHeight, in
     s.padBottom = padding[2];
     s.padRight = padding[3];
     s.groups = op.attributes.integerOr("groups", 1);
+    s.winograd = prefersWinograd(s);
     return s;
 }
 

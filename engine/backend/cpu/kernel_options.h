@@ -5,6 +5,7 @@
 #include "engine/backend/cpu/kernels/conv.h"
 #include "engine/backend/cpu/kernels/pool.h"
 #include "engine/backend/cpu/kernels/random.h"
+#include "engine/backend/cpu/kernels/winograd.h"
 
 /// From the options of primitives to the shapes of kernels.
 namespace gradloom::cpu {
@@ -12,8 +13,8 @@ namespace gradloom::cpu {
 /// Bias (null where absent) and the fused activation.
 Epilogue epilogueOf(const Preparation& preparation, const float* bias);
 
-/// The convolution with input `x` (N×H×W×C), `kernel` kh×kw and `filters` results a pixel.
-ConvShape convShapeOf(const ir::Op& op, const Shape& x, int64_t kernelHeight, int64_t kernelWidth, int64_t filters);
+/// The convolution with input `x` (N×H×W×C) and `weights` (kh×kw×C/groups×K).
+ConvShape convShapeOf(const ir::Op& op, const Shape& x, const Shape& weights);
 
 /// The pooling over `x` (N×H×W×C).
 PoolShape poolShapeOf(const ir::Op& op, const Shape& x);

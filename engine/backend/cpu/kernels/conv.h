@@ -24,6 +24,7 @@ struct ConvShape
     std::int64_t dilationH = 1, dilationW = 1;
     std::int64_t padTop = 0, padLeft = 0, padBottom = 0, padRight = 0;
     std::int64_t groups = 1; ///< divides c and k; group g joins channels and filters of the g-th part
+    bool winograd = false;   ///< compute with Winograd's algorithm, see winograd.h
 
     /// Output rows: floor((h + padTop + padBottom - dilationH * (kh - 1) - 1) / strideH) + 1.
     std::int64_t oh() const { return (h + padTop + padBottom - dilationH * (kh - 1) - 1) / strideH + 1; }

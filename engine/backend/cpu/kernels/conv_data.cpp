@@ -2,6 +2,7 @@
 #include "conv_geometry.h"
 #include "pack.h"
 #include "tile.h"
+#include "winograd.h"
 
 #include <algorithm>
 
@@ -233,23 +234,10 @@ RowRange rangeOf(
     return {rowsInPiece(shape, piece, shape.kh - 1).begin, rowsInPiece(shape, piece, 0).end};
 }
 
-void applyEpilogue(float* row, int64_t pixels, int64_t channels, const Epilogue& epilogue)
-{
-    for (int64_t p = 0; p < pixels; ++p, row += channels)
-        for (int64_t c = 0; c < channels; ++c) {
-            const float v = row[c] + (epilogue.bias != nullptr ? epilogue.bias[c] : 0.0F);
-            if (v < 0.0F && epilogue.activation != Activation::None)
-                row[c] = epilogue.activation == Activation::Relu ? 0.0F : epilogue.slope * v;
-            else
-                row[c] = v;
-        }
-}
-
 /// Takes the piece's rows out of their padding and finishes them.
 void finishPiece(const ConvShape& shape, const ConvDataArgs& args, const ScatterPiece& piece)
 {
-    const bool plain = args.epilogue.bias == nullptr && args.epilogue.activation == Activation::None;
-    if (plain && !shape.padded())
+    if (args.epilogue.plain() && !shape.padded())
         return;
     const int64_t rowSize = shape.w * shape.c;
     for (int64_t i = 0; i < piece.images; ++i)
@@ -262,8 +250,7 @@ void finishPiece(const ConvShape& shape, const ConvDataArgs& args, const Scatter
                 piece.base + i * piece.imageStride + r * piece.rowStride + shape.padLeft * shape.c;
             if (to != from)
                 std::copy_n(from, rowSize, to);
-            if (!plain)
-                applyEpilogue(to, shape.w, shape.c, args.epilogue);
+            applyEpilogue(to, shape.w, shape.c, args.epilogue);
         }
 }
 
@@ -289,6 +276,8 @@ void scatterPiece(const ConvShape& shape, const ConvDataArgs& args, const Scatte
 
 int64_t convDataPackedSize(const ConvShape& shape)
 {
+    if (shape.winograd)
+        return winogradDataPackedSize(shape);
     if (gathers(shape))
         return convPackedSize(gatherShape(shape));
     const ScatterRuns scatter(shape);
@@ -297,6 +286,8 @@ int64_t convDataPackedSize(const ConvShape& shape)
 
 int64_t convDataPackUnits(const ConvShape& shape)
 {
+    if (shape.winograd)
+        return winogradDataPackUnits(shape);
     if (gathers(shape))
         return convPackUnits(gatherShape(shape));
     return shape.groups * ScatterRuns(shape).products;
@@ -304,6 +295,8 @@ int64_t convDataPackUnits(const ConvShape& shape)
 
 void convDataPack(const ConvShape& shape, const float* weights, float* packed, int64_t begin, int64_t end)
 {
+    if (shape.winograd)
+        return winogradDataPack(shape, weights, packed, begin, end);
     const TileKernels& kernels = tileKernels();
     if (gathers(shape)) {
         const int64_t taps = shape.kh * shape.kw;
@@ -331,6 +324,8 @@ void convDataPack(const ConvShape& shape, const float* weights, float* packed, i
 
 int64_t convDataScratch(const ConvShape& shape)
 {
+    if (shape.winograd)
+        return winogradDataScratch(shape);
     if (gathers(shape))
         return convForwardScratch(gatherShape(shape));
     const ScatterRuns scatter(shape);
@@ -339,11 +334,15 @@ int64_t convDataScratch(const ConvShape& shape)
 
 int64_t convDataUnits(const ConvShape& shape)
 {
+    if (shape.winograd)
+        return winogradDataUnits(shape);
     return gathers(shape) ? convForwardUnits(gatherShape(shape)) : ScatterGrid(shape).count();
 }
 
 void convBackwardData(const ConvShape& shape, const ConvDataArgs& args, int64_t begin, int64_t end)
 {
+    if (shape.winograd)
+        return winogradBackwardData(shape, args, begin, end);
     if (gathers(shape)) {
         convForward(
             gatherShape(shape), {args.dy, args.packed, args.epilogue, args.dx, args.scratch}, begin, end);

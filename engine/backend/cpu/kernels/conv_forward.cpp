@@ -2,6 +2,7 @@
 #include "conv_geometry.h"
 #include "pack.h"
 #include "tile.h"
+#include "winograd.h"
 
 #include <algorithm>
 
@@ -114,16 +115,22 @@ void forwardPiece(const ConvShape& shape, const ConvForwardArgs& args, const Con
 
 int64_t convPackedSize(const ConvShape& shape)
 {
+    if (shape.winograd)
+        return winogradPackedSize(shape);
     return shape.groups * tileKernels().packedSize(shape.kh * shape.kw * shape.groupC(), shape.groupK());
 }
 
 int64_t convPackUnits(const ConvShape& shape)
 {
+    if (shape.winograd)
+        return winogradPackUnits(shape);
     return shape.groups * tileKernels().panels(shape.groupK());
 }
 
 void convPack(const ConvShape& shape, const float* weights, float* packed, int64_t begin, int64_t end)
 {
+    if (shape.winograd)
+        return winogradPack(shape, weights, packed, begin, end);
     const TileKernels& kernels = tileKernels();
     const GemmOperand operand{shape.kh * shape.kw * shape.groupC(), shape.groupK(), shape.k, false};
     const int64_t panels = kernels.panels(operand.n);
@@ -137,16 +144,22 @@ void convPack(const ConvShape& shape, const float* weights, float* packed, int64
 
 int64_t convForwardScratch(const ConvShape& shape)
 {
+    if (shape.winograd)
+        return winogradForwardScratch(shape);
     return integersSize(WindowOffsets(shape).size()) + ConvPieces(shape, piecePixels, minPieces).copySize();
 }
 
 int64_t convForwardUnits(const ConvShape& shape)
 {
+    if (shape.winograd)
+        return winogradForwardUnits(shape);
     return ConvPieces(shape, piecePixels, minPieces).count();
 }
 
 void convForward(const ConvShape& shape, const ConvForwardArgs& args, int64_t begin, int64_t end)
 {
+    if (shape.winograd)
+        return winogradForward(shape, args, begin, end);
     const ConvPieces pieces(shape, piecePixels, minPieces);
     for (int64_t unit = begin; unit < end; ++unit)
         forwardPiece(shape, args, pieces.piece(unit), args.scratch);

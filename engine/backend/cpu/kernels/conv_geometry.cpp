@@ -137,6 +137,20 @@ int64_t ConvRuns::offset(const ConvShape& shape, int64_t run, int64_t rowStride)
     return run / perRow * shape.dilationH * rowStride + run % perRow * shape.dilationW * shape.c;
 }
 
+void applyEpilogue(float* row, int64_t pixels, int64_t channels, const Epilogue& epilogue)
+{
+    if (epilogue.plain())
+        return;
+    for (int64_t p = 0; p < pixels; ++p, row += channels)
+        for (int64_t c = 0; c < channels; ++c) {
+            const float v = row[c] + (epilogue.bias != nullptr ? epilogue.bias[c] : 0.0F);
+            if (v < 0.0F && epilogue.activation != Activation::None)
+                row[c] = epilogue.activation == Activation::Relu ? 0.0F : epilogue.slope * v;
+            else
+                row[c] = v;
+        }
+}
+
 int64_t* takeIntegers(float*& scratch, int64_t count)
 {
     if (reinterpret_cast<uintptr_t>(scratch) % alignof(int64_t) != 0)

@@ -75,6 +75,9 @@ struct ConvRuns
     int64_t offset(const ConvShape& shape, int64_t run, int64_t rowStride) const;
 };
 
+/// Finishes `pixels` pixels of `channels` values in place.
+void applyEpilogue(float* values, int64_t pixels, int64_t channels, const Epilogue& epilogue);
+
 /// Carves `count` aligned 64-bit integers from scratch memory and moves it on.
 int64_t* takeIntegers(float*& scratch, int64_t count);
 /// Floats that takeIntegers uses up at most.

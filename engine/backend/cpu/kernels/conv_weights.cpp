@@ -1,6 +1,7 @@
 #include "conv.h"
 #include "conv_geometry.h"
 #include "tile.h"
+#include "winograd.h"
 
 #include <algorithm>
 
@@ -161,6 +162,8 @@ WeightTask taskOf(const ConvShape& shape, const ConvWeightSplit& split, const Co
 
 ConvWeightSplit convWeightSplit(const ConvShape& shape, int threads)
 {
+    if (shape.winograd)
+        return winogradWeightSplit(shape, threads);
     // Copies of the gradient cost memory and the reduction's time; large gradients are cut by rows instead,
     // and each thread then reads the whole batch.
     constexpr int64_t maxPartials = 1 << 20;
@@ -175,17 +178,23 @@ ConvWeightSplit convWeightSplit(const ConvShape& shape, int threads)
 
 int64_t convWeightPartials(const ConvShape& shape, const ConvWeightSplit& split)
 {
+    if (shape.winograd)
+        return winogradWeightPartials(shape, split);
     return split.parts == 1 ? 0 : split.parts * partialSize(shape);
 }
 
 int64_t convWeightScratch(const ConvShape& shape)
 {
+    if (shape.winograd)
+        return winogradWeightScratch(shape);
     return blockPixels * tileKernels().width + ConvPieces(shape, piecePixels, 1).copySize();
 }
 
 void convBackwardWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
     int64_t begin, int64_t end)
 {
+    if (shape.winograd)
+        return winogradBackwardWeights(shape, split, args, begin, end);
     for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t part = unit / split.slices;
         const WeightTask task = taskOf(shape, split, args, part, unit % split.slices);
@@ -226,12 +235,16 @@ void reduceRange(const float* from, int64_t count, const ConvWeightSplit& split,
 
 int64_t convReduceUnits(const ConvShape& shape, const ConvWeightSplit& split)
 {
+    if (shape.winograd)
+        return winogradReduceUnits(shape);
     return split.parts == 1 ? 0 : (shape.weightSize() + reduceBlock - 1) / reduceBlock;
 }
 
 void convReduceWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
     int64_t begin, int64_t end)
 {
+    if (shape.winograd)
+        return winogradReduceWeights(shape, split, args, begin, end);
     const int64_t stride = partialSize(shape);
     for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t first = unit * reduceBlock;

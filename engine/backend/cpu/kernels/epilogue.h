@@ -15,6 +15,8 @@ struct Epilogue
     const float* bias = nullptr; ///< one value per output column or channel; null means none
     Activation activation = Activation::None;
     float slope = 0.01F; ///< of LeakyRelu
+
+    bool plain() const { return bias == nullptr && activation == Activation::None; }
 };
 
 } // namespace gradloom::cpu

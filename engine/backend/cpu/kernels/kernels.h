@@ -5,6 +5,7 @@
 //   simd.h        which instruction set is in use, forcing one for tests, denormals off
 //   gemm.h        packed matrix product with bias and activation (Dense, attention, recurrent layers)
 //   conv.h        2-D convolution: forward, data gradient (= transposed convolution), weight gradient
+//   winograd.h    convolution with 3 x 3 kernels by Winograd's algorithm, chosen in ConvShape
 //   depthwise.h   convolution with one input channel a group
 //   pool.h        max and average pooling with their gradients
 //   resize.h      nearest and bilinear change of height and width, with its gradient
@@ -49,3 +50,4 @@
 #include "resize.h"
 #include "simd.h"
 #include "softmax.h"
+#include "winograd.h"

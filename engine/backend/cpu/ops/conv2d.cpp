@@ -19,7 +19,7 @@ CpuOp conv2d()
 {
     return {"conv2d", [](Preparation& p) {
                 const Shape& w = p.inShape(1);
-                const ConvShape shape = convShapeOf(p.op, p.inShape(0), w[0], w[1], w[3]);
+                const ConvShape shape = convShapeOf(p.op, p.inShape(0), w);
                 if (isDepthwise(shape) && shape.groups > 1)
                     return prepareDepthwise(p, shape);
                 const int64_t packed = p.common(convPackedSize(shape));

@@ -4,22 +4,13 @@
 
 namespace gradloom::cpu {
 
-namespace {
-
-bool plainEpilogue(const Epilogue& epilogue)
-{
-    return !epilogue.bias && epilogue.activation == Activation::None;
-}
-
-} // namespace
-
 CpuOp conv2d_transpose()
 {
     return {"conv2d_transpose", [](Preparation& p) {
                 const Shape& w = p.inShape(1);
-                const ConvShape shape = convShapeOf(p.op, p.outShape(), w[0], w[1], w[3]);
+                const ConvShape shape = convShapeOf(p.op, p.outShape(), w);
                 const Epilogue epilogue = epilogueOf(p, p.in(2));
-                if (isDepthwise(shape) && shape.groups > 1 && plainEpilogue(epilogue)) {
+                if (isDepthwise(shape) && shape.groups > 1 && epilogue.plain()) {
                     const DepthwiseDataArgs args{p.in(0), p.in(1), p.out()};
                     p.phase(depthwiseDataUnits(shape), convWork(shape), [=](int64_t begin, int64_t end, int) {
                         depthwiseBackwardData(shape, args, begin, end);

@@ -8,7 +8,7 @@ CpuOp conv2d_weights_gradient()
 {
     return {"conv2d_weights_gradient", [](Preparation& p) {
                 const Shape& w = p.outShape(0);
-                const ConvShape shape = convShapeOf(p.op, p.inShape(0), w[0], w[1], w[3]);
+                const ConvShape shape = convShapeOf(p.op, p.inShape(0), w);
                 if (isDepthwise(shape) && shape.groups > 1) {
                     const DepthwiseWeightArgs args{p.in(0), p.in(1), p.out(0), p.out(1), false};
                     p.phase(depthwiseWeightUnits(shape), convWork(shape), [=](int64_t begin, int64_t end, int) {

@@ -1,0 +1,270 @@
+#include "winograd.h"
+
+#include "conv_geometry.h"
+#include "winograd_tiles.h"
+
+namespace gradloom::cpu {
+
+namespace {
+
+/// Bands of rows wanted of a batch with few images, for threads to share.
+constexpr int64_t minBands = 8;
+
+/// What a unit of the data gradient writes: rows of one image, or some whole images.
+struct DataPiece
+{
+    int64_t firstTile, lastTile; ///< of the whole batch
+    int64_t image, images;
+    int64_t rowBegin, rowEnd;
+};
+
+/// Cuts dx into units: whole images where there are enough of them, else bands of rows. Neighbouring bands
+/// share a row of tiles, which both compute and of which each adds the rows that it owns.
+class DataGrid
+{
+public:
+    explicit DataGrid(const ConvShape& shape) : m_shape(shape), m_tiles(shape)
+    {
+        const int64_t n = std::max<int64_t>(shape.n, 1);
+        m_images = std::clamp<int64_t>(winogradBlockTiles(shape) / m_tiles.perImage(), 1, n);
+        if (m_images == 1)
+            m_bands = std::clamp<int64_t>(minBands / n, 1, std::max<int64_t>(m_tiles.rows / 4, 1));
+        m_bandRows = (m_tiles.rows + m_bands - 1) / m_bands;
+        m_bands = (m_tiles.rows + m_bandRows - 1) / m_bandRows;
+    }
+
+    int64_t count() const { return (m_shape.n + m_images - 1) / m_images * m_bands; }
+
+    DataPiece piece(int64_t index) const
+    {
+        const int64_t image = index / m_bands * m_images;
+        const int64_t images = std::min(m_images, m_shape.n - image);
+        if (m_bands == 1)
+            return {image * m_tiles.perImage(), (image + images) * m_tiles.perImage(), image, images, 0,
+                m_shape.h};
+        const int64_t band = index % m_bands;
+        const int64_t begin = band * m_bandRows;
+        const int64_t end = std::min(begin + m_bandRows, m_tiles.rows);
+        const int64_t firstTile = image * m_tiles.perImage();
+        return {firstTile + std::max<int64_t>(begin - 1, 0) * m_tiles.columns,
+            firstTile + end * m_tiles.columns, image, 1, band == 0 ? 0 : ownedFrom(begin),
+            end == m_tiles.rows ? m_shape.h : ownedFrom(end)};
+    }
+
+private:
+    /// First row of dx that belongs to the band starting with this row of tiles.
+    int64_t ownedFrom(int64_t tileRow) const
+    {
+        return std::clamp<int64_t>(tileRow * winogradOut - m_shape.padTop, 0, m_shape.h);
+    }
+
+    ConvShape m_shape;
+    WinogradTiles m_tiles;
+    int64_t m_images = 1, m_bands = 1, m_bandRows = 1;
+};
+
+/// Transforms the gradients of `tiles` output tiles into `to`; `channels` of the filters from `dy` on.
+/// Adds their sums to `sum` unless that is null.
+void transformGradients(const ConvShape& shape, const float* dy, int64_t firstTile, int64_t tiles,
+    const float* zeros, const WinogradBlock& to, float* sum)
+{
+    const WinogradTiles grid(shape);
+    for (int64_t t = 0; t < tiles; ++t) {
+        const WinogradPlace place = grid.place(firstTile + t);
+        const WinogradImage<const float> image{
+            dy + place.image * shape.oh() * shape.ow() * shape.k, shape.ow(), shape.k, zeros, 0, shape.oh()};
+        const float* pixels[winogradPixels];
+        image.pixels<winogradOut>(place.y, place.x, pixels);
+        winogradTransforms().gradient(pixels, to.channels, to.tile(t), to.stride, sum);
+    }
+}
+
+/// Adds the transformed products of a block to the rows of dx that the piece owns.
+void addToInput(const ConvShape& shape, float* dx, const DataPiece& piece, int64_t firstTile, int64_t tiles,
+    float* ignored, const WinogradBlock& from)
+{
+    const WinogradTiles grid(shape);
+    for (int64_t t = 0; t < tiles; ++t) {
+        const WinogradPlace place = grid.place(firstTile + t);
+        const WinogradImage<float> image{dx + place.image * shape.h * shape.w * shape.c, shape.w, shape.c,
+            ignored, piece.rowBegin, piece.rowEnd};
+        float* pixels[winogradElements];
+        image.pixels<winogradSide>(place.y - shape.padTop, place.x - shape.padLeft, pixels);
+        winogradTransforms().addInput(from.tile(t), from.stride, shape.c, pixels);
+    }
+}
+
+/// Where the products of a slice are summed.
+struct ProductSum
+{
+    float* sum; ///< [36, c, ld]
+    int64_t ld;
+    bool accumulate; ///< add to what is there
+};
+
+/// sum[e] (+)= in[e]^T gradients[e] for all elements.
+void addProducts(
+    const WinogradBlock& in, const WinogradBlock& gradients, int64_t tiles, const ProductSum& target)
+{
+    const TileKernels& kernels = tileKernels();
+    constexpr int64_t rowBlock = 8 * maxTileRows;
+    const float* rows[rowBlock];
+    const int64_t start = 0;
+    TileCall call;
+    call.rows = rows;
+    call.segmentOffsets = &start;
+    call.segmentCount = 1;
+    call.segmentLength = tiles;
+    call.step = in.channels;
+    call.ldb = gradients.channels;
+    call.ldc = target.ld;
+    call.accumulate = target.accumulate;
+    for (int64_t e = 0; e < winogradElements; ++e)
+        for (int64_t row = 0; row < in.channels; row += rowBlock) {
+            call.rowCount = std::min(rowBlock, in.channels - row);
+            for (int64_t r = 0; r < call.rowCount; ++r)
+                rows[r] = in.element(e) + row + r;
+            for (int64_t column = 0; column < gradients.channels; column += kernels.width) {
+                call.columns = std::min<int64_t>(kernels.width, gradients.channels - column);
+                call.b = gradients.element(e) + column;
+                call.c = target.sum + (e * in.channels + row) * target.ld + column;
+                kernels.run(call);
+            }
+        }
+}
+
+/// Floats of one copy of the transformed gradient: the elements, then the bias.
+int64_t weightSumSize(const ConvShape& shape)
+{
+    return winogradElements * shape.c * shape.k + shape.k;
+}
+
+/// Filters of a slice: whole panels.
+int64_t firstFilter(const ConvShape& shape, const ConvWeightSplit& split, int64_t slice)
+{
+    const int64_t panels = tileKernels().panels(shape.k);
+    return std::min<int64_t>(panels * slice / split.slices * tileKernels().width, shape.k);
+}
+
+} // namespace
+
+int64_t winogradDataScratch(const ConvShape& shape)
+{
+    const int64_t tiles = winogradBlockTiles(shape);
+    return shape.k + shape.c + WinogradBlock::sizeFor(tiles, shape.k) +
+           WinogradBlock::sizeFor(tiles, shape.c);
+}
+
+int64_t winogradDataUnits(const ConvShape& shape)
+{
+    return DataGrid(shape).count();
+}
+
+void winogradBackwardData(const ConvShape& shape, const ConvDataArgs& args, int64_t begin, int64_t end)
+{
+    const DataGrid grid(shape);
+    const int64_t blockTiles = winogradBlockTiles(shape);
+    float* scratch = args.scratch;
+    float* zeros = takeFloats(scratch, shape.k);
+    std::fill_n(zeros, shape.k, 0.0F);
+    float* ignored = takeFloats(scratch, shape.c);
+    std::fill_n(ignored, shape.c, 0.0F);
+    const WinogradBlock gradients = takeBlock(scratch, blockTiles, shape.k);
+    const WinogradBlock products = takeBlock(scratch, blockTiles, shape.c);
+    const int64_t rowSize = shape.w * shape.c;
+    for (int64_t unit = begin; unit < end; ++unit) {
+        const DataPiece piece = grid.piece(unit);
+        // Several images only with all of their rows.
+        float* rows = args.dx + (piece.image * shape.h + piece.rowBegin) * rowSize;
+        const int64_t count = (piece.images - 1) * shape.h + piece.rowEnd - piece.rowBegin;
+        std::fill_n(rows, count * rowSize, 0.0F);
+        for (int64_t tile = piece.firstTile; tile < piece.lastTile; tile += blockTiles) {
+            const int64_t tiles = std::min(blockTiles, piece.lastTile - tile);
+            transformGradients(shape, args.dy, tile, tiles, zeros, gradients, nullptr);
+            winogradMultiply(gradients, tiles, args.packed, products);
+            addToInput(shape, args.dx, piece, tile, tiles, ignored, products);
+        }
+        applyEpilogue(rows, count * shape.w, shape.c, args.epilogue);
+    }
+}
+
+ConvWeightSplit winogradWeightSplit(const ConvShape& shape, int threads)
+{
+    // As for direct convolution: copies of a large gradient cost more than reading the batch once a slice.
+    constexpr int64_t maxPartials = int64_t(4) << 20;
+    ConvWeightSplit split;
+    if (weightSumSize(shape) * threads <= maxPartials)
+        split.parts =
+            std::clamp<int64_t>(threads, 1, std::max<int64_t>(shape.n * WinogradTiles(shape).perImage(), 1));
+    if (split.parts < threads)
+        split.slices =
+            std::clamp<int64_t>((threads + split.parts - 1) / split.parts, 1, tileKernels().panels(shape.k));
+    return split;
+}
+
+int64_t winogradWeightPartials(const ConvShape& shape, const ConvWeightSplit& split)
+{
+    return split.parts * weightSumSize(shape);
+}
+
+int64_t winogradWeightScratch(const ConvShape& shape)
+{
+    // The microkernel reads whole panels of the gradients, up to a panel past their end.
+    const int64_t tiles = winogradFittingTiles(shape);
+    return std::max(shape.c, shape.k) + WinogradBlock::sizeFor(tiles, shape.c) +
+           WinogradBlock::sizeFor(tiles, shape.k) + tileKernels().width;
+}
+
+void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
+    int64_t begin, int64_t end)
+{
+    const int64_t blockTiles = winogradFittingTiles(shape);
+    const int64_t allTiles = shape.n * WinogradTiles(shape).perImage();
+    for (int64_t unit = begin; unit < end; ++unit) {
+        const int64_t part = unit / split.slices;
+        const int64_t filter = firstFilter(shape, split, unit % split.slices);
+        const int64_t filters = firstFilter(shape, split, unit % split.slices + 1) - filter;
+        float* scratch = args.scratch;
+        float* zeros = takeFloats(scratch, std::max(shape.c, shape.k));
+        std::fill_n(zeros, std::max(shape.c, shape.k), 0.0F);
+        const WinogradBlock in = takeBlock(scratch, blockTiles, shape.c);
+        const WinogradBlock gradients = takeBlock(scratch, blockTiles, filters);
+        float* sum = args.partials + part * weightSumSize(shape) + filter;
+        float* bias = sum + winogradElements * shape.c * shape.k;
+        std::fill_n(bias, filters, 0.0F);
+        const int64_t first = allTiles * part / split.parts;
+        const int64_t last = allTiles * (part + 1) / split.parts;
+        // An empty batch still has to write its zeros.
+        for (int64_t tile = first; tile < last || tile == first; tile += blockTiles) {
+            const int64_t tiles = std::min(blockTiles, last - tile);
+            winogradInputs(shape, args.x, tile, tiles, zeros, in);
+            transformGradients(shape, args.dy + filter, tile, tiles, zeros, gradients, bias);
+            addProducts(in, gradients, tiles, {sum, shape.k, tile > first});
+        }
+    }
+}
+
+int64_t winogradReduceUnits(const ConvShape& shape)
+{
+    return shape.c;
+}
+
+void winogradReduceWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
+    int64_t begin, int64_t end)
+{
+    const int64_t size = weightSumSize(shape);
+    for (int64_t channel = begin; channel < end; ++channel)
+        winogradTransforms().weightGradient(
+            {args.partials + channel * shape.k, shape.c * shape.k, split.parts, size}, shape.k,
+            args.dw + channel * shape.k, shape.c * shape.k, args.accumulate);
+    if (begin > 0 || begin == end || args.db == nullptr)
+        return;
+    for (int64_t k = 0; k < shape.k; ++k) {
+        float total = args.accumulate ? args.db[k] : 0.0F;
+        for (int64_t part = 0; part < split.parts; ++part)
+            total += args.partials[(part + 1) * size - shape.k + k];
+        args.db[k] = total;
+    }
+}
+
+} // namespace gradloom::cpu
