@@ -1,24 +1,111 @@
 #include "engine/backend/backend.h"
 
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/module_loader.h"
 #include "engine/base/thread_pool.h"
 
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
 namespace gradloom::backend {
+
+namespace {
+
+constexpr const char* cudaPrefix = "cuda:";
+
+DeviceInfo infoOf(const CudaReport& report, const CudaDevice& device)
+{
+    DeviceInfo info;
+    info.id = cudaPrefix + std::to_string(device.index);
+    info.name = device.name;
+    info.usable = device.usable;
+    info.problem = device.problem;
+    info.memoryBytes = device.memoryBytes;
+    info.freeBytes = device.freeBytes;
+    info.driver = report.driverVersion;
+    info.cudnn = report.cudnnVersion;
+    return info;
+}
+
+DeviceInfo noGpu(std::string problem)
+{
+    DeviceInfo info;
+    info.id = "cuda";
+    info.name = "NVIDIA GPU";
+    info.usable = false;
+    info.problem = std::move(problem);
+    return info;
+}
+
+/// The GPUs of this machine; where there is none, one entry that says why.
+std::vector<DeviceInfo> gpus(const LoadedModule& loaded)
+{
+    if (!loaded.module)
+        return {noGpu(loaded.problem)};
+    const CudaReport report = loaded.module->report();
+    std::vector<DeviceInfo> all;
+    for (const CudaDevice& device : report.devices)
+        all.push_back(infoOf(report, device));
+    if (all.empty())
+        all.push_back(noGpu(report.problem.empty() ? "There is no NVIDIA GPU in this machine." : report.problem));
+    return all;
+}
+
+Error unknownDevice(const std::string& id, const std::vector<DeviceInfo>& gpus)
+{
+    std::string known = "cpu";
+    for (const DeviceInfo& device : gpus)
+        if (device.usable)
+            known += ", " + device.id;
+    return unsupported("There is no device \"" + id + "\" here; there are: " + known + ".");
+}
+
+/// "cuda:1" to 1, nothing for what is written otherwise.
+std::optional<int> gpuIndex(const std::string& id)
+{
+    const std::string number = id.substr(std::min(id.size(), std::char_traits<char>::length(cudaPrefix)));
+    int index = -1;
+    const auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), index);
+    if (!id.starts_with(cudaPrefix) || code != std::errc() || end != number.data() + number.size() || index < 0)
+        return std::nullopt;
+    return index;
+}
+
+Result<std::unique_ptr<Backend>> openGpu(const std::string& id, const DeviceOptions& options)
+{
+    const LoadedModule loaded = cudaModule();
+    const std::vector<DeviceInfo> all = gpus(loaded);
+    const auto found = std::find_if(all.begin(), all.end(),
+        [&](const DeviceInfo& device) { return id == "cuda" ? device.usable : device.id == id; });
+    if (found != all.end() && found->usable)
+        return loaded.module->open(*gpuIndex(found->id), options);
+    if (found != all.end())
+        return unsupported(found->problem);
+    // Asked for any GPU, or for one of a machine that has none: what is wrong with the first one says it best.
+    if (id == "cuda" || all.front().id == "cuda")
+        return unsupported(all.front().problem);
+    return unknownDevice(id, all);
+}
+
+} // namespace
 
 std::vector<DeviceInfo> devices()
 {
     const int cores = ThreadPool::availableCores();
-    return {{"cpu", "CPU · " + std::to_string(cores) + (cores == 1 ? " thread" : " threads"), true, {}}};
+    std::vector<DeviceInfo> all{{"cpu", "CPU · " + std::to_string(cores) + (cores == 1 ? " thread" : " threads"), true, {}}};
+    for (DeviceInfo& gpu : gpus(cudaModule()))
+        all.push_back(std::move(gpu));
+    return all;
 }
 
 Result<std::unique_ptr<Backend>> open(const std::string& id, const DeviceOptions& options)
 {
     if (id == "cpu")
         return cpu::openCpu(options);
-    std::string known;
-    for (const DeviceInfo& device : devices())
-        known += (known.empty() ? "" : ", ") + device.id;
-    return unsupported("there is no device \"" + id + "\" here; this build can use: " + known + ".");
+    if (id == "cuda" || gpuIndex(id))
+        return openGpu(id, options);
+    return unknownDevice(id, gpus(cudaModule()));
 }
 
 Result<ModelMemory> allocateModel(Backend& backend, const ir::Program& program)

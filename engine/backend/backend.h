@@ -46,8 +46,17 @@ public:
     virtual void write(ir::ValueId value, std::span<const std::byte> bytes) = 0;
     /// Runs the step. No allocation happens here.
     virtual void run() = 0;
-    /// Reads a named output after run().
+    /// Reads a named output of the last run.
     virtual void read(ir::ValueId value, std::span<std::byte> bytes) const = 0;
+    /// Whether run() returns before the step is done and readBefore() may be asked, so that a loop can begin a step
+    /// before it looks at what the last one gave and the device never waits for the host.
+    virtual bool runsAhead() const { return false; }
+    /// Reads a named output of one number of the run before the last one, without waiting for the last one. Only where
+    /// runsAhead().
+    virtual void readBefore(ir::ValueId, std::span<std::byte>) const
+    {
+        throw std::logic_error("this device does not run ahead");
+    }
     /// Fills all memory of the step but the inputs with NaN, so that a test sees what run() did not write.
     virtual void poison() = 0;
     /// Seconds spent in each operation of one run (runs the step once).
@@ -65,6 +74,10 @@ struct DeviceInfo
     std::string name; ///< "CPU · 2 threads"
     bool usable = true;
     std::string problem; ///< one sentence where it is not usable
+    int64_t memoryBytes = 0; ///< of a GPU; 0 where it is not known
+    int64_t freeBytes = 0;   ///< of it, as it was when the device was asked
+    std::string driver = {}; ///< newest CUDA the driver of a GPU knows: "13.0"
+    std::string cudnn = {};  ///< version of cuDNN: "9.13.0"
 };
 
 /// How a GPU computes products and convolutions; everything else, and all weights, are float32 always.
@@ -81,20 +94,30 @@ struct DeviceOptions
     bool deterministic = false; ///< GPU: only algorithms that give the same bits every time
 };
 
+/// Memory of a device's own; zeros where nobody knows or counts.
+struct DeviceMemory
+{
+    int64_t total = 0;
+    int64_t free = 0; ///< now
+};
+
 /// A device that runs plans.
 class Backend
 {
 public:
     virtual ~Backend() = default;
     virtual DeviceInfo info() const = 0;
+    virtual DeviceMemory memory() const { return {}; }
     virtual Result<std::shared_ptr<Memory>> allocate(int64_t bytes) = 0;
     virtual Result<std::unique_ptr<Executable>> load(
         std::shared_ptr<const compile::Plan> plan, const ModelMemory& model) = 0;
 };
 
-/// The devices this build knows; unusable ones say why.
+/// The devices of this machine, the CPU first; unusable ones say why. Where there is no GPU at all, one entry "cuda"
+/// says why not. May load a driver, which takes a moment.
 std::vector<DeviceInfo> devices();
-/// Opens a device by id ("cpu", "cuda", "cuda:1"). The error is one sentence that says what to do.
+/// Opens a device by id ("cpu", "cuda:1"; "cuda" is the first usable GPU). The error is one sentence that says what to
+/// do.
 Result<std::unique_ptr<Backend>> open(const std::string& id, const DeviceOptions& options = {});
 
 /// Zeroed model memory of the size a program needs.

@@ -286,12 +286,5 @@ TEST(Step, GivesTheSameBitsWithTheSameThreads)
     }
 }
 
-TEST(Devices, AnUnknownOneIsNamed)
-{
-    const auto device = backend::open("abacus");
-    ASSERT_FALSE(device);
-    EXPECT_NE(device.error().message.find("abacus"), std::string::npos);
-}
-
 } // namespace
 } // namespace gradloom::tests

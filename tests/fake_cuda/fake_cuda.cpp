@@ -1,0 +1,173 @@
+#include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cuda/module.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <map>
+
+/// A module with pretended GPUs that compute on the CPU of the program which loads it, so that everything
+/// around a GPU can be tested where there is none. The program must export what CMakeLists.txt lists.
+///
+/// Environment: GRADLOOM_FAKE_DEVICES, how many there are (1); GRADLOOM_FAKE_MEMORY, bytes each has (1 GB);
+/// GRADLOOM_FAKE_PROBLEM, why there is none.
+namespace {
+
+using namespace gradloom;
+using backend::DeviceOptions;
+
+int64_t setting(const char* name, int64_t otherwise)
+{
+    const char* text = std::getenv(name);
+    return text ? std::atoll(text) : otherwise;
+}
+
+int64_t totalMemory()
+{
+    return setting("GRADLOOM_FAKE_MEMORY", 1'000'000'000);
+}
+
+/// What is taken of a device's memory, shared by all that take some.
+using Used = std::shared_ptr<std::atomic<int64_t>>;
+
+class FakeMemory : public backend::Memory
+{
+public:
+    FakeMemory(std::shared_ptr<backend::Memory> inner, Used used)
+        : m_inner(std::move(inner)), m_used(std::move(used))
+    {
+        *m_used += m_inner->bytes();
+    }
+    ~FakeMemory() override { *m_used -= m_inner->bytes(); }
+    int64_t bytes() const override { return m_inner->bytes(); }
+    void upload(std::span<const std::byte> source, int64_t offset) override
+    {
+        m_inner->upload(source, offset);
+    }
+    void download(std::span<std::byte> destination, int64_t offset) const override
+    {
+        m_inner->download(destination, offset);
+    }
+    const std::shared_ptr<backend::Memory>& inner() const { return m_inner; }
+
+private:
+    std::shared_ptr<backend::Memory> m_inner;
+    Used m_used;
+};
+
+std::shared_ptr<backend::Memory> innerOf(const std::shared_ptr<backend::Memory>& memory)
+{
+    return memory ? static_cast<FakeMemory&>(*memory).inner() : nullptr;
+}
+
+/// Runs ahead as a GPU does: what the run before the last one gave stays readable.
+class FakeExecutable : public backend::Executable
+{
+public:
+    FakeExecutable(
+        std::shared_ptr<const compile::Plan> plan, std::unique_ptr<backend::Executable> inner, Used used)
+        : m_plan(std::move(plan)), m_inner(std::move(inner)), m_used(std::move(used))
+    {
+        *m_used += m_inner->memoryBytes();
+        for (const auto& [name, id] : m_plan->program.outputs)
+            if (m_plan->program.typeOf(id).bytes() == sizeof(float))
+                m_before[id] = 0;
+    }
+    ~FakeExecutable() override { *m_used -= m_inner->memoryBytes(); }
+    void write(ir::ValueId value, std::span<const std::byte> bytes) override { m_inner->write(value, bytes); }
+    void run() override
+    {
+        for (auto& [id, number] : m_before)
+            m_inner->read(id, std::as_writable_bytes(std::span(&number, 1)));
+        m_inner->run();
+    }
+    void read(ir::ValueId value, std::span<std::byte> bytes) const override { m_inner->read(value, bytes); }
+    bool runsAhead() const override { return true; }
+    void readBefore(ir::ValueId value, std::span<std::byte> bytes) const override
+    {
+        const auto number = std::as_bytes(std::span(&m_before.at(value), 1));
+        std::copy(number.begin(), number.end(), bytes.begin());
+    }
+    void poison() override { m_inner->poison(); }
+    std::vector<double> timeOps() override { return m_inner->timeOps(); }
+    int64_t memoryBytes() const override { return m_inner->memoryBytes(); }
+
+private:
+    std::shared_ptr<const compile::Plan> m_plan;
+    std::unique_ptr<backend::Executable> m_inner;
+    Used m_used;
+    std::map<ir::ValueId, float> m_before;
+};
+
+class FakeBackend : public backend::Backend
+{
+public:
+    FakeBackend(int index, const DeviceOptions& options)
+        : m_index(index), m_inner(cpu::openCpu(options)), m_used(std::make_shared<std::atomic<int64_t>>(0))
+    {
+    }
+    backend::DeviceInfo info() const override
+    {
+        backend::DeviceInfo info;
+        info.id = "cuda:" + std::to_string(m_index);
+        info.name = "Pretended GPU " + std::to_string(m_index);
+        return info;
+    }
+    backend::DeviceMemory memory() const override { return {totalMemory(), totalMemory() - *m_used}; }
+    Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override
+    {
+        if (bytes > memory().free)
+            return Error{ErrorCode::OutOfMemory, "The pretended GPU is full.", {}};
+        auto inner = m_inner->allocate(bytes);
+        if (!inner)
+            return inner.error();
+        return std::shared_ptr<backend::Memory>(std::make_shared<FakeMemory>(std::move(*inner), m_used));
+    }
+    Result<std::unique_ptr<backend::Executable>> load(
+        std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model) override
+    {
+        auto inner =
+            m_inner->load(plan, {innerOf(model.parameters), innerOf(model.state), innerOf(model.slots)});
+        if (!inner)
+            return inner.error();
+        return std::unique_ptr<backend::Executable>(
+            std::make_unique<FakeExecutable>(std::move(plan), std::move(*inner), m_used));
+    }
+
+private:
+    int m_index;
+    std::unique_ptr<backend::Backend> m_inner;
+    Used m_used;
+};
+
+/// The pretended GPUs, and one that is too old.
+backend::CudaReport report()
+{
+    backend::CudaReport report;
+    report.runtimeVersion = "13.0";
+    if (const char* problem = std::getenv("GRADLOOM_FAKE_PROBLEM")) {
+        report.problem = problem;
+        return report;
+    }
+    report.driverVersion = "13.1";
+    report.cudnnVersion = "9.9.9";
+    const auto count = static_cast<int>(setting("GRADLOOM_FAKE_DEVICES", 1));
+    for (int index = 0; index < count; ++index)
+        report.devices.push_back(
+            {index, "Pretended GPU " + std::to_string(index), totalMemory(), totalMemory(), 90, true, {}});
+    report.devices.push_back({count, "Ancient GPU", 1'000'000, 500'000, 52, false,
+        "Ancient GPU is too old: its compute capability is 5.2, 7.5 is needed."});
+    return report;
+}
+
+Result<std::unique_ptr<backend::Backend>> open(int index, const DeviceOptions& options)
+{
+    return std::unique_ptr<backend::Backend>(std::make_unique<FakeBackend>(index, options));
+}
+
+} // namespace
+
+extern "C" const backend::CudaModule* gradloom_cuda_module()
+{
+    static const backend::CudaModule module{backend::cudaModuleAbi, report, open, nullptr};
+    return &module;
+}
