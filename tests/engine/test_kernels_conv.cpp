@@ -111,6 +111,9 @@ std::vector<Case> cases()
         {"several blocks of tiles", padded(square(3, 30, 8, 8, 3), 1, 1, 1, 1)},
         {"wide image in bands", padded(shaped(square(1, 0, 5, 3, 3), 40, 9, 3, 3), 2, 0, 1, 2)},
         {"one image, one tile", square(1, 3, 2, 2, 3)},
+        {"stride 2, 3x3, in bands", padded(strided(square(1, 60, 3, 20, 3), 2), 1, 0, 0, 1)},
+        {"stride 2, 4x4, uneven", padded(strided(square(2, 13, 9, 5, 4), 2), 2, 1, 0, 1)},
+        {"stride 2, unused last row", strided(square(1, 10, 4, 4, 3), 2)},
         {"kernel beyond a narrow image", padded(shaped(square(2, 0, 17, 18, 3), 7, 1, 3, 3), 0, 1, 0, 1)},
     };
     all.insert(all.end(), winogradOnly.begin(), winogradOnly.end());

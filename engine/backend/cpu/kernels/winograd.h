@@ -8,15 +8,18 @@ namespace gradloom::cpu {
 
 // Winograd convolution F(4x4, 3x3) for 3 x 3 kernels with stride 1 (Lavin and Gray, "Fast Algorithms for
 // Convolutional Neural Networks", 2016): every tile of 4 x 4 output pixels costs 36 products of channels and
-// filters instead of 144. With B, G and A the transforms of input, kernel and output,
+// filters instead of 144. Kernels of 3 x 3 and 4 x 4 with stride 2 are four kernels of 2 x 2 on the even and
+// odd rows and columns of the input, to which F(4x4, 2x2) applies: 100 products instead of 256 (or 144). With
+// B, G and A the transforms of input, kernel and output,
 //
 //   V = B^T x B      U = G w G^T      y = A^T (V U) A      for each tile, V U being 36 matrix products
 //
 // The gradients use the adjoint of the same algorithm, on the same tiles: D = A dy A^T, then
 // dx = sum of B (D U^T) B^T over the overlapping tiles, dw = G^T (sum of V^T D over the tiles) G.
 //
-// The interpolation points are 0, +-5/8, +-3/2 and infinity. They are exact in binary and halve the rounding
-// error of the usual 0, +-1, +-2 (relative RMS error 8e-7 instead of 1.9e-6 over 64 channels).
+// The interpolation points are 0, +-5/8, +-3/2 and infinity for 3 taps, 0, +-3/4, 2 and infinity for 2. They
+// are exact in binary and halve the rounding error of the usual 0, +-1, +-2 (relative RMS error 8e-7 instead
+// of 1.9e-6 over 64 channels).
 
 /// What a convolution can be computed with.
 enum class ConvAlgorithm {

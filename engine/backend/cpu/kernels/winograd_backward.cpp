@@ -55,7 +55,7 @@ private:
     /// First row of dx that belongs to the band starting with this row of tiles.
     int64_t ownedFrom(int64_t tileRow) const
     {
-        return std::clamp<int64_t>(tileRow * winogradOut - m_shape.padTop, 0, m_shape.h);
+        return std::clamp<int64_t>(tileRow * winogradOut * m_shape.strideH - m_shape.padTop, 0, m_shape.h);
     }
 
     ConvShape m_shape;
@@ -69,13 +69,14 @@ void transformGradients(const ConvShape& shape, const float* dy, int64_t firstTi
     const float* zeros, const WinogradBlock& to, float* sum)
 {
     const WinogradTiles grid(shape);
+    const WinogradForm& form = *WinogradPhases(shape).form;
     for (int64_t t = 0; t < tiles; ++t) {
         const WinogradPlace place = grid.place(firstTile + t);
         const WinogradImage<const float> image{
             dy + place.image * shape.oh() * shape.ow() * shape.k, shape.ow(), shape.k, zeros, 0, shape.oh()};
         const float* pixels[winogradPixels];
-        image.pixels<winogradOut>(place.y, place.x, pixels);
-        winogradTransforms().gradient(pixels, to.channels, to.tile(t), to.stride, sum);
+        image.pixels(place.y, place.x, 1, winogradOut, pixels);
+        form.gradient(pixels, to.channels, to.tile(t), to.stride, sum);
     }
 }
 
@@ -84,20 +85,25 @@ void addToInput(const ConvShape& shape, float* dx, const DataPiece& piece, int64
     float* ignored, const WinogradBlock& from)
 {
     const WinogradTiles grid(shape);
+    const WinogradPhases phases(shape);
     for (int64_t t = 0; t < tiles; ++t) {
         const WinogradPlace place = grid.place(firstTile + t);
         const WinogradImage<float> image{dx + place.image * shape.h * shape.w * shape.c, shape.w, shape.c,
             ignored, piece.rowBegin, piece.rowEnd};
-        float* pixels[winogradElements];
-        image.pixels<winogradSide>(place.y - shape.padTop, place.x - shape.padLeft, pixels);
-        winogradTransforms().addInput(from.tile(t), from.stride, shape.c, pixels);
+        for (int64_t phase = 0; phase < phases.count; ++phase) {
+            float* pixels[winogradMaxElements];
+            image.pixels(place.y * phases.stride + phases.row(phase) - shape.padTop,
+                place.x * phases.stride + phases.column(phase) - shape.padLeft, phases.stride,
+                phases.form->side, pixels);
+            phases.form->addInput(from.tile(t) + phase * shape.c, from.stride, shape.c, pixels);
+        }
     }
 }
 
 /// Where the products of a slice are summed.
 struct ProductSum
 {
-    float* sum; ///< [36, c, ld]
+    float* sum; ///< [elements, channels, ld]
     int64_t ld;
     bool accumulate; ///< add to what is there
 };
@@ -119,7 +125,7 @@ void addProducts(
     call.ldb = gradients.channels;
     call.ldc = target.ld;
     call.accumulate = target.accumulate;
-    for (int64_t e = 0; e < winogradElements; ++e)
+    for (int64_t e = 0; e < in.elements; ++e)
         for (int64_t row = 0; row < in.channels; row += rowBlock) {
             call.rowCount = std::min(rowBlock, in.channels - row);
             for (int64_t r = 0; r < call.rowCount; ++r)
@@ -136,7 +142,8 @@ void addProducts(
 /// Floats of one copy of the transformed gradient: the elements, then the bias.
 int64_t weightSumSize(const ConvShape& shape)
 {
-    return winogradElements * shape.c * shape.k + shape.k;
+    const WinogradPhases phases(shape);
+    return phases.form->elements() * phases.depth * shape.k + shape.k;
 }
 
 /// Filters of a slice: whole panels.
@@ -150,9 +157,10 @@ int64_t firstFilter(const ConvShape& shape, const ConvWeightSplit& split, int64_
 
 int64_t winogradDataScratch(const ConvShape& shape)
 {
+    const WinogradPhases phases(shape);
     const int64_t tiles = winogradBlockTiles(shape);
-    return shape.k + shape.c + WinogradBlock::sizeFor(tiles, shape.k) +
-           WinogradBlock::sizeFor(tiles, shape.c);
+    return shape.k + shape.c + winogradBlockSize(*phases.form, tiles, shape.k) +
+           winogradBlockSize(*phases.form, tiles, phases.depth);
 }
 
 int64_t winogradDataUnits(const ConvShape& shape)
@@ -163,14 +171,15 @@ int64_t winogradDataUnits(const ConvShape& shape)
 void winogradBackwardData(const ConvShape& shape, const ConvDataArgs& args, int64_t begin, int64_t end)
 {
     const DataGrid grid(shape);
+    const WinogradPhases phases(shape);
     const int64_t blockTiles = winogradBlockTiles(shape);
     float* scratch = args.scratch;
     float* zeros = takeFloats(scratch, shape.k);
     std::fill_n(zeros, shape.k, 0.0F);
     float* ignored = takeFloats(scratch, shape.c);
     std::fill_n(ignored, shape.c, 0.0F);
-    const WinogradBlock gradients = takeBlock(scratch, blockTiles, shape.k);
-    const WinogradBlock products = takeBlock(scratch, blockTiles, shape.c);
+    const WinogradBlock gradients = takeBlock(scratch, *phases.form, blockTiles, shape.k);
+    const WinogradBlock products = takeBlock(scratch, *phases.form, blockTiles, phases.depth);
     const int64_t rowSize = shape.w * shape.c;
     for (int64_t unit = begin; unit < end; ++unit) {
         const DataPiece piece = grid.piece(unit);
@@ -210,14 +219,16 @@ int64_t winogradWeightPartials(const ConvShape& shape, const ConvWeightSplit& sp
 int64_t winogradWeightScratch(const ConvShape& shape)
 {
     // The microkernel reads whole panels of the gradients, up to a panel past their end.
+    const WinogradPhases phases(shape);
     const int64_t tiles = winogradFittingTiles(shape);
-    return std::max(shape.c, shape.k) + WinogradBlock::sizeFor(tiles, shape.c) +
-           WinogradBlock::sizeFor(tiles, shape.k) + tileKernels().width;
+    return std::max(shape.c, shape.k) + winogradBlockSize(*phases.form, tiles, phases.depth) +
+           winogradBlockSize(*phases.form, tiles, shape.k) + tileKernels().width;
 }
 
 void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
     int64_t begin, int64_t end)
 {
+    const WinogradPhases phases(shape);
     const int64_t blockTiles = winogradFittingTiles(shape);
     const int64_t allTiles = shape.n * WinogradTiles(shape).perImage();
     for (int64_t unit = begin; unit < end; ++unit) {
@@ -227,10 +238,10 @@ void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& spli
         float* scratch = args.scratch;
         float* zeros = takeFloats(scratch, std::max(shape.c, shape.k));
         std::fill_n(zeros, std::max(shape.c, shape.k), 0.0F);
-        const WinogradBlock in = takeBlock(scratch, blockTiles, shape.c);
-        const WinogradBlock gradients = takeBlock(scratch, blockTiles, filters);
+        const WinogradBlock in = takeBlock(scratch, *phases.form, blockTiles, phases.depth);
+        const WinogradBlock gradients = takeBlock(scratch, *phases.form, blockTiles, filters);
         float* sum = args.partials + part * weightSumSize(shape) + filter;
-        float* bias = sum + winogradElements * shape.c * shape.k;
+        float* bias = sum + weightSumSize(shape) - shape.k;
         std::fill_n(bias, filters, 0.0F);
         const int64_t first = allTiles * part / split.parts;
         const int64_t last = allTiles * (part + 1) / split.parts;
@@ -246,17 +257,24 @@ void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& spli
 
 int64_t winogradReduceUnits(const ConvShape& shape)
 {
-    return shape.c;
+    return WinogradPhases(shape).depth;
 }
 
 void winogradReduceWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
     int64_t begin, int64_t end)
 {
+    const WinogradPhases phases(shape);
     const int64_t size = weightSumSize(shape);
-    for (int64_t channel = begin; channel < end; ++channel)
-        winogradTransforms().weightGradient(
-            {args.partials + channel * shape.k, shape.c * shape.k, split.parts, size}, shape.k,
-            args.dw + channel * shape.k, shape.c * shape.k, args.accumulate);
+    for (int64_t row = begin; row < end; ++row) {
+        float* taps[winogradMaxTaps];
+        for (int64_t tap = 0; tap < phases.form->taps * phases.form->taps; ++tap) {
+            const int64_t offset = phases.tapOffset(shape, row / shape.c, tap);
+            taps[tap] = offset < 0 ? nullptr : args.dw + offset + row % shape.c * shape.k;
+        }
+        phases.form->weightGradient(
+            {args.partials + row * shape.k, phases.depth * shape.k, split.parts, size}, shape.k, taps,
+            args.accumulate);
+    }
     if (begin > 0 || begin == end || args.db == nullptr)
         return;
     for (int64_t k = 0; k < shape.k; ++k) {

@@ -34,7 +34,33 @@ struct WinogradTiles
     }
 };
 
-/// An image, or the rows [rowBegin, rowEnd) of one, for finding pixels.
+/// How a convolution is brought to stride 1: with stride 2 the even and odd rows and columns of the input are
+/// four images ("phases") with channels of their own, and the kernel falls into four small ones.
+struct WinogradPhases
+{
+    int64_t stride;
+    int64_t count;
+    int64_t depth; ///< channels of all phases
+    const WinogradForm* form;
+
+    explicit WinogradPhases(const ConvShape& shape)
+        : stride(shape.strideH), count(stride * stride), depth(count * shape.c),
+          form(&winogradForm((shape.kh + stride - 1) / stride))
+    {
+    }
+    int64_t row(int64_t phase) const { return phase / stride; }
+    int64_t column(int64_t phase) const { return phase % stride; }
+    /// Offset in the weights of a tap of a phase's kernel and its channel 0, filter 0; -1 where the phase's
+    /// kernel ends before.
+    int64_t tapOffset(const ConvShape& shape, int64_t phase, int64_t tap) const
+    {
+        const int64_t i = tap / form->taps * stride + row(phase);
+        const int64_t j = tap % form->taps * stride + column(phase);
+        return i < shape.kh && j < shape.kw ? (i * shape.kw + j) * shape.c * shape.k : -1;
+    }
+};
+
+/// Some rows of an image, for finding pixels.
 template <class Float>
 struct WinogradImage
 {
@@ -43,40 +69,42 @@ struct WinogradImage
     Float* outside; ///< stands for pixels that are not in these rows
     int64_t rowBegin, rowEnd;
 
-    /// Pointers to the Side x Side pixels from (y, x) on.
-    template <int Side>
-    void pixels(int64_t y, int64_t x, Float** to) const
+    /// Pointers to the side x side pixels from (y, x) on, `step` apart.
+    void pixels(int64_t y, int64_t x, int64_t step, int64_t side, Float** to) const
     {
-        for (int64_t i = y; i < y + Side; ++i)
-            for (int64_t j = x; j < x + Side; ++j) {
+        for (int64_t i = y; i < y + side * step; i += step)
+            for (int64_t j = x; j < x + side * step; j += step) {
                 const bool inside = i >= rowBegin && i < rowEnd && j >= 0 && j < width;
                 *to++ = inside ? base + (i * width + j) * channels : outside;
             }
     }
 };
 
-/// The 36 elements of the transformed tiles of a block: element e of tile t is at e * stride + t * channels.
+/// The elements of the transformed tiles of a block: element e of tile t is at e * stride + t * channels.
 struct WinogradBlock
 {
     float* data;
+    int64_t elements;
     int64_t channels;
     int64_t stride;
 
     /// A line more than needed keeps the elements from competing for the same lines of a cache.
     static int64_t strideFor(int64_t tiles, int64_t channels) { return tiles * channels + 16; }
-    static int64_t sizeFor(int64_t tiles, int64_t channels)
-    {
-        return winogradElements * strideFor(tiles, channels);
-    }
     float* tile(int64_t t) const { return data + t * channels; }
     float* element(int64_t e) const { return data + e * stride; }
 };
 
-/// Carves a block from scratch memory and moves it on.
-inline WinogradBlock takeBlock(float*& scratch, int64_t tiles, int64_t channels)
+/// Floats of a block.
+inline int64_t winogradBlockSize(const WinogradForm& form, int64_t tiles, int64_t channels)
 {
-    const WinogradBlock block{scratch, channels, WinogradBlock::strideFor(tiles, channels)};
-    scratch += WinogradBlock::sizeFor(tiles, channels);
+    return form.elements() * WinogradBlock::strideFor(tiles, channels);
+}
+
+/// Carves a block from scratch memory and moves it on.
+inline WinogradBlock takeBlock(float*& scratch, const WinogradForm& form, int64_t tiles, int64_t channels)
+{
+    const WinogradBlock block{scratch, form.elements(), channels, WinogradBlock::strideFor(tiles, channels)};
+    scratch += winogradBlockSize(form, tiles, channels);
     return block;
 }
 
@@ -94,7 +122,8 @@ inline constexpr int64_t winogradMaxBlock = 96;
 inline int64_t winogradFittingTiles(const ConvShape& shape)
 {
     constexpr int64_t cacheFloats = 160 * 1024;
-    const int64_t fitting = cacheFloats / (winogradElements * (shape.c + shape.k));
+    const WinogradPhases phases(shape);
+    const int64_t fitting = cacheFloats / (phases.form->elements() * (phases.depth + shape.k));
     return (std::clamp<int64_t>(fitting, 2 * maxTileRows, winogradMaxBlock - maxTileRows + 1) + maxTileRows -
                1) /
            maxTileRows * maxTileRows;
