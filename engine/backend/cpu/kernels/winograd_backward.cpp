@@ -139,6 +139,10 @@ void addProducts(
         }
 }
 
+/// Tiles of a block of the weight gradient, the depth of its products: more than fit the second-level cache,
+/// because the sums, which may be large, are read and written once a block.
+constexpr int64_t weightTiles = winogradMaxBlock;
+
 /// Floats of one copy of the transformed gradient: the elements, then the bias.
 int64_t weightSumSize(const ConvShape& shape)
 {
@@ -220,16 +224,14 @@ int64_t winogradWeightScratch(const ConvShape& shape)
 {
     // The microkernel reads whole panels of the gradients, up to a panel past their end.
     const WinogradPhases phases(shape);
-    const int64_t tiles = winogradFittingTiles(shape);
-    return std::max(shape.c, shape.k) + winogradBlockSize(*phases.form, tiles, phases.depth) +
-           winogradBlockSize(*phases.form, tiles, shape.k) + tileKernels().width;
+    return std::max(shape.c, shape.k) + winogradBlockSize(*phases.form, weightTiles, phases.depth) +
+           winogradBlockSize(*phases.form, weightTiles, shape.k) + tileKernels().width;
 }
 
 void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
     int64_t begin, int64_t end)
 {
     const WinogradPhases phases(shape);
-    const int64_t blockTiles = winogradFittingTiles(shape);
     const int64_t allTiles = shape.n * WinogradTiles(shape).perImage();
     for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t part = unit / split.slices;
@@ -238,16 +240,16 @@ void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& spli
         float* scratch = args.scratch;
         float* zeros = takeFloats(scratch, std::max(shape.c, shape.k));
         std::fill_n(zeros, std::max(shape.c, shape.k), 0.0F);
-        const WinogradBlock in = takeBlock(scratch, *phases.form, blockTiles, phases.depth);
-        const WinogradBlock gradients = takeBlock(scratch, *phases.form, blockTiles, filters);
+        const WinogradBlock in = takeBlock(scratch, *phases.form, weightTiles, phases.depth);
+        const WinogradBlock gradients = takeBlock(scratch, *phases.form, weightTiles, filters);
         float* sum = args.partials + part * weightSumSize(shape) + filter;
         float* bias = sum + weightSumSize(shape) - shape.k;
         std::fill_n(bias, filters, 0.0F);
         const int64_t first = allTiles * part / split.parts;
         const int64_t last = allTiles * (part + 1) / split.parts;
         // An empty batch still has to write its zeros.
-        for (int64_t tile = first; tile < last || tile == first; tile += blockTiles) {
-            const int64_t tiles = std::min(blockTiles, last - tile);
+        for (int64_t tile = first; tile < last || tile == first; tile += weightTiles) {
+            const int64_t tiles = std::min(weightTiles, last - tile);
             winogradInputs(shape, args.x, tile, tiles, zeros, in);
             transformGradients(shape, args.dy + filter, tile, tiles, zeros, gradients, bias);
             addProducts(in, gradients, tiles, {sum, shape.k, tile > first});
