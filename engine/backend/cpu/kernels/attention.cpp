@@ -119,8 +119,8 @@ struct Block
     Block(const AttentionShape& s, int64_t start)
         : first(start), count(std::min(queryBlock, s.queries - start)), keys(s.keys)
     {
-        // Whole panels, as they were packed.
-        const int64_t width = tileKernels().width;
+        // Whole panels, as they were packed, and the same number on every machine: dropout counts by it.
+        constexpr int64_t width = 64;
         if (s.causal)
             keys = std::min(s.keys, (first + count + width - 1) / width * width);
     }

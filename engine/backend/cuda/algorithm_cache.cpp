@@ -1,0 +1,26 @@
+#include "engine/backend/cuda/algorithm_cache.h"
+
+namespace gradloom::cuda {
+
+std::optional<MeasuredAlgorithm> chooseAlgorithm(
+    std::span<const MeasuredAlgorithm> measured, int64_t memoryLimit, bool deterministic)
+{
+    const MeasuredAlgorithm* best = nullptr;
+    for (const MeasuredAlgorithm& candidate : measured) {
+        if (candidate.workspaceBytes > memoryLimit || (deterministic && !candidate.deterministic))
+            continue;
+        if (!best || candidate.milliseconds < best->milliseconds)
+            best = &candidate;
+    }
+    return best ? std::optional(*best) : std::nullopt;
+}
+
+std::vector<int64_t> AlgorithmCache::key(const LibraryConvolution& c, const Settings& settings)
+{
+    const WindowShape& s = c.shape;
+    return {static_cast<int64_t>(c.pass), static_cast<int64_t>(c.number),
+        static_cast<int64_t>(settings.precision), static_cast<int64_t>(settings.deterministic), s.n, s.h, s.w,
+        s.c, s.kh, s.kw, s.k, s.strideH, s.strideW, s.dilationH, s.dilationW, s.padTop, s.padLeft, s.groups};
+}
+
+} // namespace gradloom::cuda

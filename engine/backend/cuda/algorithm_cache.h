@@ -1,0 +1,49 @@
+#pragma once
+
+#include "engine/backend/cuda/library.h"
+
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace gradloom::cuda {
+
+/// A way of computing a convolution, as it was measured on the device.
+struct MeasuredAlgorithm
+{
+    int algorithm = 0;
+    int mathType = 0;
+    int64_t workspaceBytes = 0;
+    float milliseconds = 0;
+    bool deterministic = false;
+};
+
+/// The fastest one that fits: within the memory limit and, where that is asked for, with the same bits every
+/// time.
+std::optional<MeasuredAlgorithm> chooseAlgorithm(
+    std::span<const MeasuredAlgorithm> measured, int64_t memoryLimit, bool deterministic);
+
+/// Algorithms by sizes and settings of a convolution. Belongs to one device.
+class AlgorithmCache
+{
+public:
+    /// What the choice depends on.
+    static std::vector<int64_t> key(const LibraryConvolution& convolution, const Settings& settings);
+
+    /// The remembered choice, or what `measure` finds; nothing where no algorithm fits.
+    template <class Measure>
+    std::optional<MeasuredAlgorithm> find(const std::vector<int64_t>& key, const Measure& measure)
+    {
+        const auto known = m_chosen.find(key);
+        if (known != m_chosen.end())
+            return known->second;
+        return m_chosen.emplace(key, measure()).first->second;
+    }
+    size_t size() const { return m_chosen.size(); }
+
+private:
+    std::map<std::vector<int64_t>, std::optional<MeasuredAlgorithm>> m_chosen;
+};
+
+} // namespace gradloom::cuda

@@ -1,0 +1,117 @@
+#pragma once
+
+#include "engine/backend/backend.h"
+
+#include <cublasLt.h>
+#include <cuda_runtime_api.h>
+#include <cudnn.h>
+
+#include <memory>
+#include <string>
+#include <type_traits>
+
+/// Errors of NVIDIA's libraries as exceptions with one sentence for people, and their handles as owners.
+namespace gradloom::cuda {
+
+/// The device has not as much memory free as was asked for.
+class OutOfDeviceMemory : public backend::DeviceFailure
+{
+public:
+    using DeviceFailure::DeviceFailure;
+};
+
+inline void check(cudaError_t status, const char* action)
+{
+    if (status == cudaSuccess)
+        return;
+    const std::string reason = cudaGetErrorString(status);
+    cudaGetLastError(); // errors that do not stay are forgotten
+    if (status == cudaErrorMemoryAllocation)
+        throw OutOfDeviceMemory("The GPU has too little memory free for " + std::string(action) + ".");
+    throw backend::DeviceFailure("The GPU failed while " + std::string(action) + ": " + reason +
+                                 ". Start again, on the CPU if it fails once more.");
+}
+
+inline void check(cudnnStatus_t status, const char* action)
+{
+    if (status != CUDNN_STATUS_SUCCESS)
+        throw backend::DeviceFailure("cuDNN failed while " + std::string(action) + ": " +
+                                     cudnnGetErrorString(status) +
+                                     ". Start again, on the CPU if it fails once more.");
+}
+
+inline void check(cublasStatus_t status, const char* action)
+{
+    if (status != CUBLAS_STATUS_SUCCESS)
+        throw backend::DeviceFailure("cuBLASLt failed while " + std::string(action) + ": " +
+                                     cublasLtGetStatusString(status) +
+                                     ". Start again, on the CPU if it fails once more.");
+}
+
+/// Owns a handle that is a pointer; `destroy` gives it back. What goes wrong then is nobody's business any
+/// more.
+template <auto destroy>
+struct Destroy
+{
+    template <class T>
+    void operator()(T* handle) const
+    {
+        static_cast<void>(destroy(handle));
+    }
+};
+template <class Handle, auto destroy>
+using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, Destroy<destroy>>;
+
+using Stream = Owned<cudaStream_t, cudaStreamDestroy>;
+using Event = Owned<cudaEvent_t, cudaEventDestroy>;
+using Graph = Owned<cudaGraph_t, cudaGraphDestroy>;
+using GraphExec = Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
+
+inline Stream makeStream()
+{
+    cudaStream_t stream = nullptr;
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
+    return Stream(stream);
+}
+
+inline Event makeEvent(unsigned flags = cudaEventDisableTiming)
+{
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreateWithFlags(&event, flags), "making an event");
+    return Event(event);
+}
+
+/// Plain memory of the device, or memory of the host that the device reads and writes by itself.
+class Block
+{
+public:
+    enum class Where { Device, Pinned };
+
+    Block() : m_memory(nullptr, Free{Where::Device}) {}
+    Block(Where where, int64_t bytes) : m_bytes(bytes), m_memory(nullptr, Free{where})
+    {
+        void* memory = nullptr;
+        const auto size = static_cast<size_t>(bytes > 0 ? bytes : 1);
+        if (where == Where::Device)
+            check(cudaMalloc(&memory, size), ("a block of " + std::to_string(bytes >> 20) + " MB").c_str());
+        else
+            check(cudaMallocHost(&memory, size), "buffers to copy through");
+        m_memory.reset(static_cast<std::byte*>(memory));
+    }
+    std::byte* data() const { return m_memory.get(); }
+    int64_t bytes() const { return m_bytes; }
+
+private:
+    struct Free
+    {
+        Where where;
+        void operator()(std::byte* memory) const
+        {
+            static_cast<void>(where == Where::Device ? cudaFree(memory) : cudaFreeHost(memory));
+        }
+    };
+    int64_t m_bytes = 0;
+    std::unique_ptr<std::byte, Free> m_memory;
+};
+
+} // namespace gradloom::cuda

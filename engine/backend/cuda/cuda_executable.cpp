@@ -1,0 +1,284 @@
+#include "engine/backend/cuda/cuda_executable.h"
+
+#include "engine/base/registry.h"
+#include "engine/ir/op_type.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradloom::cuda {
+
+std::vector<CudaOp> allCudaOps();
+
+namespace {
+
+using ir::Segment;
+using ir::ValueId;
+
+/// Runs before the step is captured: libraries load and choose what they need in the first ones.
+constexpr int warmUpRuns = 2;
+/// Results go to the host through a buffer of this size at most.
+constexpr int64_t readBufferBytes = int64_t{4} << 20;
+
+const Registry<CudaOp>& cudaOps()
+{
+    static const Registry<CudaOp> registry(allCudaOps());
+    return registry;
+}
+
+std::byte* deviceAddress(const std::shared_ptr<backend::Memory>& memory)
+{
+    return memory ? static_cast<CudaMemory&>(*memory).data() : nullptr;
+}
+
+std::vector<int64_t> inputBytes(const ir::Program& program)
+{
+    std::vector<int64_t> bytes;
+    for (const ir::Value& value : program.values)
+        bytes.push_back(value.input ? value.type.bytes() : 0);
+    return bytes;
+}
+
+} // namespace
+
+CudaMemory::CudaMemory(std::shared_ptr<Device> device, int64_t bytes) : m_device(std::move(device))
+{
+    m_device->use();
+    m_block = Block(Block::Where::Device, bytes);
+    check(cudaMemset(m_block.data(), 0, static_cast<size_t>(bytes)), "clearing memory");
+}
+
+void CudaMemory::upload(std::span<const std::byte> source, int64_t offset)
+{
+    const std::lock_guard lock(m_device->turn);
+    m_device->use();
+    m_device->wait();
+    check(cudaMemcpy(m_block.data() + offset, source.data(), source.size(), cudaMemcpyHostToDevice),
+        "copying weights to it");
+}
+
+void CudaMemory::download(std::span<std::byte> destination, int64_t offset) const
+{
+    const std::lock_guard lock(m_device->turn);
+    m_device->use();
+    m_device->wait();
+    check(cudaMemcpy(destination.data(), m_block.data() + offset, destination.size(), cudaMemcpyDeviceToHost),
+        "copying weights from it");
+}
+
+CudaExecutable::CudaExecutable(std::shared_ptr<Device> device, std::shared_ptr<const compile::Plan> plan,
+    const backend::ModelMemory& model, const backend::DeviceOptions& options)
+    : m_device(std::move(device)), m_plan(std::move(plan)), m_model(model),
+      m_arena(Block::Where::Device, m_plan->arenaBytes), m_readBuffer(Block::Where::Pinned, readBufferBytes),
+      m_inputs(*m_device, inputBytes(m_plan->program)), m_results(*m_device, m_plan->program)
+{
+    prepare(options);
+}
+
+CudaExecutable::~CudaExecutable()
+{
+    // The last step may still run in this memory.
+    cudaSetDevice(m_device->index());
+    cudaStreamSynchronize(m_device->copies());
+    cudaStreamSynchronize(m_device->compute());
+}
+
+/// Twice: the first time for the size of the scratch memory.
+void CudaExecutable::prepare(const backend::DeviceOptions& options)
+{
+    Settings settings;
+    settings.precision = options.precision;
+    settings.deterministic = options.deterministic;
+    settings.libraries = &m_device->libraries();
+    for (const bool measuring : {true, false}) {
+        int64_t scratchBytes = 0;
+        m_steps.clear();
+        for (const ir::Op& op : m_plan->program.ops) {
+            Preparation preparation(
+                *m_plan, op, settings, [this](ValueId id) { return address(id); }, m_scratch.data());
+            if (!op.type->alias)
+                cudaOps().find(op.type->id)->prepare(preparation);
+            scratchBytes = std::max(scratchBytes, preparation.scratchBytes());
+            m_steps.push_back(std::move(preparation.launches));
+        }
+        if (measuring)
+            m_scratch = Block(Block::Where::Device, scratchBytes);
+    }
+}
+
+std::byte* CudaExecutable::address(ValueId id) const
+{
+    const compile::Location place = m_plan->locations[static_cast<size_t>(id)];
+    std::byte* base = nullptr;
+    switch (place.segment) {
+    case Segment::Arena:
+        base = m_arena.data();
+        break;
+    case Segment::Parameters:
+        base = deviceAddress(m_model.parameters);
+        break;
+    case Segment::State:
+        base = deviceAddress(m_model.state);
+        break;
+    case Segment::Slots:
+        base = deviceAddress(m_model.slots);
+        break;
+    }
+    return base + place.offset;
+}
+
+void CudaExecutable::checkSize(ValueId value, size_t bytes) const
+{
+    if (static_cast<int64_t>(bytes) != m_plan->program.typeOf(value).bytes())
+        throw std::logic_error(
+            "a tensor of another size was given for \"" + m_plan->program[value].name + "\"");
+}
+
+void CudaExecutable::write(ValueId value, std::span<const std::byte> bytes)
+{
+    checkSize(value, bytes.size());
+    const std::lock_guard lock(m_device->turn);
+    m_device->use();
+    m_inputs.write(static_cast<size_t>(value), bytes);
+}
+
+void CudaExecutable::takeInputs()
+{
+    m_inputs.take([this](size_t value) { return address(static_cast<ValueId>(value)); });
+}
+
+void CudaExecutable::sendOperations() const
+{
+    const Context context{m_device->compute()};
+    for (const auto& launches : m_steps)
+        for (const Launch& launch : launches)
+            launch(context);
+    sendUpdates();
+    check(cudaGetLastError(), "starting a step");
+}
+
+void CudaExecutable::sendUpdates() const
+{
+    const Context context{m_device->compute()};
+    for (const ir::Update& update : m_plan->copies)
+        copyBytes(context, address(update.target), address(update.source),
+            m_plan->program.typeOf(update.target).bytes());
+}
+
+void CudaExecutable::run()
+{
+    const std::lock_guard lock(m_device->turn);
+    m_device->use();
+    takeInputs();
+    if (!m_graph && m_noGraph.empty() && m_plainRuns >= warmUpRuns)
+        capture();
+    if (m_graph) {
+        check(cudaGraphLaunch(m_graph.get(), m_device->compute()), "starting a step");
+    } else {
+        sendOperations();
+        ++m_plainRuns;
+    }
+    m_results.keep(m_plan->program, [this](ValueId id) { return address(id); });
+}
+
+void CudaExecutable::readBefore(ValueId value, std::span<std::byte> bytes) const
+{
+    checkSize(value, bytes.size());
+    const std::lock_guard lock(m_device->turn);
+    m_device->use();
+    m_results.readBefore(value, bytes);
+}
+
+/// Records the step instead of running it. Whatever goes wrong, the step can still be sent operation by
+/// operation.
+void CudaExecutable::capture()
+{
+    cudaGraph_t recorded = nullptr;
+    try {
+        check(cudaStreamBeginCapture(m_device->compute(), cudaStreamCaptureModeThreadLocal),
+            "capturing a step");
+        sendOperations();
+        check(cudaStreamEndCapture(m_device->compute(), &recorded), "capturing a step");
+        const Graph graph(recorded);
+        cudaGraphExec_t ready = nullptr;
+        check(cudaGraphInstantiate(&ready, graph.get(), 0), "capturing a step");
+        m_graph.reset(ready);
+    } catch (const backend::DeviceFailure& failure) {
+        m_noGraph = failure.what();
+        cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+        if (cudaStreamIsCapturing(m_device->compute(), &status) == cudaSuccess &&
+            status != cudaStreamCaptureStatusNone) {
+            cudaStreamEndCapture(m_device->compute(), &recorded);
+            const Graph discarded(recorded);
+        }
+        cudaGetLastError();
+    }
+}
+
+void CudaExecutable::read(ValueId value, std::span<std::byte> bytes) const
+{
+    checkSize(value, bytes.size());
+    const std::lock_guard lock(m_device->turn);
+    m_device->use();
+    for (size_t done = 0; done < bytes.size();) {
+        const size_t count = std::min(bytes.size() - done, static_cast<size_t>(readBufferBytes));
+        check(cudaMemcpyAsync(m_readBuffer.data(), address(value) + done, count, cudaMemcpyDeviceToHost,
+                  m_device->compute()),
+            "copying results from it");
+        m_device->wait();
+        std::memcpy(bytes.data() + done, m_readBuffer.data(), count);
+        done += count;
+    }
+}
+
+void CudaExecutable::poison()
+{
+    const std::lock_guard lock(m_device->turn);
+    m_device->use();
+    for (const Block* block : {&m_arena, &m_scratch})
+        check(cudaMemsetAsync(block->data(), 0xff, static_cast<size_t>(block->bytes()), m_device->compute()),
+            "filling memory");
+    m_inputs.takeAllAgain();
+}
+
+std::vector<double> CudaExecutable::timeOps()
+{
+    const std::lock_guard lock(m_device->turn);
+    m_device->use();
+    takeInputs();
+    const Context context{m_device->compute()};
+    std::vector<Event> marks;
+    const auto mark = [&] {
+        marks.push_back(makeEvent(cudaEventDefault));
+        check(cudaEventRecord(marks.back().get(), m_device->compute()), "taking the time");
+    };
+    mark();
+    for (const auto& launches : m_steps) {
+        for (const Launch& launch : launches)
+            launch(context);
+        mark();
+    }
+    sendUpdates();
+    m_device->wait();
+    std::vector<double> seconds;
+    for (size_t i = 1; i < marks.size(); ++i) {
+        float milliseconds = 0;
+        check(cudaEventElapsedTime(&milliseconds, marks[i - 1].get(), marks[i].get()), "taking the time");
+        seconds.push_back(milliseconds * 1e-3);
+    }
+    return seconds;
+}
+
+int64_t CudaExecutable::memoryBytes() const
+{
+    return m_arena.bytes() + m_scratch.bytes() + m_inputs.deviceBytes();
+}
+
+std::string CudaExecutable::note() const
+{
+    if (m_graph)
+        return "Each step is one CUDA graph.";
+    return m_noGraph.empty() ? std::string() : "The step could not be captured as a CUDA graph. " + m_noGraph;
+}
+
+} // namespace gradloom::cuda

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "engine/backend/cuda/input_staging.h"
+#include "engine/backend/cuda/result_ring.h"
+
+namespace gradloom::cuda {
+
+/// Memory of a model on a device.
+class CudaMemory : public backend::Memory
+{
+public:
+    CudaMemory(std::shared_ptr<Device> device, int64_t bytes);
+    int64_t bytes() const override { return m_block.bytes(); }
+    void upload(std::span<const std::byte> source, int64_t offset) override;
+    void download(std::span<std::byte> destination, int64_t offset) const override;
+    std::byte* data() const { return m_block.data(); }
+
+private:
+    std::shared_ptr<Device> m_device;
+    Block m_block;
+};
+
+/// A step on the GPU. The first runs are sent operation by operation; then the step is captured as a CUDA
+/// graph, which is sent with one call. Results of one number are copied to the host behind every run, so that
+/// they can be read without stopping the device.
+class CudaExecutable : public backend::Executable
+{
+public:
+    /// Throws DeviceFailure.
+    CudaExecutable(std::shared_ptr<Device> device, std::shared_ptr<const compile::Plan> plan,
+        const backend::ModelMemory& model, const backend::DeviceOptions& options);
+    ~CudaExecutable() override;
+    CudaExecutable(const CudaExecutable&) = delete;
+    CudaExecutable& operator=(const CudaExecutable&) = delete;
+
+    void write(ir::ValueId value, std::span<const std::byte> bytes) override;
+    void run() override;
+    void read(ir::ValueId value, std::span<std::byte> bytes) const override;
+    bool runsAhead() const override { return true; }
+    void readBefore(ir::ValueId value, std::span<std::byte> bytes) const override;
+    void poison() override;
+    std::vector<double> timeOps() override;
+    int64_t memoryBytes() const override;
+    std::string note() const override;
+
+private:
+    std::byte* address(ir::ValueId id) const;
+    void checkSize(ir::ValueId value, size_t bytes) const;
+    void prepare(const backend::DeviceOptions& options);
+    void takeInputs();
+    void sendOperations() const;
+    void sendUpdates() const;
+    void capture();
+
+    std::shared_ptr<Device> m_device;
+    std::shared_ptr<const compile::Plan> m_plan;
+    backend::ModelMemory m_model;
+    Block m_arena;
+    Block m_scratch;
+    Block m_readBuffer; ///< pinned
+    InputStaging m_inputs;
+    ResultRing m_results;
+    std::vector<std::vector<Launch>> m_steps; ///< by operation
+    GraphExec m_graph;
+    int m_plainRuns = 0;
+    std::string m_noGraph; ///< why the step could not be captured
+};
+
+} // namespace gradloom::cuda

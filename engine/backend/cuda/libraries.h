@@ -1,0 +1,39 @@
+#pragma once
+
+#include "engine/backend/cuda/algorithm_cache.h"
+#include "engine/backend/cuda/cuda_check.h"
+
+namespace gradloom::cuda {
+
+/// cuDNN and cuBLASLt of one device, bound to its stream, and the convolution algorithms that were measured
+/// on it.
+class Libraries
+{
+public:
+    Libraries(int device, int capability, cudaStream_t stream) : m_device(device), m_capability(capability)
+    {
+        cudnnHandle_t dnn = nullptr;
+        check(cudnnCreate(&dnn), "starting");
+        m_dnn.reset(dnn);
+        check(cudnnSetStream(dnn, stream), "starting");
+        cublasLtHandle_t blas = nullptr;
+        check(cublasLtCreate(&blas), "starting");
+        m_blas.reset(blas);
+    }
+
+    cudnnHandle_t dnn() const { return m_dnn.get(); }
+    cublasLtHandle_t blas() const { return m_blas.get(); }
+    int device() const { return m_device; }
+    /// Whether products in TF32 and bfloat16 exist (compute capability 8.0).
+    bool hasShortFloats() const { return m_capability >= 80; }
+    AlgorithmCache& algorithms() { return m_algorithms; }
+
+private:
+    int m_device;
+    int m_capability;
+    Owned<cudnnHandle_t, cudnnDestroy> m_dnn;
+    Owned<cublasLtHandle_t, cublasLtDestroy> m_blas;
+    AlgorithmCache m_algorithms;
+};
+
+} // namespace gradloom::cuda

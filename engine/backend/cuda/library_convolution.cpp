@@ -1,0 +1,208 @@
+#include "engine/backend/cuda/libraries.h"
+#include "engine/backend/cuda/library.h"
+
+#include <array>
+
+namespace gradloom::cuda {
+
+namespace {
+
+/// Workspace that an algorithm may ask for; faster ones that need more are not worth it.
+constexpr int64_t workspaceLimit = int64_t{512} << 20;
+
+using TensorDescriptor = Owned<cudnnTensorDescriptor_t, cudnnDestroyTensorDescriptor>;
+using FilterDescriptor = Owned<cudnnFilterDescriptor_t, cudnnDestroyFilterDescriptor>;
+using ConvolutionDescriptor = Owned<cudnnConvolutionDescriptor_t, cudnnDestroyConvolutionDescriptor>;
+
+TensorDescriptor describeImage(cudnnDataType_t type, int64_t n, int64_t h, int64_t w, int64_t c)
+{
+    cudnnTensorDescriptor_t descriptor = nullptr;
+    check(cudnnCreateTensorDescriptor(&descriptor), "describing a tensor");
+    TensorDescriptor owner(descriptor);
+    check(cudnnSetTensor4dDescriptor(descriptor, CUDNN_TENSOR_NHWC, type, static_cast<int>(n),
+              static_cast<int>(c), static_cast<int>(h), static_cast<int>(w)),
+        "describing a tensor");
+    return owner;
+}
+
+FilterDescriptor describeWeights(cudnnDataType_t type, const WindowShape& s)
+{
+    cudnnFilterDescriptor_t descriptor = nullptr;
+    check(cudnnCreateFilterDescriptor(&descriptor), "describing weights");
+    FilterDescriptor owner(descriptor);
+    check(cudnnSetFilter4dDescriptor(descriptor, type, CUDNN_TENSOR_NHWC, static_cast<int>(s.k),
+              static_cast<int>(s.c / s.groups), static_cast<int>(s.kh), static_cast<int>(s.kw)),
+        "describing weights");
+    return owner;
+}
+
+ConvolutionDescriptor describeConvolution(const WindowShape& s)
+{
+    cudnnConvolutionDescriptor_t descriptor = nullptr;
+    check(cudnnCreateConvolutionDescriptor(&descriptor), "describing a convolution");
+    ConvolutionDescriptor owner(descriptor);
+    check(cudnnSetConvolution2dDescriptor(descriptor, static_cast<int>(s.padTop), static_cast<int>(s.padLeft),
+              static_cast<int>(s.strideH), static_cast<int>(s.strideW), static_cast<int>(s.dilationH),
+              static_cast<int>(s.dilationW), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
+        "describing a convolution");
+    check(cudnnSetConvolutionGroupCount(descriptor, static_cast<int>(s.groups)), "describing a convolution");
+    return owner;
+}
+
+cudnnMathType_t mathType(const LibraryConvolution& c, const Settings& settings)
+{
+    if (c.number == Number::Bf16)
+        return CUDNN_TENSOR_OP_MATH;
+    return settings.precision == backend::Precision::Float32 ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH;
+}
+
+class Convolution
+{
+public:
+    Convolution(const LibraryConvolution& c, const Settings& settings)
+        : m_c(c), m_dnn(settings.libraries->dnn()),
+          m_type(c.number == Number::Bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT),
+          m_x(describeImage(m_type, c.shape.n, c.shape.h, c.shape.w, c.shape.c)),
+          m_y(describeImage(m_type, c.shape.n, c.shape.oh, c.shape.ow, c.shape.k)),
+          m_weights(describeWeights(m_type, c.shape)), m_convolution(describeConvolution(c.shape)),
+          m_math(mathType(c, settings))
+    {
+        setMath(m_math);
+    }
+
+    /// Tries every algorithm on the device, in memory that cuDNN takes for it and gives back. Where the
+    /// search itself fails, for example for want of memory, cuDNN's estimates are taken.
+    std::vector<MeasuredAlgorithm> measure() const
+    {
+        switch (m_c.pass) {
+        case ConvolutionPass::Forward:
+            return results<cudnnConvolutionFwdAlgoPerf_t>(
+                [this](int wanted, int* count, auto* found) {
+                    return cudnnFindConvolutionForwardAlgorithm(m_dnn, m_x.get(), m_weights.get(),
+                        m_convolution.get(), m_y.get(), wanted, count, found);
+                },
+                [this](int wanted, int* count, auto* found) {
+                    return cudnnGetConvolutionForwardAlgorithm_v7(m_dnn, m_x.get(), m_weights.get(),
+                        m_convolution.get(), m_y.get(), wanted, count, found);
+                });
+        case ConvolutionPass::Data:
+            return results<cudnnConvolutionBwdDataAlgoPerf_t>(
+                [this](int wanted, int* count, auto* found) {
+                    return cudnnFindConvolutionBackwardDataAlgorithm(m_dnn, m_weights.get(), m_y.get(),
+                        m_convolution.get(), m_x.get(), wanted, count, found);
+                },
+                [this](int wanted, int* count, auto* found) {
+                    return cudnnGetConvolutionBackwardDataAlgorithm_v7(m_dnn, m_weights.get(), m_y.get(),
+                        m_convolution.get(), m_x.get(), wanted, count, found);
+                });
+        case ConvolutionPass::Weights:
+            return results<cudnnConvolutionBwdFilterAlgoPerf_t>(
+                [this](int wanted, int* count, auto* found) {
+                    return cudnnFindConvolutionBackwardFilterAlgorithm(m_dnn, m_x.get(), m_y.get(),
+                        m_convolution.get(), m_weights.get(), wanted, count, found);
+                },
+                [this](int wanted, int* count, auto* found) {
+                    return cudnnGetConvolutionBackwardFilterAlgorithm_v7(m_dnn, m_x.get(), m_y.get(),
+                        m_convolution.get(), m_weights.get(), wanted, count, found);
+                });
+        }
+        return {};
+    }
+
+    void use(const MeasuredAlgorithm& algorithm, void* workspace)
+    {
+        m_algorithm = algorithm;
+        m_workspace = workspace;
+        if (m_math != CUDNN_FMA_MATH)
+            setMath(static_cast<cudnnMathType_t>(algorithm.mathType));
+    }
+
+    void run() const
+    {
+        const float one = 1;
+        const float zero = 0;
+        const auto bytes = static_cast<size_t>(m_algorithm.workspaceBytes);
+        switch (m_c.pass) {
+        case ConvolutionPass::Forward:
+            check(cudnnConvolutionForward(m_dnn, &one, m_x.get(), m_c.x, m_weights.get(), m_c.weights,
+                      m_convolution.get(), static_cast<cudnnConvolutionFwdAlgo_t>(m_algorithm.algorithm),
+                      m_workspace, bytes, &zero, m_y.get(), m_c.y),
+                "computing a convolution");
+            break;
+        case ConvolutionPass::Data:
+            check(cudnnConvolutionBackwardData(m_dnn, &one, m_weights.get(), m_c.weights, m_y.get(), m_c.y,
+                      m_convolution.get(), static_cast<cudnnConvolutionBwdDataAlgo_t>(m_algorithm.algorithm),
+                      m_workspace, bytes, &zero, m_x.get(), m_c.x),
+                "computing a convolution's gradient");
+            break;
+        case ConvolutionPass::Weights:
+            check(
+                cudnnConvolutionBackwardFilter(m_dnn, &one, m_x.get(), m_c.x, m_y.get(), m_c.y,
+                    m_convolution.get(), static_cast<cudnnConvolutionBwdFilterAlgo_t>(m_algorithm.algorithm),
+                    m_workspace, bytes, &zero, m_weights.get(), m_c.weights),
+                "computing a convolution's gradient");
+            break;
+        }
+    }
+
+private:
+    void setMath(cudnnMathType_t type) const
+    {
+        check(cudnnSetConvolutionMathType(m_convolution.get(), type), "describing a convolution");
+    }
+
+    /// The algorithms that can be used; there may be none, which is no failure: there is another way to
+    /// compute.
+    template <class Found, class Search, class Estimate>
+    std::vector<MeasuredAlgorithm> results(const Search& search, const Estimate& estimate) const
+    {
+        std::array<Found, 16> found{};
+        const auto wanted = static_cast<int>(found.size());
+        int count = 0;
+        std::vector<MeasuredAlgorithm> measured;
+        if (search(wanted, &count, found.data()) != CUDNN_STATUS_SUCCESS &&
+            estimate(wanted, &count, found.data()) != CUDNN_STATUS_SUCCESS)
+            count = 0;
+        cudaGetLastError(); // a search that found no memory leaves its error behind
+        for (int i = 0; i < count; ++i) {
+            const Found& f = found[static_cast<size_t>(i)];
+            if (f.status == CUDNN_STATUS_SUCCESS)
+                measured.push_back({static_cast<int>(f.algo), static_cast<int>(f.mathType),
+                    static_cast<int64_t>(f.memory), f.time, f.determinism == CUDNN_DETERMINISTIC});
+        }
+        return measured;
+    }
+
+    LibraryConvolution m_c;
+    cudnnHandle_t m_dnn;
+    cudnnDataType_t m_type;
+    TensorDescriptor m_x, m_y;
+    FilterDescriptor m_weights;
+    ConvolutionDescriptor m_convolution;
+    cudnnMathType_t m_math; ///< the shortest numbers allowed
+    MeasuredAlgorithm m_algorithm;
+    void* m_workspace = nullptr;
+};
+
+bool fitsInt(const WindowShape& s)
+{
+    constexpr int64_t most = int64_t{1} << 31;
+    return s.n * s.h * s.w * s.c < most && s.n * s.oh * s.ow * s.k < most;
+}
+
+} // namespace
+
+std::optional<Launch> libraryConvolution(Preparation& p, const LibraryConvolution& c)
+{
+    if (!fitsInt(c.shape))
+        return std::nullopt;
+    auto convolution = std::make_shared<Convolution>(c, p.settings);
+    const auto chosen = p.settings.libraries->algorithms().find(AlgorithmCache::key(c, p.settings),
+        [&] { return chooseAlgorithm(convolution->measure(), workspaceLimit, p.settings.deterministic); });
+    if (!chosen)
+        return std::nullopt;
+    convolution->use(*chosen, p.scratch<std::byte>(chosen->workspaceBytes));
+    return [convolution](const Context&) { convolution->run(); };
+}
+
+} // namespace gradloom::cuda

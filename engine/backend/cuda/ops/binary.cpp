@@ -1,0 +1,13 @@
+#include "engine/backend/cuda/op_parts.h"
+
+namespace gradloom::cuda {
+
+CudaOp binary()
+{
+    return {
+        "binary", [](Preparation& p) {
+            addPointwise(p, {{{p.op.attributes.text("fn"), 0, 1, p.op.attributes.realOr("alpha", 0)}}, {2}});
+        }};
+}
+
+} // namespace gradloom::cuda

@@ -1,0 +1,21 @@
+#include "engine/backend/cuda/op_parts.h"
+
+namespace gradloom::cuda {
+
+CudaOp concat()
+{
+    return {"concat", [](Preparation& p) {
+                const auto axis = static_cast<int>(p.op.attributes.integer("axis"));
+                const auto strides = denseStrides(p.outShape());
+                auto* target = p.out<uint32_t>();
+                for (size_t i = 0; i < p.op.inputs.size(); ++i) {
+                    const Shape& part = p.inShape(i);
+                    // The planner may have put the part in its place already.
+                    if (p.in<uint32_t>(i) != target)
+                        addCopy(p, {part, denseStrides(part), strides, p.in<uint32_t>(i), target});
+                    target += part[axis] * strides[static_cast<size_t>(axis)];
+                }
+            }};
+}
+
+} // namespace gradloom::cuda

@@ -1,0 +1,292 @@
+#include "tests/engine/emulated_cuda.h"
+
+#include "engine/backend/cuda/functors/functor_list.h"
+#include "engine/backend/cuda/library.h"
+#include "engine/base/registry.h"
+#include "engine/ir/op_type.h"
+#include "tests/engine/fiber_team.h"
+
+#include <cstring>
+
+namespace gradloom::cuda {
+
+std::vector<CudaOp> allCudaOps();
+
+template <class F>
+void forEach(const Context&, int64_t count, const F& functor)
+{
+    for (int64_t i = 0; i < count; ++i)
+        functor(i);
+}
+
+template <class F>
+void forTeams(const Context&, int64_t count, const F& functor, const TeamSize& size)
+{
+    tests::FiberTeams teams(size.threads, size.sharedFloats);
+    for (int64_t i = 0; i < count; ++i)
+        teams.run([&](tests::FiberTeam& team) { functor(team, i); });
+}
+
+#define GRADLOOM_INSTANTIATE(F) template void forEach<F>(const Context&, int64_t, const F&);
+GRADLOOM_ELEMENT_FUNCTORS(GRADLOOM_INSTANTIATE)
+#undef GRADLOOM_INSTANTIATE
+#define GRADLOOM_INSTANTIATE(F) template void forTeams<F>(const Context&, int64_t, const F&, const TeamSize&);
+GRADLOOM_TEAM_FUNCTORS(GRADLOOM_INSTANTIATE)
+#undef GRADLOOM_INSTANTIATE
+
+namespace {
+
+float numberAt(Number format, const void* from, int64_t i)
+{
+    return format == Number::F32 ? static_cast<const float*>(from)[i]
+                                 : fromBf16(static_cast<const Bf16*>(from)[i]);
+}
+
+void multiplyOne(const MatrixProduct& p)
+{
+    for (int64_t i = 0; i < p.m; ++i)
+        for (int64_t j = 0; j < p.n; ++j) {
+            double sum = p.bias ? p.bias[j] : 0.0;
+            for (int64_t k = 0; k < p.k; ++k)
+                sum +=
+                    static_cast<double>(numberAt(p.number, p.a, p.transA ? k * p.lda + i : i * p.lda + k)) *
+                    numberAt(p.number, p.b, p.transB ? j * p.ldb + k : k * p.ldb + j);
+            const auto result = static_cast<float>(sum);
+            p.c[i * p.ldc + j] = p.relu ? rectified(result) : result;
+        }
+}
+
+void multiplyPlainly(const MatrixProduct& product)
+{
+    const auto bytes = static_cast<int64_t>(product.number == Number::F32 ? sizeof(float) : sizeof(Bf16));
+    for (int64_t i = 0; i < product.batch; ++i) {
+        MatrixProduct one = product;
+        one.a = static_cast<const std::byte*>(product.a) + i * product.strideA * bytes;
+        one.b = static_cast<const std::byte*>(product.b) + i * product.strideB * bytes;
+        one.c = product.c + i * product.strideC;
+        multiplyOne(one);
+    }
+}
+
+/// A convolution with weights K×kh×kw×C/groups by its definition: calls term(x, weight, y) with the places of
+/// all products.
+template <class Term>
+void forProducts(const WindowShape& s, const Term& term)
+{
+    const int64_t depth = s.c / s.groups;
+    for (int64_t at = 0; at < s.n * s.oh * s.ow * s.k; ++at) {
+        const Pixel p(at, s.oh, s.ow, s.k);
+        for (int64_t r = 0; r < s.kh; ++r)
+            for (int64_t q = 0; q < s.kw; ++q)
+                for (int64_t d = 0; d < depth; ++d) {
+                    const int64_t row = p.y * s.strideH - s.padTop + r * s.dilationH;
+                    const int64_t column = p.x * s.strideW - s.padLeft + q * s.dilationW;
+                    if (row < 0 || row >= s.h || column < 0 || column >= s.w)
+                        continue;
+                    const int64_t channel = p.c / (s.k / s.groups) * depth + d;
+                    term(((p.n * s.h + row) * s.w + column) * s.c + channel,
+                        ((p.c * s.kh + r) * s.kw + q) * depth + d, at);
+                }
+    }
+}
+
+void storeAll(Number format, const std::vector<double>& sums, void* to)
+{
+    for (size_t i = 0; i < sums.size(); ++i) {
+        if (format == Number::F32)
+            static_cast<float*>(to)[i] = static_cast<float>(sums[i]);
+        else
+            static_cast<Bf16*>(to)[i] = toBf16(static_cast<float>(sums[i]));
+    }
+}
+
+void convolvePlainly(const LibraryConvolution& c)
+{
+    const WindowShape& s = c.shape;
+    const auto at = [&](const void* from, int64_t i) {
+        return static_cast<double>(numberAt(c.number, from, i));
+    };
+    const auto zeros = [](int64_t count) { return std::vector<double>(static_cast<size_t>(count)); };
+    if (c.pass == ConvolutionPass::Forward) {
+        auto sums = zeros(s.n * s.oh * s.ow * s.k);
+        forProducts(s, [&](int64_t x, int64_t w, int64_t y) {
+            sums[static_cast<size_t>(y)] += at(c.x, x) * at(c.weights, w);
+        });
+        storeAll(c.number, sums, c.y);
+    } else if (c.pass == ConvolutionPass::Data) {
+        auto sums = zeros(s.n * s.h * s.w * s.c);
+        forProducts(s, [&](int64_t x, int64_t w, int64_t y) {
+            sums[static_cast<size_t>(x)] += at(c.y, y) * at(c.weights, w);
+        });
+        storeAll(c.number, sums, c.x);
+    } else {
+        auto sums = zeros(s.k * s.kh * s.kw * (s.c / s.groups));
+        forProducts(s, [&](int64_t x, int64_t w, int64_t y) {
+            sums[static_cast<size_t>(w)] += at(c.y, y) * at(c.x, x);
+        });
+        storeAll(c.number, sums, c.weights);
+    }
+}
+
+} // namespace
+
+Launch matrixProduct(Preparation&, const MatrixProduct& product)
+{
+    return [product](const Context&) { multiplyPlainly(product); };
+}
+
+std::optional<Launch> libraryConvolution(Preparation&, const LibraryConvolution& convolution)
+{
+    if (convolution.shape.padTop != convolution.shape.padBottom ||
+        convolution.shape.padLeft != convolution.shape.padRight)
+        throw std::logic_error("the library takes symmetric padding only");
+    // As cuDNN, which has no algorithm for some sizes: these here take the direct way.
+    if (convolution.shape.kh == 5)
+        return std::nullopt;
+    return [convolution](const Context&) { convolvePlainly(convolution); };
+}
+
+void zeroBytes(const Context&, void* target, int64_t bytes)
+{
+    std::memset(target, 0, static_cast<size_t>(bytes));
+}
+
+void copyBytes(const Context&, void* target, const void* source, int64_t bytes)
+{
+    std::memcpy(target, source, static_cast<size_t>(bytes));
+}
+
+} // namespace gradloom::cuda
+
+namespace gradloom::tests {
+
+namespace {
+
+using ir::Segment;
+using ir::ValueId;
+
+class HostMemory : public backend::Memory
+{
+public:
+    explicit HostMemory(int64_t bytes) : buffer(bytes) {}
+    int64_t bytes() const override { return buffer.bytes(); }
+    void upload(std::span<const std::byte> source, int64_t offset) override
+    {
+        std::copy(source.begin(), source.end(), buffer.data() + offset);
+    }
+    void download(std::span<std::byte> destination, int64_t offset) const override
+    {
+        std::copy_n(buffer.data() + offset, destination.size(), destination.data());
+    }
+    Buffer buffer;
+};
+
+/// Like CudaExecutable, without a device.
+class EmulatedExecutable : public backend::Executable
+{
+public:
+    EmulatedExecutable(std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model,
+        const cuda::Settings& settings)
+        : m_plan(std::move(plan)), m_model(model), m_arena(m_plan->arenaBytes)
+    {
+        static const Registry<cuda::CudaOp> ops(cuda::allCudaOps());
+        for (const bool measuring : {true, false}) {
+            int64_t scratchBytes = 0;
+            m_launches.clear();
+            for (const ir::Op& op : m_plan->program.ops) {
+                cuda::Preparation p(
+                    *m_plan, op, settings, [this](ValueId id) { return address(id); }, m_scratch.data());
+                if (!op.type->alias)
+                    ops.find(op.type->id)->prepare(p);
+                scratchBytes = std::max(scratchBytes, p.scratchBytes());
+                for (auto& launch : p.launches)
+                    m_launches.push_back(std::move(launch));
+            }
+            if (measuring)
+                m_scratch = Buffer(scratchBytes);
+        }
+    }
+
+    void write(ValueId value, std::span<const std::byte> bytes) override
+    {
+        std::copy(bytes.begin(), bytes.end(), address(value));
+    }
+    void read(ValueId value, std::span<std::byte> bytes) const override
+    {
+        std::copy_n(address(value), bytes.size(), bytes.data());
+    }
+    void run() override
+    {
+        for (const auto& launch : m_launches)
+            launch({});
+        for (const ir::Update& update : m_plan->copies)
+            std::memcpy(address(update.target), address(update.source),
+                static_cast<size_t>(m_plan->program.typeOf(update.target).bytes()));
+    }
+    void poison() override
+    {
+        std::map<ValueId, std::vector<std::byte>> inputs;
+        for (size_t i = 0; i < m_plan->program.values.size(); ++i)
+            if (const auto& value = m_plan->program.values[i]; value.input) {
+                const auto* begin = address(static_cast<ValueId>(i));
+                inputs[static_cast<ValueId>(i)].assign(begin, begin + value.type.bytes());
+            }
+        std::memset(m_arena.data(), 0xff, static_cast<size_t>(m_arena.bytes()));
+        std::memset(m_scratch.data(), 0xff, static_cast<size_t>(m_scratch.bytes()));
+        for (const auto& [id, bytes] : inputs)
+            write(id, bytes);
+    }
+    std::vector<double> timeOps() override { return {}; }
+    int64_t memoryBytes() const override { return m_arena.bytes() + m_scratch.bytes(); }
+
+private:
+    std::byte* address(ValueId id) const
+    {
+        const compile::Location place = m_plan->locations[static_cast<size_t>(id)];
+        if (place.segment == Segment::Arena)
+            return const_cast<std::byte*>(m_arena.data()) + place.offset;
+        const auto& memory = place.segment == Segment::Parameters ? m_model.parameters
+                             : place.segment == Segment::State    ? m_model.state
+                                                                  : m_model.slots;
+        return static_cast<HostMemory&>(*memory).buffer.data() + place.offset;
+    }
+
+    std::shared_ptr<const compile::Plan> m_plan;
+    backend::ModelMemory m_model;
+    Buffer m_arena, m_scratch;
+    std::vector<cuda::Launch> m_launches;
+};
+
+class EmulatedBackend : public backend::Backend
+{
+public:
+    explicit EmulatedBackend(const cuda::Settings& settings) : m_settings(settings) {}
+    backend::DeviceInfo info() const override { return {"cuda:0", "emulated GPU", true, {}}; }
+    Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override
+    {
+        return std::shared_ptr<backend::Memory>(std::make_shared<HostMemory>(bytes));
+    }
+    Result<std::unique_ptr<backend::Executable>> load(
+        std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model) override
+    {
+        return std::unique_ptr<backend::Executable>(
+            std::make_unique<EmulatedExecutable>(std::move(plan), model, m_settings));
+    }
+
+private:
+    cuda::Settings m_settings;
+};
+
+} // namespace
+
+std::unique_ptr<backend::Backend> openEmulatedCuda(const backend::DeviceOptions& options, bool keepScores)
+{
+    cuda::Settings settings;
+    settings.precision = options.precision;
+    settings.deterministic = options.deterministic;
+    if (!keepScores)
+        settings.attentionScoreBytes = 0;
+    return std::make_unique<EmulatedBackend>(settings);
+}
+
+} // namespace gradloom::tests

@@ -1,0 +1,337 @@
+#include "engine/backend/cuda/algorithm_cache.h"
+#include "engine/backend/cuda/cuda_op.h"
+#include "engine/backend/cuda/functors/copy.h"
+#include "engine/backend/module_loader.h"
+#include "tests/engine/emulated_cuda.h"
+#include "tests/engine/primitive_harness.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace gradloom::cuda {
+
+std::vector<CudaOp> allCudaOps();
+
+} // namespace gradloom::cuda
+
+namespace gradloom::tests {
+namespace {
+
+using ir::ValueId;
+
+TensorType f(Shape shape)
+{
+    return {shape, DType::F32};
+}
+
+const TensorType absent{Shape(), DType::U8};
+const TensorType counter{Shape{4}, DType::I32};
+
+std::vector<int64_t> list(std::initializer_list<int64_t> values)
+{
+    return values;
+}
+
+/// Sums that are cut into parts, rows for whole blocks, chains of whole vectors.
+std::vector<Case> longRows()
+{
+    const auto reduce = [](const char* fn, std::vector<int64_t> axes) {
+        return Params{{"fn", std::string(fn)}, {"axes", axes}, {"keep_dims", false}};
+    };
+    const Params product{{"fn", std::string("mul")}};
+    return {
+        {"reduce", {f({3000, 5})}, reduce("sum", {0}), "parts_of_columns"},
+        {"reduce", {f({2, 3000})}, reduce("mean", {1}), "parts_of_rows"},
+        {"reduce", {f({1500, 2})}, reduce("max", {0}), "parts_of_maxima"},
+        {"reduce", {f({300, 1100})}, reduce("sum", {1}), "blocks"},
+        {"binary", {f({8, 16}), f({16})}, product, "vectors"},
+        {"softmax", {f({2, 1500})}, {}, "blocks"},
+        {"batch_norm", {f({30, 5, 4, 37}), f({37}), f({37})}, {{"epsilon", 1e-3}}, "parts"},
+        {"batch_norm", {f({3, 5, 4, 8}), f({8}), f({8})},
+            {{"epsilon", 1e-3}, {"activation", std::string("relu")}}, "vectors"},
+        {"group_norm", {f({300, 2, 6}), f({6}), f({6})},
+            {{"axis", int64_t{1}}, {"groups", int64_t{2}}, {"epsilon", 1e-3}}, "parts"},
+        {"random_fill", {counter},
+            {{"shape", list({301})}, {"kind", std::string("normal")}, {"stream", int64_t{1}}}, "blocks"},
+        {"dropout", {f({7, 43}), counter}, {{"rate", 0.3}, {"stream", int64_t{2}}}, "blocks"},
+    };
+}
+
+std::vector<Case> windows()
+{
+    const auto window = [](std::vector<int64_t> kernel, std::vector<int64_t> stride,
+                            std::vector<int64_t> padding) {
+        return Params{{"kernel", kernel}, {"stride", stride}, {"padding", padding}};
+    };
+    std::vector<Case> cases{
+        {"max_pool2d", {f({1, 19, 20, 2})}, window({17, 17}, {1, 2}, {0, 0, 0, 0}), "wide_index"},
+        {"max_pool2d", {f({2, 7, 6, 3})}, window({3, 3}, {1, 2}, {1, 1, 1, 1}), "overlapping"},
+        {"avg_pool2d", {f({2, 7, 6, 3})}, window({3, 2}, {1, 1}, {2, 0, 1, 1}), "overlapping"},
+    };
+    const auto convolution = [&](std::vector<int64_t> padding, int64_t groups, Shape x, Shape w, Shape y,
+                                 const std::string& name) {
+        Params base{
+            {"stride", list({2, 1})}, {"padding", padding}, {"dilation", list({1, 1})}, {"groups", groups}};
+        Params relu = base;
+        relu.set("activation", std::string("relu"));
+        cases.push_back({"conv2d", {f(x), f(w), f({w[3]})}, relu, name});
+        Params transposed = base;
+        transposed.set("output", list({x[1], x[2]}));
+        cases.push_back({"conv2d_transpose", {f(y), f(w), f({x[3]})}, transposed, name});
+    };
+    convolution({1, 0, 2, 1}, 1, {2, 6, 5, 3}, {3, 2, 3, 4}, {2, 4, 5, 4}, "asymmetric");
+    convolution({2, 2, 2, 2}, 1, {1, 6, 5, 3}, {5, 5, 3, 2}, {1, 3, 5, 2}, "direct");
+    convolution({1, 1, 1, 1}, 4, {8, 9, 9, 4}, {3, 3, 1, 8}, {8, 5, 9, 8}, "depthwise");
+    return cases;
+}
+
+/// More units than a team can keep the weights of.
+std::vector<Case> wideRecurrent()
+{
+    std::vector<Case> cases;
+    const auto add = [&](const std::string& op, int64_t gates, int64_t h, Params attributes) {
+        const Shape bias = op == "gru" ? Shape{2, gates * h} : Shape{gates * h};
+        std::vector<TensorType> operands{
+            f({2, 3, 2}), f({2, gates * h}), f({h, gates * h}), f(bias), f({2, h}), f({2, 3}), f({2, h})};
+        if (op == "lstm")
+            operands.push_back(f({2, h}));
+        attributes.set("reverse", op == "gru");
+        cases.push_back({op, operands, attributes, "wide", -0.1F, 0.6F, {6}});
+    };
+    add("rnn", 1, 363, {{"activation", std::string("tanh")}});
+    add("lstm", 4, 182, {});
+    add("gru", 3, 210, {});
+    return cases;
+}
+
+std::vector<Case> longAttention()
+{
+    const auto attend = [](int64_t heads, bool causal, double rate) {
+        return Params{
+            {"heads", heads}, {"causal", causal}, {"scale", 0.6}, {"rate", rate}, {"stream", int64_t{3}}};
+    };
+    return {
+        {"attention", {f({1, 3, 4}), f({1, 600, 4}), f({1, 600, 2}), f({1, 600}), absent},
+            attend(2, false, 0), "keys"},
+        {"attention", {f({1, 530, 2}), f({1, 3, 2}), f({1, 3, 2}), absent, absent}, attend(1, false, 0),
+            "queries"},
+        {"attention", {f({1, 140, 4}), f({1, 140, 4}), f({1, 140, 4}), absent, counter}, attend(2, true, 0.3),
+            "causal_dropout"},
+    };
+}
+
+std::vector<Case> allCases()
+{
+    std::vector<Case> cases = primitiveCases();
+    for (auto part : {longRows(), windows(), wideRecurrent(), longAttention()})
+        cases.insert(cases.end(), part.begin(), part.end());
+    return cases;
+}
+
+/// Largest difference between the CPU's results and gradients and the GPU's, over what the numbers allow.
+double difference(const Tensor& expected, const Tensor& actual)
+{
+    if (expected.dtype() == DType::U8)
+        return std::equal(expected.data(), expected.data() + expected.bytes(), actual.data()) ? 0 : 1;
+    if (expected.dtype() == DType::I32)
+        return std::ranges::equal(expected.as<int32_t>(), actual.as<int32_t>()) ? 0 : 1;
+    double scale = 1;
+    for (float x : expected.floats())
+        scale = std::max(scale, std::abs(static_cast<double>(x)));
+    double worst = 0;
+    for (size_t i = 0; i < expected.floats().size(); ++i) {
+        const double d = std::abs(static_cast<double>(expected.floats()[i]) - actual.floats()[i]) / scale;
+        worst = std::isnan(d) ? INFINITY : std::max(worst, d);
+    }
+    return worst;
+}
+
+class EveryCudaOperation : public testing::TestWithParam<Case>
+{
+};
+
+#ifdef BUILT_CUDA_MODULE
+
+const backend::CudaModule* builtModule()
+{
+    return backend::loadModule(BUILT_CUDA_MODULE).module;
+}
+
+/// The GPU of this machine, where there is one that can be used.
+std::unique_ptr<backend::Backend> openGpu(const backend::DeviceOptions& options)
+{
+    const auto* module = builtModule();
+    for (const auto& device : module ? module->report().devices : std::vector<backend::CudaDevice>())
+        if (device.usable)
+            return module->open(device.index, options).value();
+    return nullptr;
+}
+
+#else
+
+std::unique_ptr<backend::Backend> openGpu(const backend::DeviceOptions&)
+{
+    return nullptr;
+}
+
+#endif
+
+/// Largest difference of any result or gradient.
+double worstDifference(const Case& c, std::unique_ptr<backend::Backend> device, uint64_t seed)
+{
+    Harness cpu(c, backend::open("cpu", {2}).value());
+    Harness gpu(c, std::move(device));
+    for (Harness* harness : {&cpu, &gpu}) {
+        harness->randomize(seed);
+        harness->run();
+    }
+    double worst = 0;
+    for (ValueId id : cpu.outputs())
+        worst = std::max(worst, difference(cpu.read(id), gpu.read(id)));
+    return worst;
+}
+
+TEST_P(EveryCudaOperation, AgreesWithTheCpu)
+{
+    backend::DeviceOptions options;
+    options.precision = backend::Precision::Float32;
+    EXPECT_LT(worstDifference(GetParam(), openEmulatedCuda(options), 11), 2e-5);
+    if (GetParam().op == "attention") {
+        EXPECT_LT(worstDifference(GetParam(), openEmulatedCuda(options, false), 11), 2e-5);
+    }
+    if (auto gpu = openGpu(options)) {
+        EXPECT_LT(worstDifference(GetParam(), std::move(gpu), 11), 1e-4);
+    }
+}
+
+TEST_P(EveryCudaOperation, AgreesWithTheCpuInBfloat16)
+{
+    backend::DeviceOptions options;
+    options.precision = backend::Precision::Bf16;
+    // Rounded numbers near zero may fall on the other side of a ReLU, so that some seeds differ more.
+    double best = INFINITY;
+    for (uint64_t seed = 11; seed <= 14 && !(best < 3e-2); ++seed)
+        best = std::min(best, worstDifference(GetParam(), openEmulatedCuda(options), seed));
+    EXPECT_LT(best, 3e-2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, EveryCudaOperation, testing::ValuesIn(allCases()), [](const auto& info) {
+    return info.param.op + (info.param.name.empty() ? "" : "_" + info.param.name) + "_" +
+           std::to_string(info.index);
+});
+
+TEST(CudaOperations, AreThereForEveryPrimitive)
+{
+    std::set<std::string> ids;
+    for (const auto& op : cuda::allCudaOps())
+        EXPECT_TRUE(ids.insert(op.id).second) << op.id;
+    for (const auto& type : ir::opTypes().all())
+        EXPECT_EQ(ids.contains(type.id), !type.alias) << type.id;
+}
+
+#ifdef BUILT_CUDA_MODULE
+
+TEST(CudaModule, IsOfThisVersionAndListsEveryPrimitive)
+{
+    const auto* module = builtModule();
+    ASSERT_NE(module, nullptr) << backend::loadModule(BUILT_CUDA_MODULE).problem;
+    const auto ids = module->operations();
+    EXPECT_TRUE(std::ranges::is_sorted(ids));
+    for (const auto& type : ir::opTypes().all())
+        EXPECT_EQ(std::ranges::binary_search(ids, type.id), !type.alias) << type.id;
+}
+
+TEST(CudaModule, SaysInOneSentenceWhatIsMissing)
+{
+    const auto* module = builtModule();
+    ASSERT_NE(module, nullptr);
+    const backend::CudaReport report = module->report();
+    EXPECT_FALSE(report.runtimeVersion.empty());
+    EXPECT_FALSE(report.cudnnVersion.empty());
+    EXPECT_EQ(report.devices.empty(), !report.problem.empty());
+    const auto opened = module->open(1000, {});
+    ASSERT_FALSE(opened);
+    for (const std::string& text : {report.problem, opened.error().message})
+        EXPECT_TRUE(text.empty() || (text.ends_with('.') && text.find('\n') == std::string::npos)) << text;
+}
+
+#endif
+
+TEST(CudaOperations, RandomNumbersAreThoseOfTheCpuBitForBit)
+{
+    for (const char* kind : {"normal", "uniform"}) {
+        const Case c{"random_fill", {counter},
+            {{"shape", list({5000})}, {"kind", std::string(kind)}, {"stream", int64_t{9}}}, ""};
+        Harness cpu(c, backend::open("cpu", {1}).value());
+        Harness gpu(c, openEmulatedCuda());
+        for (Harness* harness : {&cpu, &gpu}) {
+            harness->randomize(5);
+            harness->run();
+        }
+        const Tensor a = cpu.read(cpu.results()[0]);
+        const Tensor b = gpu.read(gpu.results()[0]);
+        EXPECT_TRUE(std::ranges::equal(a.floats(), b.floats())) << kind;
+    }
+}
+
+TEST(CudaFunctors, Bfloat16IsRoundedToNearestEven)
+{
+    EXPECT_EQ(cuda::fromBf16(cuda::toBf16(1.0F)), 1.0F);
+    EXPECT_EQ(cuda::fromBf16(cuda::toBf16(1.00390625F)), 1.0F);      // halfway, down to even
+    EXPECT_EQ(cuda::fromBf16(cuda::toBf16(1.01171875F)), 1.015625F); // halfway, up to even
+    EXPECT_EQ(cuda::fromBf16(cuda::toBf16(-3.1415926F)), -3.140625F);
+    EXPECT_TRUE(std::isnan(cuda::fromBf16(cuda::toBf16(NAN))));
+    EXPECT_TRUE(std::isinf(cuda::fromBf16(cuda::toBf16(3.4e38F))));
+}
+
+TEST(CudaFunctors, CopiesJoinDimensionsThatLieBehindEachOther)
+{
+    cuda::StridedCopy copy;
+    copy.rank = 4;
+    const int64_t extents[] = {2, 1, 3, 4};
+    const int64_t strides[] = {12, 12, 4, 1};
+    for (int i = 0; i < 4; ++i) {
+        copy.extent[i] = extents[i];
+        copy.sourceStride[i] = copy.targetStride[i] = strides[i];
+    }
+    copy.simplify();
+    EXPECT_EQ(copy.rank, 1);
+    EXPECT_EQ(copy.extent[0], 24);
+}
+
+TEST(AlgorithmChoice, TakesTheFastestThatFits)
+{
+    const std::vector<cuda::MeasuredAlgorithm> measured{
+        {0, 0, 100, 3.0F, true}, {1, 0, 5000, 1.0F, true}, {2, 0, 100, 2.0F, false}};
+    EXPECT_EQ(cuda::chooseAlgorithm(measured, 10000, false)->algorithm, 1);
+    EXPECT_EQ(cuda::chooseAlgorithm(measured, 1000, false)->algorithm, 2);
+    EXPECT_EQ(cuda::chooseAlgorithm(measured, 1000, true)->algorithm, 0);
+    EXPECT_FALSE(cuda::chooseAlgorithm(measured, 10, false));
+}
+
+TEST(AlgorithmChoice, IsRememberedForSizesAndSettings)
+{
+    cuda::AlgorithmCache cache;
+    cuda::LibraryConvolution convolution;
+    convolution.shape.n = 32;
+    cuda::Settings settings;
+    int measurements = 0;
+    const auto find = [&] {
+        return cache.find(cuda::AlgorithmCache::key(convolution, settings), [&] {
+            ++measurements;
+            return std::optional(cuda::MeasuredAlgorithm{measurements, 0, 0, 1, true});
+        });
+    };
+    EXPECT_EQ(find()->algorithm, 1);
+    EXPECT_EQ(find()->algorithm, 1);
+    convolution.shape.n = 31;
+    EXPECT_EQ(find()->algorithm, 2);
+    settings.deterministic = true;
+    EXPECT_EQ(find()->algorithm, 3);
+    EXPECT_EQ(cache.size(), 3U);
+    EXPECT_EQ(measurements, 3);
+}
+
+} // namespace
+} // namespace gradloom::tests
