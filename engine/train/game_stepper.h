@@ -16,6 +16,7 @@ public:
     void step(const data::Batch& batch, const StepPlace& place) override;
     float loss() const override { return m_discriminator->readNumber("loss"); }
     float generatorLoss() const override { return m_generator->readNumber("loss"); }
+    std::vector<LoadedProgram*> programs() const override { return {m_discriminator.get(), m_generator.get()}; }
     Shape sampleShape() const override { return m_discriminator->inputType("input")->shape.withoutFirst(); }
     bool readGradients(std::span<float> gradients) const override;
     bool canValidate() const override { return false; }

@@ -42,6 +42,8 @@ public:
     virtual float generatorLoss() const; ///< NaN but in a GAN's game, where `loss` is the discriminator's
     virtual bool hasAccuracy() const { return false; }
     virtual float accuracy() const; ///< NaN where the drawing has none
+    /// What is run on the device, in order: one program, with accumulation another one, in a GAN's game one a side.
+    virtual std::vector<LoadedProgram*> programs() const = 0;
     /// Of what it takes, without the batch.
     virtual Shape sampleShape() const = 0;
     /// Gradients of all trainable weights in the last step, in the order of the flat buffer; false before the first

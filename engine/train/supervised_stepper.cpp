@@ -81,6 +81,11 @@ void SupervisedStepper::step(const data::Batch& batch, const StepPlace& place)
     m_last->run();
 }
 
+std::vector<LoadedProgram*> SupervisedStepper::programs() const
+{
+    return m_gather ? std::vector{m_update.get(), m_gather.get()} : std::vector{m_update.get()};
+}
+
 float SupervisedStepper::accuracy() const
 {
     return hasAccuracy() ? m_last->readNumber("metric:accuracy") : std::numeric_limits<float>::quiet_NaN();

@@ -16,6 +16,7 @@ public:
     float loss() const override { return m_last->readNumber("loss"); }
     bool hasAccuracy() const override { return m_update->hasOutput("metric:accuracy"); }
     float accuracy() const override;
+    std::vector<LoadedProgram*> programs() const override;
     Shape sampleShape() const override { return m_update->inputType("input")->shape.withoutFirst(); }
     bool readGradients(std::span<float> gradients) const override;
     Weights slots() const override;

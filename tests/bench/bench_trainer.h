@@ -1,11 +1,14 @@
 #pragma once
 
+#include "engine/ir/op_type.h"
 #include "engine/project/project.h"
+#include "engine/train/methods.h"
 #include "engine/train/model.h"
-#include "engine/train/step_program.h"
+#include "engine/train/stepper.h"
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <random>
 #include <stdexcept>
 
@@ -34,75 +37,85 @@ inline double median(std::vector<double> values)
     return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-/// One network with its training step: forward, loss, backward, optimizer, as a session runs it. No data
-/// loading.
+/// Highest resident memory of this process so far, in bytes; 0 where the system does not say. Not
+/// getrusage(), whose value starts at that of the process that started this one.
+inline int64_t peakResidentBytes()
+{
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("VmHWM:"))
+            return std::stoll(line.substr(6)) * 1024;
+    return 0;
+}
+
+/// One network with its training step, as a session runs it: forward, loss, backward, optimizer; in a GAN's
+/// game the steps of both sides. No data loading.
 class BenchTrainer
 {
 public:
-    BenchTrainer(const project::Project& project, int64_t batch, int threads) : m_batch(batch)
+    BenchTrainer(const project::Project& project, int64_t batch, int threads)
     {
         const layers::TargetTypes labels{{"class", {Shape(), DType::I32}}};
         m_device = take(backend::open("cpu", {threads}));
         m_model = take(train::Model::create(project.graph, labels, m_device, project.training.seed));
-        const auto& choice = project.training.optimizer;
-        const auto* optimizer = train::optimizerTypes().find(choice.type);
-        if (!optimizer)
-            throw std::runtime_error("There is no optimizer " + choice.type + ".");
-        const Params params = take(completeParams(optimizer->parameters, choice.params, choice.type));
-        m_learningRate = static_cast<float>(params.real("learning_rate"));
-        train::ProgramOptions options;
-        options.batch = batch;
-        options.labels = labels;
-        options.training = true;
-        auto program = take(train::trainingProgram(project.graph, options, {{optimizer, params}}));
-        backend::ModelMemory memory = m_model->memory();
-        memory.slots = take(backend::allocateModel(*m_device, program)).slots;
-        m_program = take(train::LoadedProgram::load(*m_device, memory, std::move(program)));
-        Tensor weights(Shape{batch});
-        std::fill(weights.floats().begin(), weights.floats().end(), 1.0F);
-        m_program->write("weights", weights);
-        m_program->write("filled", weights);
+        const train::Methods methods = take(train::chooseMethods(project.training));
+        m_learningRate = methods.learningRate();
+        train::StepperOptions options;
+        options.program.batch = batch;
+        options.program.labels = labels;
+        options.recipe.rule = methods.rule();
+        options.generatorRule = methods.generatorRule();
+        m_stepper = take(train::Stepper::create(*m_model, std::move(options)));
+        m_inputType = {
+            m_stepper->sampleShape().prepended(batch), m_stepper->programs()[0]->inputType("input")->dtype};
     }
 
     train::Model& model() { return *m_model; }
-    const train::LoadedProgram& program() const { return *m_program; }
-    int64_t batch() const { return m_batch; }
+    train::Stepper& stepper() { return *m_stepper; }
     /// With the batch.
-    const TensorType& inputType() const { return *m_program->inputType("input"); }
-    Shape sampleShape() const { return inputType().shape.withoutFirst(); }
+    const TensorType& inputType() const { return m_inputType; }
 
-    /// One step; returns its loss.
-    float step(std::span<const std::byte> samples, std::span<const std::byte> labels)
+    /// A batch of samples (N×sample) and classes (N), all of which count.
+    static data::Batch batchOf(Tensor samples, Tensor classes)
     {
-        const int32_t random[4] = {1, 0, static_cast<int32_t>(m_steps), 0};
-        m_program->write("input", samples);
-        m_program->write("labels", labels);
-        m_program->write("random", std::as_bytes(std::span(random)));
-        m_program->write("learning_rate", m_learningRate);
-        m_program->write("step", static_cast<float>(++m_steps));
-        m_program->run();
-        return m_program->readNumber("loss");
+        data::Batch batch;
+        batch.count = samples.shape()[0];
+        batch.weights = Tensor(Shape{batch.count});
+        std::fill(batch.weights.floats().begin(), batch.weights.floats().end(), 1.0F);
+        batch.filled = batch.weights;
+        batch.samples = std::move(samples);
+        batch.targets.push_back(std::move(classes));
+        return batch;
     }
 
-    /// Floating point operations of one step in matrix products, convolutions, recurrent layers and attention, both
-    /// passes, counted as direct ones whatever the kernels do. Everything else is left out.
+    /// One step; returns its loss, the discriminator's of a GAN.
+    float step(const data::Batch& batch)
+    {
+        m_stepper->step(batch, {m_steps, m_learningRate, {1, 0, static_cast<int32_t>(m_steps), 0}});
+        ++m_steps;
+        return m_stepper->loss();
+    }
+
+    /// Floating point operations of one step in matrix products, convolutions, recurrent layers and
+    /// attention, both passes, counted as direct ones whatever the kernels do. Everything else is left out.
     double flops() const
     {
         static constexpr const char* counted[] = {"gemm", "conv2d", "rnn", "lstm", "gru", "attention"};
         double sum = 0;
-        for (const ir::Op& op : m_program->program().ops)
-            if (std::any_of(std::begin(counted), std::end(counted),
-                    [&](const char* id) { return op.type->id.starts_with(id); }))
-                sum += static_cast<double>(ir::flopsOf(m_program->program(), op));
+        for (const train::LoadedProgram* program : m_stepper->programs())
+            for (const ir::Op& op : program->program().ops)
+                if (std::any_of(std::begin(counted), std::end(counted),
+                        [&](const char* id) { return op.type->id.starts_with(id); }))
+                    sum += static_cast<double>(ir::flopsOf(program->program(), op));
         return sum;
     }
 
 private:
     std::shared_ptr<backend::Backend> m_device;
     std::unique_ptr<train::Model> m_model;
-    std::unique_ptr<train::LoadedProgram> m_program;
-    int64_t m_batch;
-    float m_learningRate = 0;
+    std::unique_ptr<train::Stepper> m_stepper;
+    TensorType m_inputType;
+    double m_learningRate = 0;
     int64_t m_steps = 0;
 };
 

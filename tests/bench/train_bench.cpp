@@ -5,6 +5,7 @@
 #include "tests/bench/bench_trainer.h"
 
 #include "engine/backend/cpu/kernels/simd.h"
+#include "engine/backend/cpu/machine_peaks.h"
 #include "engine/base/thread_pool.h"
 #include "engine/project/safetensors.h"
 #include "source_dir.h"
@@ -12,7 +13,9 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 
 using namespace gradloom;
@@ -23,7 +26,7 @@ namespace {
 struct Options
 {
     std::vector<std::string> models;
-    std::vector<int64_t> batches{32, 128};
+    std::vector<int64_t> batches; ///< none: those of models/goals.json
     int threads = 0;
     int rounds = 5;
     int steps = 30;
@@ -34,46 +37,44 @@ struct Options
     std::string data;
 };
 
+std::filesystem::path modelsFolder()
+{
+    return std::filesystem::path(GRADLOOM_SOURCE_DIR) / "tests/bench/models";
+}
+
 std::vector<std::string> allModels()
 {
     std::vector<std::string> models;
-    const auto folder = std::filesystem::path(GRADLOOM_SOURCE_DIR) / "tests/bench/models";
-    for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (entry.path().extension() == ".json")
+    for (const auto& entry : std::filesystem::directory_iterator(modelsFolder()))
+        if (entry.path().string().ends_with(".gradloom.json"))
             models.push_back(entry.path().string());
     std::sort(models.begin(), models.end());
     return models;
 }
 
-/// Some random batches in memory, used in turn.
-struct RandomData
+/// Some random batches in memory, used in turn. Tokens, where the network takes them, are below `vocabulary`;
+/// 0 is left to padding.
+std::vector<data::Batch> randomBatches(const TensorType& input, int32_t vocabulary, int32_t classes)
 {
-    static constexpr size_t count = 4;
-    std::vector<Tensor> samples;
-    std::vector<Tensor> labels;
-
-    /// Tokens, where the network takes them, are below `vocabulary`; 0 is left to padding.
-    RandomData(const TensorType& input, int32_t vocabulary, int32_t classes)
-    {
-        const int64_t batch = input.shape[0];
-        std::mt19937 random(1);
-        std::uniform_real_distribution<float> values(0.0F, 1.0F);
-        for (size_t i = 0; i < count; ++i) {
-            Tensor x(input.shape, input.dtype);
-            if (input.dtype == DType::I32)
-                for (int32_t& v : x.as<int32_t>())
-                    v = 1 + static_cast<int32_t>(random() % static_cast<uint32_t>(vocabulary - 1));
-            else
-                for (float& v : x.floats())
-                    v = values(random);
-            Tensor t(Shape{batch}, DType::I32);
-            for (int32_t& v : t.as<int32_t>())
-                v = static_cast<int32_t>(random() % static_cast<uint32_t>(classes));
-            samples.push_back(std::move(x));
-            labels.push_back(std::move(t));
-        }
+    constexpr int count = 4;
+    std::vector<data::Batch> batches;
+    std::mt19937 random(1);
+    std::uniform_real_distribution<float> values(0.0F, 1.0F);
+    for (int i = 0; i < count; ++i) {
+        Tensor x(input.shape, input.dtype);
+        if (input.dtype == DType::I32)
+            for (int32_t& v : x.as<int32_t>())
+                v = 1 + static_cast<int32_t>(random() % static_cast<uint32_t>(vocabulary - 1));
+        else
+            for (float& v : x.floats())
+                v = values(random);
+        Tensor t(Shape{input.shape[0]}, DType::I32);
+        for (int32_t& v : t.as<int32_t>())
+            v = static_cast<int32_t>(random() % static_cast<uint32_t>(classes));
+        batches.push_back(bench::BenchTrainer::batchOf(std::move(x), std::move(t)));
     }
-};
+    return batches;
+}
 
 /// Number of tokens that the drawing's Embedding knows; 2 where it has none.
 int32_t vocabularyOf(const graph::Graph& graph)
@@ -84,18 +85,14 @@ int32_t vocabularyOf(const graph::Graph& graph)
     return 2;
 }
 
-std::span<const std::byte> bytesOf(const Tensor& tensor)
-{
-    return {tensor.data(), static_cast<size_t>(tensor.bytes())};
-}
-
 struct Measured
 {
     std::string model;
     int64_t batch = 0;
     std::vector<double> rounds; ///< milliseconds of a step, the median of each round
     double flops = 0;
-    double fastest = 1e30; ///< milliseconds of the fastest step
+    double fastest = 1e30;     ///< milliseconds of the fastest step
+    int64_t residentBytes = 0; ///< peak of this process up to the end of this model
 
     double milliseconds() const { return bench::median(rounds); }
     double samplesPerSecond() const { return 1e3 * static_cast<double>(batch) / milliseconds(); }
@@ -106,13 +103,10 @@ Measured measure(const std::string& path, int64_t batch, const Options& options)
 {
     const project::Project project = take(project::loadProject(path));
     bench::BenchTrainer trainer(project, batch, options.threads);
-    const RandomData data(trainer.inputType(), vocabularyOf(project.graph), 2);
+    const auto batches = randomBatches(trainer.inputType(), vocabularyOf(project.graph), 2);
     Measured result{project.name, batch, {}, trainer.flops()};
     size_t number = 0;
-    const auto step = [&] {
-        const size_t i = number++ % RandomData::count;
-        trainer.step(bytesOf(data.samples[i]), bytesOf(data.labels[i]));
-    };
+    const auto step = [&] { trainer.step(batches[number++ % batches.size()]); };
     for (int i = 0; i < options.warmUp; ++i)
         step();
     for (int round = 0; round < options.rounds; ++round) {
@@ -126,6 +120,7 @@ Measured measure(const std::string& path, int64_t batch, const Options& options)
         result.rounds.push_back(bench::median(times));
         result.fastest = std::min(result.fastest, *std::min_element(times.begin(), times.end()));
     }
+    result.residentBytes = bench::peakResidentBytes();
     return result;
 }
 
@@ -141,20 +136,25 @@ void printTable(const std::vector<Measured>& all, int threads, double peak)
             100 * m.gflops() / peak);
 }
 
+/// Resident memory before anything was done.
+const int64_t startBytes = bench::peakResidentBytes();
+
 void printJson(const std::vector<Measured>& all, int threads, double peak)
 {
     nlohmann::json json{{"simd", cpu::simdTarget()}, {"threads", threads}, {"peak_gflops", peak},
-        {"results", nlohmann::json::array()}};
+        {"start_resident_bytes", startBytes}, {"results", nlohmann::json::array()}};
     for (const Measured& m : all)
         json["results"].push_back({{"model", m.model}, {"batch", m.batch}, {"ms_per_step", m.milliseconds()},
             {"fastest_ms", m.fastest}, {"samples_per_second", m.samplesPerSecond()}, {"gflops", m.gflops()},
-            {"share_of_peak", m.gflops() / peak}, {"rounds_ms", m.rounds}});
+            {"share_of_peak", m.gflops() / peak}, {"rounds_ms", m.rounds},
+            {"peak_resident_bytes", m.residentBytes}});
     std::cout << json.dump() << '\n';
 }
 
 /// The losses of training from given weights on given batches: "samples" (steps × batch × sample) and
-/// "labels" (steps × batch). Dropout is switched off, because what it drops is another program's random
-/// numbers.
+/// "labels" (steps × batch); in a GAN's game two for each step, the discriminator's and the generator's.
+/// Dropout is switched off, because what it drops is another program's random numbers. Noise is not: both
+/// programs make the same.
 void printLosses(const Options& options)
 {
     project::Project project = take(project::loadProject(options.models.at(0)));
@@ -165,18 +165,40 @@ void printLosses(const Options& options)
     const auto data = take(project::loadSafetensors(options.data)).tensors;
     const Tensor& samples = data.at("samples");
     const Tensor& labels = data.at("labels");
-    bench::BenchTrainer trainer(project, labels.shape()[1], options.threads);
+    const int64_t batch = labels.shape()[1];
+    bench::BenchTrainer trainer(project, batch, options.threads);
     take(trainer.model().loadWeights(options.weights));
     nlohmann::json losses = nlohmann::json::array();
     const auto steps = static_cast<size_t>(labels.shape()[0]);
     for (size_t i = 0; i < steps; ++i) {
-        const auto part = [&](const Tensor& all) {
-            const size_t bytes = static_cast<size_t>(all.bytes()) / steps;
-            return bytesOf(all).subspan(i * bytes, bytes);
+        const auto part = [&](const Tensor& all, const Shape& shape) {
+            Tensor one(shape, all.dtype());
+            const auto bytes = static_cast<size_t>(one.bytes());
+            std::memcpy(one.data(), all.data() + i * bytes, bytes);
+            return one;
         };
-        losses.push_back(trainer.step(part(samples), part(labels)));
+        losses.push_back(trainer.step(bench::BenchTrainer::batchOf(
+            part(samples, samples.shape().withoutFirst()), part(labels, Shape{batch}))));
+        if (const float generator = trainer.stepper().generatorLoss(); !std::isnan(generator))
+            losses.push_back(generator);
     }
     std::cout << losses.dump() << '\n';
+}
+
+/// The batches of a model in models/goals.json, else the project's.
+std::vector<int64_t> batchesOf(const std::string& path)
+{
+    std::ifstream file(modelsFolder() / "goals.json");
+    const auto goals = nlohmann::json::parse(file);
+    const std::string name = std::filesystem::path(path).filename().string();
+    std::vector<int64_t> batches;
+    if (const auto it = goals.find(name.substr(0, name.find('.'))); it != goals.end())
+        for (const auto& [batch, ratio] : it->items())
+            batches.push_back(std::stoll(batch));
+    else
+        batches.push_back(take(project::loadProject(path)).training.batch);
+    std::sort(batches.begin(), batches.end());
+    return batches;
 }
 
 void run(const Options& options)
@@ -184,11 +206,11 @@ void run(const Options& options)
     if (options.losses)
         return printLosses(options);
     const int threads = options.threads > 0 ? options.threads : ThreadPool::availableCores();
-    const double peak = cpu::measureFmaPeak() * threads;
     std::vector<Measured> all;
     for (const std::string& model : options.models)
-        for (const int64_t batch : options.batches)
+        for (const int64_t batch : options.batches.empty() ? batchesOf(model) : options.batches)
             all.push_back(measure(model, batch, options));
+    const double peak = cpu::measurePeaks(threads).gflops; // afterwards, because it takes memory
     (options.json ? printJson : printTable)(all, threads, peak);
 }
 
@@ -199,7 +221,8 @@ int main(int argc, char** argv)
     Options options;
     CLI::App app("Times training steps of the networks in tests/bench/models.");
     app.add_option("--models", options.models, "Project files; all in tests/bench/models by default");
-    app.add_option("--batch", options.batches, "Batch sizes")->check(CLI::Range(1, 65536));
+    app.add_option("--batch", options.batches, "Batch sizes; those that the goals are for by default")
+        ->check(CLI::Range(1, 65536));
     app.add_option("--threads", options.threads, "Threads; 0: all cores");
     app.add_option("--rounds", options.rounds, "Rounds")->check(CLI::Range(1, 1000));
     app.add_option("--steps", options.steps, "Steps in a round")->check(CLI::Range(1, 100000));

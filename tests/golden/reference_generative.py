@@ -17,10 +17,10 @@ NODE = "node"  # what the tests call the layer's node; its hash is the stream
 BLOCKS = 16
 
 
-def stream() -> int:
+def stream(node: str = NODE) -> int:
     """FNV-1a of the node's name."""
     value = 2166136261
-    for byte in NODE.encode():
+    for byte in node.encode():
         value = (value ^ byte) * 16777619 % 2**32
     return value
 
@@ -36,12 +36,12 @@ def philox(counter: list[np.ndarray], key: list[int]) -> list[np.ndarray]:
     return counter
 
 
-def words(counter: Tensor, count: int) -> np.ndarray:
+def words(counter: Tensor, count: int, node: str = NODE) -> np.ndarray:
     """Groups x 4 x BLOCKS words for the program's counter (seed low, seed high, step, 0)."""
     groups = -(-count // (4 * BLOCKS))
     blocks = np.arange(groups * BLOCKS, dtype=np.uint64)
     low, high, step, _ = (int(x) % 2**32 for x in counter)
-    fixed = [np.full_like(blocks, value) for value in (step, stream())]
+    fixed = [np.full_like(blocks, value) for value in (step, stream(node))]
     made = philox([blocks, np.zeros_like(blocks), *fixed], [low, high])
     return np.stack([w.reshape(groups, BLOCKS) for w in made], axis=1)
 
@@ -52,9 +52,9 @@ def uniform(counter: Tensor, shape: torch.Size | list[int]) -> Tensor:
     return torch.tensor(upper.reshape(-1)[:count]).reshape(*shape)
 
 
-def normal(counter: Tensor, shape: torch.Size | list[int]) -> Tensor:
+def normal(counter: Tensor, shape: torch.Size | list[int], node: str = NODE) -> Tensor:
     count = int(np.prod(shape))
-    upper = (words(counter, count) >> np.uint64(8)).astype(np.float64)
+    upper = (words(counter, count, node) >> np.uint64(8)).astype(np.float64)
     radius = np.sqrt(-2 * np.log((upper[:, 0::2] + 1) * 2.0**-24))
     angle = 2 * np.pi * upper[:, 1::2] * 2.0**-24
     pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
