@@ -61,6 +61,8 @@ public:
     virtual void poison() = 0;
     /// Seconds spent in each operation of one run (runs the step once).
     virtual std::vector<double> timeOps() = 0;
+    /// What each operation is computed with, for people; empty where a device does not say.
+    virtual std::vector<std::string> kernels() const { return {}; }
     /// Memory on the device for this step alone: arena and scratch, without the model's.
     virtual int64_t memoryBytes() const = 0;
     /// One line for people on how the step runs, for example why it is not captured as a graph; may be empty.

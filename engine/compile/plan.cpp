@@ -3,7 +3,6 @@
 #include "engine/ir/op_type.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <numeric>
 
 namespace gradloom::compile {
@@ -290,26 +289,18 @@ Plan plan(ir::Program program)
     return result;
 }
 
-std::string Plan::toString() const
+std::string fusionOf(const ir::Program& program, const Op& op)
 {
-    static constexpr const char* segments[] = {"arena", "parameters", "state", "slots"};
     std::string text;
-    char line[256];
-    int64_t total = 0;
-    for (const Op& op : program.ops) {
-        const auto result = op.outputs.empty() ? noValue : op.outputs[0];
-        const Location place = locations[at(result)];
-        const int64_t flops = ir::flopsOf(program, op);
-        total += flops;
-        std::snprintf(line, sizeof line, "%-32s %-18s %12lld B  %s+%-10lld %12lld FLOP  %s\n", op.type->id.c_str(),
-            program.typeOf(result).shape.toString().c_str(), static_cast<long long>(program.typeOf(result).bytes()),
-            segments[static_cast<int>(place.segment)], static_cast<long long>(place.offset),
-            static_cast<long long>(flops), op.node.c_str());
-        text += line;
-    }
-    std::snprintf(line, sizeof line, "%zu operations, %lld FLOP, arena %lld bytes, %zu updates copied\n",
-        program.ops.size(), static_cast<long long>(total), static_cast<long long>(arenaBytes), copies.size());
-    return text + line;
+    const auto add = [&](const std::string& part) { text += (text.empty() ? "" : " ") + part; };
+    for (const ir::PointwiseInstruction& instruction : op.code.instructions)
+        add(instruction.fn);
+    const bool product = op.type->id == "gemm" || op.type->id.starts_with("conv2d");
+    if (product && op.inputs.size() > 2 && op.inputs[2] != noValue && program.typeOf(op.inputs[2]).shape.rank() == 1)
+        add("bias");
+    if (const std::string activation = op.attributes.textOr("activation", "none"); activation != "none")
+        add(activation);
+    return text;
 }
 
 } // namespace gradloom::compile

@@ -22,14 +22,15 @@ struct Plan
     int64_t arenaBytes = 0;
     /// Updates that still have to be copied at the end of the step; the others were written in place.
     std::vector<ir::Update> copies;
-
-    /// A table for people: each operation with shapes, place, bytes, FLOPs.
-    std::string toString() const;
 };
 
 /// Optimises (dead code, pooling and mask order, pointwise fusion) and places every value: liveness, in-place
 /// pointwise operations, reshapes and packed gradients without copies, best fit by size for the rest.
 Plan plan(ir::Program program);
+
+/// For people: what was fused into an operation, for example "bias relu" or the functions of a pointwise chain; empty
+/// for an operation that stands alone.
+std::string fusionOf(const ir::Program& program, const ir::Op& op);
 
 // The passes, in the order in which `plan` runs them; public for tests.
 

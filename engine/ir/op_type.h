@@ -28,6 +28,8 @@ struct OpType
         adjoint;
     /// Floating point operations; null means one per element of the first result.
     std::function<int64_t(std::span<const TensorType> inputs, std::span<const TensorType> outputs, const Params&)> flops;
+    /// Bytes that must be moved to or from memory; null means every operand read and every result written once.
+    std::function<int64_t(std::span<const TensorType> inputs, std::span<const TensorType> outputs)> bytes;
     /// The first result is the first operand's memory under another shape.
     bool alias = false;
     /// Every result element depends on the same element of each operand only, so results may overwrite operands.
@@ -40,5 +42,6 @@ const Registry<OpType>& opTypes();
 
 /// Operations of one op in `program` by its type's rule.
 int64_t flopsOf(const Program& program, const Op& op);
+int64_t bytesOf(const Program& program, const Op& op);
 
 } // namespace gradloom::ir

@@ -1,11 +1,17 @@
+#include "engine/compile/plan.h"
 #include "app/cli/command.h"
 #include "app/cli/common.h"
 #include "app/cli/text_table.h"
+#include "engine/backend/cpu/machine_peaks.h"
 #include "engine/base/philox.h"
+#include "engine/base/thread_pool.h"
+#include "engine/ir/op_type.h"
 #include "engine/train/methods.h"
-#include "engine/train/step_program.h"
+#include "engine/train/stepper.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 
 namespace gradloom::cli {
 
@@ -18,48 +24,86 @@ struct PlanOptions : CommonOptions
     bool forward = false;
 };
 
-Result<ir::Program> programOf(const PlanOptions& options, const project::Project& project)
+/// The programs of a project on a device.
+struct LoadedPlan
 {
-    train::ProgramOptions how;
-    how.batch = options.batch > 0 ? options.batch : project.training.batch;
-    how.training = !options.forward;
-    if (options.forward)
-        return train::forwardProgram(project.graph, how);
+    std::unique_ptr<train::Model> model;
+    std::unique_ptr<train::Stepper> stepper;
+    std::unique_ptr<train::LoadedProgram> forward;
+
+    std::vector<train::LoadedProgram*> programs() const
+    {
+        return stepper ? stepper->programs() : std::vector{forward.get()};
+    }
+};
+
+Result<LoadedPlan> load(const PlanOptions& options, const project::Project& project)
+{
+    auto device = openDevice(options);
+    if (!device)
+        return device.error();
+    auto model = train::Model::create(project.graph, {}, *device, project.training.seed);
+    if (!model)
+        return model.error();
+    LoadedPlan plan;
+    plan.model = std::move(*model);
+    train::StepperOptions how;
+    how.program.batch = project.training.batch;
+    if (options.forward) {
+        auto program = train::forwardProgram(project.graph, how.program);
+        if (!program)
+            return program.error();
+        auto loaded = train::LoadedProgram::load(**device, plan.model->memory(), std::move(*program));
+        if (!loaded)
+            return loaded.error();
+        plan.forward = std::move(*loaded);
+        return plan;
+    }
     auto methods = train::chooseMethods(project.training);
     if (!methods)
         return methods.error();
-    return train::trainingProgram(project.graph, how, {methods->rule()});
+    how.recipe.rule = methods->rule();
+    how.generatorRule = methods->generatorRule();
+    how.accumulate = methods->options.accumulate;
+    auto stepper = train::Stepper::create(*plan.model, std::move(how));
+    if (!stepper)
+        return stepper.error();
+    plan.stepper = std::move(*stepper);
+    return plan;
 }
 
-/// Random samples, labels and tokens 0: enough to measure time, without the data set.
-void fillInputs(train::LoadedProgram& program, int64_t batch)
+/// Random samples, first classes and tokens: enough to measure time, without the data set.
+void fillInputs(train::LoadedProgram& program)
 {
-    if (const TensorType* type = program.inputType("input")) {
-        Tensor samples(type->shape, type->dtype);
-        Random random(1);
-        if (type->dtype == DType::F32)
-            for (float& value : samples.floats())
-                value = random.uniform();
-        program.write("input", samples);
+    Random random(1);
+    for (const ir::Value& value : program.program().values) {
+        if (!value.input || !program.inputType(value.name))
+            continue;
+        Tensor tensor(value.type.shape, value.type.dtype);
+        if (value.name == "input" && value.type.dtype == DType::I32)
+            std::fill(tensor.as<int32_t>().begin(), tensor.as<int32_t>().end(), 1); // 0 may be padding
+        else if (value.name == "input")
+            for (float& number : tensor.floats())
+                number = random.uniform();
+        else if (value.type.dtype == DType::F32)
+            std::fill(tensor.floats().begin(), tensor.floats().end(), 1.0f);
+        program.write(value.name, tensor);
     }
-    for (const ir::Value& value : program.program().values)
-        if (value.input && value.name.starts_with("labels"))
-            program.write(value.name, Tensor(value.type.shape, value.type.dtype));
-    Tensor weights(Shape{batch});
-    std::fill(weights.floats().begin(), weights.floats().end(), 1.0f);
-    program.write("weights", weights);
-    program.write("filled", weights);
-    program.write("random", Tensor(Shape{4}, DType::I32));
     program.write("learning_rate", 1e-6f);
-    program.write("step", 1.0f);
 }
 
-/// The fastest of some runs, for each operation.
+/// The fastest of some runs, in seconds for each operation.
 std::vector<double> timeOperations(train::LoadedProgram& program)
 {
-    constexpr int rounds = 20;
+    constexpr int mostRounds = 30;
+    constexpr int fewestRounds = 3;
+    constexpr auto enough = std::chrono::seconds(5);
+    fillInputs(program);
     std::vector<double> best;
-    for (int round = 0; round < rounds; ++round) {
+    const auto begin = std::chrono::steady_clock::now();
+    for (int round = 0; round < mostRounds; ++round) {
+        if (round >= fewestRounds && std::chrono::steady_clock::now() - begin > enough)
+            break;
         const auto times = program.executable().timeOps();
         best.resize(times.size(), 1e300);
         for (size_t i = 0; i < times.size(); ++i)
@@ -68,47 +112,116 @@ std::vector<double> timeOperations(train::LoadedProgram& program)
     return best;
 }
 
-Status time(const PlanOptions& options, const project::Project& project, ir::Program program)
+/// How the elements of a result follow each other in memory.
+std::string layoutOf(const ir::Op& op, const Shape& shape)
 {
-    auto device = openDevice(options);
-    if (!device)
-        return device.error();
-    auto model = train::Model::create(project.graph, {}, *device, project.training.seed);
-    if (!model)
-        return model.error();
-    backend::ModelMemory memory = (*model)->memory();
-    if (program.slotElements > 0) {
-        auto slots = (*device)->allocate(program.slotElements * 4);
-        if (!slots)
-            return slots.error();
-        const Buffer zeros(program.slotElements * 4);
-        (*slots)->upload({zeros.data(), static_cast<size_t>(zeros.bytes())}, 0);
-        memory.slots = std::move(*slots);
+    static constexpr const char* byRank[] = {"", "N", "NC", "NLC", "NHWC"};
+    if (op.type->id == "conv2d_weights_gradient")
+        return "HWCK";
+    return shape.rank() < static_cast<int>(std::size(byRank)) ? byRank[shape.rank()] : "rows";
+}
+
+std::string bufferOf(const compile::Location& place)
+{
+    static constexpr const char* segments[] = {"arena", "parameters", "state", "slots"};
+    return std::string(segments[static_cast<int>(place.segment)]) + "+" + grouped(place.offset);
+}
+
+/// One operation as everything that is known of it; `seconds` is 0 where it was not measured.
+Json operationJson(const compile::Plan& plan, const ir::Op& op, const std::string& kernel)
+{
+    const ir::ValueId result = op.outputs.at(0);
+    const Shape& shape = plan.program.typeOf(result).shape;
+    return {{"operation", op.type->id}, {"fused", compile::fusionOf(plan.program, op)}, {"node", op.node},
+        {"kernel", op.type->alias ? "no copy" : kernel}, {"result", shape.toString()},
+        {"layout", layoutOf(op, shape)}, {"buffer", bufferOf(plan.locations[static_cast<size_t>(result)])},
+        {"bytes", ir::bytesOf(plan.program, op)}, {"flops", ir::flopsOf(plan.program, op)}};
+}
+
+/// Adds what was measured: seconds and the share of what the roof allows for these operations and bytes.
+void addTime(Json& operation, double seconds, const cpu::MachinePeaks& peaks)
+{
+    operation["seconds"] = seconds;
+    if (peaks.gflops <= 0 || seconds <= 0)
+        return;
+    const double possible = std::max(operation["flops"].get<double>() / peaks.gflops,
+                                operation["bytes"].get<double>() / peaks.gigabytesPerSecond) *
+                            1e-9;
+    operation["share_of_roof"] = possible / seconds;
+}
+
+Json programJson(train::LoadedProgram& program, const PlanOptions& options, const cpu::MachinePeaks& peaks)
+{
+    const compile::Plan& plan = program.plan();
+    std::vector<std::string> kernels = program.executable().kernels();
+    kernels.resize(plan.program.ops.size());
+    const auto seconds = options.time ? timeOperations(program) : std::vector<double>();
+    Json operations = Json::array();
+    for (size_t i = 0; i < plan.program.ops.size(); ++i) {
+        Json operation = operationJson(plan, plan.program.ops[i], kernels[i]);
+        if (i < seconds.size())
+            addTime(operation, seconds[i], peaks);
+        operations.push_back(std::move(operation));
     }
-    auto loaded = train::LoadedProgram::load(**device, memory, std::move(program));
-    if (!loaded)
-        return loaded.error();
-    fillInputs(**loaded, options.batch > 0 ? options.batch : project.training.batch);
-    const auto seconds = timeOperations(**loaded);
-    const ir::Program& planned = (*loaded)->program();
-    double total = 0;
-    for (const double value : seconds)
-        total += value;
-    Json json = Json::array();
-    TextTable table({"operation", "node", "result", ">ms", ">share", ">GFLOP/s"});
-    for (size_t i = 0; i < seconds.size() && i < planned.ops.size(); ++i) {
-        const ir::Op& op = planned.ops[i];
-        const auto flops = static_cast<double>(ir::flopsOf(planned, op));
-        const std::string shape = op.outputs.empty() ? "" : planned.typeOf(op.outputs[0]).shape.toString();
-        const double speed = seconds[i] > 0 ? flops / seconds[i] * 1e-9 : 0;
-        json.push_back({{"operation", op.type->id}, {"node", op.node}, {"result", shape},
-            {"seconds", seconds[i]}, {"gflops", speed}});
-        table.add({op.type->id, op.node, shape, decimals(seconds[i] * 1e3, 3), percent(seconds[i] / total),
-            decimals(speed, 1)});
-    }
+    return {{"operations", std::move(operations)}, {"arena_bytes", plan.arenaBytes},
+        {"copied_updates", plan.copies.size()}};
+}
+
+std::string shortened(const std::string& text)
+{
+    constexpr size_t most = 36;
+    return text.size() <= most ? text : text.substr(0, text.find_last_of(' ', most)) + " …";
+}
+
+std::vector<std::string> row(const Json& operation, double total)
+{
+    const auto text = [&](const char* key) { return operation.at(key).get<std::string>(); };
+    std::vector<std::string> cells{text("operation"), shortened(text("fused")), text("node"), text("kernel"),
+        text("result"), text("layout"), text("buffer"), grouped(operation.at("bytes").get<int64_t>()),
+        grouped(operation.at("flops").get<int64_t>())};
+    if (total <= 0)
+        return cells;
+    const double seconds = operation.at("seconds").get<double>();
+    const auto rate = [&](const char* key) {
+        return seconds > 0 ? decimals(operation.at(key).get<double>() / seconds * 1e-9, 1) : "";
+    };
+    const bool moves = operation.at("bytes").get<int64_t>() > 0;
+    cells.insert(cells.end(), {decimals(seconds * 1e3, 3), percent(seconds / total),
+                                  moves ? rate("flops") : "", moves ? rate("bytes") : "",
+                                  moves && operation.contains("share_of_roof")
+                                      ? percent(operation["share_of_roof"].get<double>(), 0)
+                                      : ""});
+    return cells;
+}
+
+double sumOf(const Json& operations, const char* key)
+{
+    double sum = 0;
+    for (const Json& operation : operations)
+        sum += operation.value(key, 0.0);
+    return sum;
+}
+
+std::string programText(const Json& program, bool timed)
+{
+    std::vector<std::string> headings{
+        "operation", "fused", "node", "kernel", "result", "layout", "buffer", ">bytes", ">FLOP"};
+    if (timed)
+        headings.insert(headings.end(), {">ms", ">share", ">GFLOP/s", ">GB/s", ">of roof"});
+    TextTable table(headings);
+    const Json& operations = program["operations"];
+    const double total = timed ? sumOf(operations, "seconds") : 0;
+    for (const Json& operation : operations)
+        table.add(row(operation, total));
     table.rule();
-    table.add({"sum", "", "", decimals(total * 1e3, 3), "", ""});
-    return emit(options, "plan", json, table.toString());
+    std::vector<std::string> sum{"sum", "", "", "", "", "", "",
+        grouped(std::llround(sumOf(operations, "bytes"))), grouped(std::llround(sumOf(operations, "flops")))};
+    if (timed)
+        sum.insert(sum.end(), {decimals(total * 1e3, 3), "", "", "", ""});
+    table.add(std::move(sum));
+    return table.toString() + grouped(static_cast<int64_t>(operations.size())) + " operations, arena " +
+           grouped(program["arena_bytes"].get<int64_t>()) + " bytes, " +
+           grouped(program["copied_updates"].get<int64_t>()) + " updates copied\n";
 }
 
 Status run(const PlanOptions& options)
@@ -116,13 +229,30 @@ Status run(const PlanOptions& options)
     auto project = loadProject(options);
     if (!project)
         return project.error();
-    auto program = programOf(options, *project);
-    if (!program)
-        return program.error();
-    if (options.time)
-        return time(options, *project, std::move(*program));
-    const std::string text = compile::plan(std::move(*program)).toString();
-    return emit(options, "plan", Json{{"plan", text}}, text);
+    if (options.batch > 0)
+        project->training.batch = options.batch;
+    auto plan = load(options, *project);
+    if (!plan)
+        return plan.error();
+    const bool onCpu = options.device == "cpu";
+    const int threads = options.threads > 0 ? options.threads : ThreadPool::availableCores();
+    const cpu::MachinePeaks peaks = options.time && onCpu ? cpu::measurePeaks(threads) : cpu::MachinePeaks();
+    Json json{{"batch", project->training.batch}, {"programs", Json::array()}};
+    std::string text;
+    for (train::LoadedProgram* program : plan->programs()) {
+        json["programs"].push_back(programJson(*program, options, peaks));
+        text += (text.empty() ? "" : "\n") + programText(json["programs"].back(), options.time);
+    }
+    if (peaks.gflops > 0) {
+        json["peaks"] = {{"threads", threads}, {"gflops", peaks.gflops},
+            {"gigabytes_per_second", peaks.gigabytesPerSecond}};
+        text += "\nRoof, measured on " + std::to_string(threads) +
+                (threads == 1 ? " thread: " : " threads: ") + decimals(peaks.gflops, 0) + " GFLOP/s, " +
+                decimals(peaks.gigabytesPerSecond, 1) +
+                " GB/s from memory. Above 100 %: from the caches, or with fewer operations than the direct "
+                "algorithm.\n";
+    }
+    return emit(options, "plan", json, text);
 }
 
 } // namespace

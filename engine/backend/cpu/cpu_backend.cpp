@@ -95,6 +95,7 @@ public:
             common = std::max(common, preparation.commonFloats);
             perThread = std::max(perThread, preparation.threadFloats);
             m_steps.push_back(std::move(preparation.phases));
+            m_kernels.push_back(std::move(preparation.kernel));
         }
         allocateScratch(common, perThread);
     }
@@ -135,6 +136,8 @@ public:
             if (values[i].input)
                 write(static_cast<ValueId>(i), inputs[k++]);
     }
+
+    std::vector<std::string> kernels() const override { return m_kernels; }
 
     std::vector<double> timeOps() override
     {
@@ -216,6 +219,7 @@ private:
     Buffer m_scratchMemory;
     Scratch m_scratch;
     std::vector<std::vector<Phase>> m_steps;
+    std::vector<std::string> m_kernels;
 };
 
 class CpuBackend : public backend::Backend

@@ -1,5 +1,7 @@
 #include "engine/backend/cpu/kernel_options.h"
 
+#include "engine/backend/cpu/kernels/tile.h"
+
 namespace gradloom::cpu {
 
 Epilogue epilogueOf(const Preparation& p, const float* bias)
@@ -90,6 +92,11 @@ double attentionWork(const AttentionShape& s)
     constexpr double exponential = 20;
     return static_cast<double>(s.batch * s.heads * s.queries * s.keys) *
            (2.0 * static_cast<double>(s.size + s.valueSize) + exponential);
+}
+
+std::string tileName()
+{
+    return std::to_string(tileKernels().rows) + "×" + std::to_string(tileKernels().width);
 }
 
 } // namespace gradloom::cpu

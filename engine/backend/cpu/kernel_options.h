@@ -32,4 +32,7 @@ AttentionOperands attentionOperandsOf(const Preparation& preparation);
 /// Floating point operations of the products and exponentials of one pass.
 double attentionWork(const AttentionShape& shape);
 
+/// Rows and columns of the microkernel's tile in use, for people: "6×16".
+std::string tileName();
+
 } // namespace gradloom::cpu

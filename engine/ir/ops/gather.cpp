@@ -19,6 +19,9 @@ OpType gather()
         extents.push_back(in[0].shape[1]);
         return Types{{Shape(extents), DType::F32}, {in[1].shape, DType::F32}};
     };
+    type.bytes = [](std::span<const TensorType> in, std::span<const TensorType> out) {
+        return in[1].bytes() + 2 * out[0].bytes() + out[1].bytes(); // of the table only the rows that are asked for
+    };
     type.adjoint = [](Builder& b, const Op& op, Gradients g, const Wanted& wanted) -> std::vector<ValueId> {
         if (!wanted[0] || g[0] == noValue)
             return {noValue, noValue};

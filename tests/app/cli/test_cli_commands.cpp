@@ -277,7 +277,18 @@ TEST_F(CliCommands, DevicesAndPlan)
     EXPECT_NE(plan.out.find("conv2d"), std::string::npos);
     const Output timed = run({"plan", project(), "--time", "--json", "--batch", "8"});
     ASSERT_EQ(timed.code, 0) << timed.err;
-    EXPECT_GT(timed.json().size(), 5u);
+    const auto programs = timed.json()["programs"];
+    ASSERT_EQ(programs.size(), 1u);
+    const auto& operations = programs[0]["operations"];
+    ASSERT_GT(operations.size(), 5u);
+    for (const auto& operation : operations)
+        if (operation["operation"] == "gemm") {
+            EXPECT_FALSE(operation["kernel"].get<std::string>().empty());
+            EXPECT_GT(operation["bytes"], 0);
+            EXPECT_GT(operation["flops"], 0);
+            EXPECT_GT(operation["seconds"], 0);
+            EXPECT_GT(operation["share_of_roof"], 0);
+        }
     EXPECT_EQ(run({"plan", project(), "--forward"}).code, 0);
 }
 

@@ -20,6 +20,7 @@ CpuOp gemm()
                 const GemmOperand operand{shape.k, shape.n, b[1], transB};
                 const int64_t packed = p.common(gemmPackedSize(shape.k, shape.n));
                 const auto scratch = p.scratch;
+                p.kernel = "packed " + tileName();
                 const auto packedAt = [=] { return reinterpret_cast<float*>(scratch->common) + packed; };
                 const float* bData = p.in(1);
                 p.phase(gemmPackUnits(shape.k, shape.n), static_cast<double>(b.elements()),
