@@ -38,6 +38,7 @@ std::string TrainingRun::runRecord(const char* state, const Error* error) const
     record["planned_steps"] = m_plannedSteps;
     record["seconds"] = m_position.seconds;
     record["samples_per_second"] = m_position.seconds > 0 ? samples / m_position.seconds : 0.0;
+    record["waiting_share"] = waitingShare();
     record["best_epoch"] = best;
     record["epochs"] = std::move(epochs);
     record["configuration"] = Json::parse(project::formatProject(m_project));

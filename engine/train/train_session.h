@@ -99,6 +99,7 @@ struct SessionResult
     std::optional<Error> error;    ///< of a failed run; names the node where one is to blame
     int64_t steps = 0;
     std::vector<EpochMetrics> epochs;
+    double waitingShare = 0; ///< of this session's training time, in which steps waited for their data
 };
 
 /// Trains a project on its own thread. All methods are for one other thread (the window's or the command

@@ -45,6 +45,7 @@ SessionResult TrainingRun::conclude(const Status& status)
     }
     result.steps = m_position.step;
     result.epochs = m_position.epochs;
+    result.waitingShare = waitingShare();
     return result;
 }
 
@@ -222,6 +223,12 @@ StepPlace TrainingRun::place(int64_t step) const
     return {step, learningRate(step),
         {static_cast<int32_t>(seed), static_cast<int32_t>(seed >> 32), static_cast<int32_t>(count),
             static_cast<int32_t>(count >> 32)}};
+}
+
+double TrainingRun::waitingShare() const
+{
+    const double seconds = m_position.seconds - m_secondsBefore;
+    return m_loader && seconds > 0 ? m_loader->waitedSeconds() / seconds : 0;
 }
 
 double TrainingRun::lap()

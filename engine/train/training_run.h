@@ -50,6 +50,8 @@ private:
     double scheduleFactor(int64_t step) const;
     StepPlace place(int64_t step) const;
     double lap();
+    /// Share of this session's training time in which steps waited for the loader.
+    double waitingShare() const;
     SessionResult conclude(const Status& status);
 
     // training_epoch.cpp: what happens between epochs.
@@ -104,6 +106,7 @@ private:
     bool m_stopped = false;
     int m_singleSteps = 0;
     std::chrono::steady_clock::time_point m_lap = std::chrono::steady_clock::now();
+    double m_secondsBefore = 0; ///< of training in earlier sessions of the run
     double m_windowSeconds = 0; ///< since samples per second were published last
     int64_t m_windowSamples = 0;
 };

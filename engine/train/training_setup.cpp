@@ -202,6 +202,7 @@ Status TrainingRun::goOnFromCheckpoint()
         return error;
     }
     m_position = std::move(checkpoint->position);
+    m_secondsBefore = m_position.seconds;
     m_checkpointStep = m_position.step;
     for (const EpochMetrics& epoch : m_position.epochs) {
         takeResult(epoch);

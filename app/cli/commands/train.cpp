@@ -110,6 +110,7 @@ Json resultJson(
     const std::filesystem::path out = options.out;
     Json json{{"state", result.state == train::State::Finished ? "finished" : "stopped"},
         {"out", options.out}, {"seed", project.training.seed}, {"steps", result.steps}, {"epochs", epochs}};
+    json["waiting_share"] = result.waitingShare;
     json["weights"] = (out / train::lastWeightsFile).string();
     if (std::filesystem::exists(out / train::bestWeightsFile))
         json["best"] = (out / train::bestWeightsFile).string();
@@ -126,7 +127,8 @@ std::string resultText(const train::SessionResult& result, const TrainOptions& o
                options.project + " --resume " + options.out + "\n";
     else if (!result.epochs.empty()) {
         const auto& last = result.epochs.back();
-        text = "Trained " + grouped(result.steps) + " steps in " + clock(last.seconds) + " min.\n";
+        text = "Trained " + grouped(result.steps) + " steps in " + clock(last.seconds) + " min, of which " +
+               percent(result.waitingShare, 2) + " waiting for data.\n";
     }
     text += "weights  " + (std::filesystem::path(options.out) / train::lastWeightsFile).string() + "\n";
     if (options.report)
