@@ -20,6 +20,16 @@ void copyRow(const Tensor& from, int64_t index, Tensor& into, size_t to)
     std::memcpy(into.data() + to * bytes, from.data() + static_cast<size_t>(index) * bytes, bytes);
 }
 
+/// Long, so that a loader thread seldom has to be woken and then works for a while; but not at the price of much memory.
+int usualQueueLength(const Dataset& dataset, int64_t batchSize)
+{
+    constexpr int64_t fewest = 4;
+    constexpr int64_t most = 16;
+    constexpr int64_t memory = int64_t{16} << 20;
+    const int64_t batchBytes = batchSize * dataset.sampleElements() * 4;
+    return static_cast<int>(std::clamp(memory / std::max<int64_t>(1, batchBytes), fewest, most));
+}
+
 } // namespace
 
 Batch::Batch(const Dataset& dataset, int64_t batchSize)
@@ -83,7 +93,8 @@ Result<std::unique_ptr<BatchLoader>> BatchLoader::create(
         return invalidArgument("The run cannot continue at epoch " + std::to_string(epoch) + ", batch " +
                                std::to_string(batch) + ": an epoch of this data has " +
                                std::to_string(batches) + " batches.");
-    options.queueLength = std::clamp(options.queueLength, 2, 64);
+    options.queueLength =
+        options.queueLength > 0 ? std::clamp(options.queueLength, 2, 64) : usualQueueLength(*part.dataset, options.batchSize);
     options.threads = std::clamp(options.threads, 1, 16);
     try {
         std::unique_ptr<BatchLoader> loader(new BatchLoader(std::move(part), std::move(preprocess), options));
@@ -190,7 +201,9 @@ Result<const Batch*> BatchLoader::next()
 {
     std::unique_lock lock(m_mutex);
     m_released = m_taken;
-    m_slotFree.notify_all();
+    // A sleeping loader is woken for half a queue of work at once: waking costs both sides more than a small batch.
+    if (m_claimed - m_released <= static_cast<int64_t>(m_slots.size()) / 2)
+        m_slotFree.notify_all();
     Slot& slot = m_slots[static_cast<size_t>(m_taken % static_cast<int64_t>(m_slots.size()))];
     const auto done = [&] { return slot.ready == m_taken || m_stopped || !m_failure.empty(); };
     if (!done()) {

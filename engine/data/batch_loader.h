@@ -62,7 +62,7 @@ struct LoaderOptions
     uint64_t seed = 0;
     bool shuffle = true;
     LoaderPosition start;
-    int queueLength = 4;                      ///< batches assembled ahead, at least 2
+    int queueLength = 0;                      ///< batches assembled ahead, at least 2; 0: as many as are small
     int threads = 1;                          ///< more only help when preprocessing is expensive
     std::shared_ptr<const Augmenter> augment; ///< changes samples at random; nullptr: they stay as they are
 };
