@@ -1,5 +1,6 @@
 #include "engine/backend/cpu/strided_copy.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace gradloom::cpu {
@@ -19,8 +20,37 @@ void copyDimension(const StridedCopy& c, int axis, const uint32_t* source, uint3
         std::memcpy(target, source, static_cast<size_t>(extent) * sizeof(uint32_t));
         return;
     }
+    if (c.sourceStride[a] == 0 && c.targetStride[a] == 1) {
+        std::fill_n(target, extent, *source);
+        return;
+    }
     for (int64_t i = 0; i < extent; ++i)
         target[i * c.targetStride[a]] = source[i * c.sourceStride[a]];
+}
+
+/// The same copy with as few dimensions as possible: those of one element are left out, and two that follow each other
+/// in both layouts as one would are joined, so that the innermost loop is long.
+StridedCopy simplified(const StridedCopy& copy)
+{
+    StridedCopy result{Shape(), {}, {}, copy.source, copy.target};
+    std::vector<int64_t> extents;
+    for (int axis = 0; axis < copy.extents.rank(); ++axis) {
+        const auto a = static_cast<size_t>(axis);
+        const int64_t extent = copy.extents[axis];
+        if (extent == 1)
+            continue;
+        const size_t last = extents.size() - 1; // of those so far, where there is one
+        const bool follows = !extents.empty() && result.sourceStride[last] == copy.sourceStride[a] * extent &&
+            result.targetStride[last] == copy.targetStride[a] * extent;
+        if (follows)
+            extents.back() *= extent;
+        else
+            extents.push_back(extent);
+        result.sourceStride[extents.size() - 1] = copy.sourceStride[a];
+        result.targetStride[extents.size() - 1] = copy.targetStride[a];
+    }
+    result.extents = Shape(extents);
+    return result;
 }
 
 } // namespace
@@ -36,8 +66,9 @@ std::array<int64_t, Shape::maxRank> denseStrides(const Shape& shape)
     return strides;
 }
 
-void addStridedCopy(Preparation& p, const StridedCopy& copy)
+void addStridedCopy(Preparation& p, const StridedCopy& given)
 {
+    const StridedCopy copy = simplified(given);
     if (copy.extents.rank() == 0) {
         p.phase(1, 1, [copy](int64_t, int64_t, int) { *copy.target = *copy.source; });
         return;
