@@ -115,6 +115,7 @@ void RunController::start()
     train::SessionOptions options;
     options.device = m_window.device();
     options.outDir = runFolder(m_project);
+    options.giveWay = true;
     options.projectFolder = m_window.document().path().parent_path();
     m_window.showPage(Page::Train); // before the session begins, so that the panel gets it once
     m_session = std::make_shared<train::TrainSession>(m_project, options);

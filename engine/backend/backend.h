@@ -92,6 +92,7 @@ enum class Precision {
 struct DeviceOptions
 {
     int threads = 0; ///< CPU: 0 means all cores this process may use
+    bool giveWay = false; ///< CPU: its threads run behind ordinary ones, see thread_priority.h
     Precision precision = Precision::Tf32; ///< GPU
     bool deterministic = false; ///< GPU: only algorithms that give the same bits every time
 };

@@ -30,6 +30,7 @@ struct SessionOptions
     std::optional<std::filesystem::path> resumeDir; ///< a folder written by an earlier run, to go on from
     std::optional<int64_t> maxSteps;
     bool startPaused = false;
+    bool giveWay = false; ///< its computing threads run behind ordinary ones, such as the window's
     bool publish = true; ///< snapshots of activations, gradients and weights for the window
     int probeIndex = 0;  ///< test picture whose activations are published
 };

@@ -1,4 +1,5 @@
 #include "engine/base/file.h"
+#include "engine/base/thread_priority.h"
 #include "engine/graph/analysis.h"
 #include "engine/project/safetensors.h"
 #include "engine/train/step_program.h"
@@ -72,6 +73,8 @@ Status TrainingRun::prepare()
         m_publisher = std::move(*publisher);
     }
     m_paused = m_options.startPaused;
+    if (m_options.giveWay) // the loader's threads were started before: a step should not wait for them
+        giveWay();
     return {};
 }
 
@@ -128,7 +131,7 @@ Status TrainingRun::checkOptions()
 
 Status TrainingRun::compile()
 {
-    auto device = backend::open(m_options.device, {m_options.threads});
+    auto device = backend::open(m_options.device, {.threads = m_options.threads, .giveWay = m_options.giveWay});
     if (!device)
         return device.error();
     m_device = std::move(*device);

@@ -4,6 +4,7 @@
 #include "engine/backend/cpu/kernels/simd.h"
 #include "engine/base/registry.h"
 #include "engine/base/thread_pool.h"
+#include "engine/base/thread_priority.h"
 #include "engine/ir/op_type.h"
 
 #include <cfenv>
@@ -73,7 +74,15 @@ private:
 /// Threads shared by all executables of a device; one of them runs at a time.
 struct Workers
 {
-    explicit Workers(int threads) : pool(threads, flushDenormals) {}
+    Workers(int threads, bool behindOthers)
+        : pool(threads,
+              [behindOthers] {
+                  flushDenormals();
+                  if (behindOthers)
+                      giveWay();
+              })
+    {
+    }
     ThreadPool pool;
     std::mutex turn;
 };
@@ -225,7 +234,7 @@ private:
 class CpuBackend : public backend::Backend
 {
 public:
-    explicit CpuBackend(const backend::DeviceOptions& options) : m_workers(std::make_shared<Workers>(options.threads)) {}
+    explicit CpuBackend(const backend::DeviceOptions& options) : m_workers(std::make_shared<Workers>(options.threads, options.giveWay)) {}
 
     backend::DeviceInfo info() const override
     {
