@@ -110,7 +110,7 @@ protected:
         // the other gradients.
         double scale = 1e-4;
         for (const auto& leaf : harness.leaves())
-            scale = std::max(scale, 0.05 * largestMagnitude(golden(mode, "gradient." + leaf.name)));
+            scale = std::max(scale, 0.1 * largestMagnitude(golden(mode, "gradient." + leaf.name)));
         for (const auto& leaf : harness.leaves()) {
             const ir::Value& value = harness.program()[leaf.value];
             const Tensor gradient =
