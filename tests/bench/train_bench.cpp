@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <iostream>
 
 using namespace gradloom;
@@ -92,6 +93,8 @@ struct Measured
     std::vector<double> rounds; ///< milliseconds of a step, the median of each round
     double flops = 0;
     double fastest = 1e30;     ///< milliseconds of the fastest step
+    double mean = 0;           ///< milliseconds of a step over all rounds, interruptions included
+    double processor = 0;      ///< milliseconds of processor time of a step, all threads
     int64_t residentBytes = 0; ///< peak of this process up to the end of this model
 
     double milliseconds() const { return bench::median(rounds); }
@@ -109,6 +112,8 @@ Measured measure(const std::string& path, int64_t batch, const Options& options)
     const auto step = [&] { trainer.step(batches[number++ % batches.size()]); };
     for (int i = 0; i < options.warmUp; ++i)
         step();
+    const std::clock_t processorBegin = std::clock();
+    const auto wallBegin = std::chrono::steady_clock::now();
     for (int round = 0; round < options.rounds; ++round) {
         std::vector<double> times;
         for (int i = 0; i < options.steps; ++i) {
@@ -120,6 +125,10 @@ Measured measure(const std::string& path, int64_t batch, const Options& options)
         result.rounds.push_back(bench::median(times));
         result.fastest = std::min(result.fastest, *std::min_element(times.begin(), times.end()));
     }
+    const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - wallBegin;
+    result.mean = wall.count() / static_cast<double>(options.rounds * options.steps);
+    result.processor = 1e3 * static_cast<double>(std::clock() - processorBegin) / CLOCKS_PER_SEC /
+                       static_cast<double>(options.rounds * options.steps);
     result.residentBytes = bench::peakResidentBytes();
     return result;
 }
@@ -146,8 +155,8 @@ void printJson(const std::vector<Measured>& all, int threads, double peak)
     for (const Measured& m : all)
         json["results"].push_back({{"model", m.model}, {"batch", m.batch}, {"ms_per_step", m.milliseconds()},
             {"fastest_ms", m.fastest}, {"samples_per_second", m.samplesPerSecond()}, {"gflops", m.gflops()},
-            {"share_of_peak", m.gflops() / peak}, {"rounds_ms", m.rounds},
-            {"peak_resident_bytes", m.residentBytes}});
+            {"share_of_peak", m.gflops() / peak}, {"rounds_ms", m.rounds}, {"mean_ms_per_step", m.mean},
+            {"processor_ms_per_step", m.processor}, {"peak_resident_bytes", m.residentBytes}});
     std::cout << json.dump() << '\n';
 }
 
