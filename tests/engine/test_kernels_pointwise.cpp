@@ -143,6 +143,8 @@ TEST_P(PointwiseKernels, functionsOfMoreValues)
         {Op::Min, [](double a, double b, double) { return std::min(a, b); }},
         {Op::Max, [](double a, double b, double) { return std::max(a, b); }},
         {Op::MulAdd, [](double a, double b, double c) { return a * b + c; }},
+        {Op::NegMulAdd, [](double a, double b, double c) { return c - a * b; }},
+        {Op::MulMul, [](double a, double b, double c) { return a * b * c; }},
         {Op::Pow, [](double a, double b, double) { return std::pow(a, b); }},
         {Op::Greater, [](double a, double b, double) { return a > b ? 1.0 : 0.0; }},
         {Op::GreaterEqual, [](double a, double b, double) { return a >= b ? 1.0 : 0.0; }},

@@ -17,40 +17,52 @@ HWY_BEFORE_NAMESPACE();
 namespace gradloom::cpu {
 namespace HWY_NAMESPACE {
 
-/// Reads operand `operand` of a tile from element i on. A constant operand has a single vector and mask 0.
-HWY_INLINE Floats read(const PointwiseOperand& operand, int64_t i)
+/// An operand as a pointer that moves on, or stands still where the operand is constant (mask 0).
+struct Stream
 {
-    return load(operand.data + (i & operand.mask));
-}
+    const float* at;
+    int64_t move; ///< floats from vector to vector
+
+    HWY_INLINE explicit Stream(const PointwiseOperand& operand)
+        : at(operand.data), move(operand.mask == 0 ? 0 : lanes())
+    {
+    }
+    HWY_INLINE Floats next()
+    {
+        const Floats v = load(at);
+        at += move;
+        return v;
+    }
+};
 
 template <class Function>
 HWY_INLINE void each1(const PointwiseStep& step, int64_t count, const Function& function)
 {
-    const PointwiseOperand a = step.a;
+    Stream a(step.a);
     float* to = step.to;
     for (int64_t i = 0; i < count; i += lanes())
-        store(function(read(a, i)), to + i);
+        store(function(a.next()), to + i);
 }
 
 template <class Function>
 HWY_INLINE void each2(const PointwiseStep& step, int64_t count, const Function& function)
 {
-    const PointwiseOperand a = step.a;
-    const PointwiseOperand b = step.b;
+    Stream a(step.a);
+    Stream b(step.b);
     float* to = step.to;
     for (int64_t i = 0; i < count; i += lanes())
-        store(function(read(a, i), read(b, i)), to + i);
+        store(function(a.next(), b.next()), to + i);
 }
 
 template <class Function>
 HWY_INLINE void each3(const PointwiseStep& step, int64_t count, const Function& function)
 {
-    const PointwiseOperand a = step.a;
-    const PointwiseOperand b = step.b;
-    const PointwiseOperand c = step.c;
+    Stream a(step.a);
+    Stream b(step.b);
+    Stream c(step.c);
     float* to = step.to;
     for (int64_t i = 0; i < count; i += lanes())
-        store(function(read(a, i), read(b, i), read(c, i)), to + i);
+        store(function(a.next(), b.next(), c.next()), to + i);
 }
 
 // Functions of one value. Macros would be shorter than these lists, but not clearer.
@@ -144,6 +156,11 @@ void runStep(const PointwiseStep& step, int64_t n)
             [](Floats a, Floats b) HWY_ATTR { return hn::IfThenElse(hn::Eq(a, a), hn::Max(a, b), a); });
     case PointwiseOp::MulAdd:
         return each3(step, n, [](Floats a, Floats b, Floats c) HWY_ATTR { return hn::MulAdd(a, b, c); });
+    case PointwiseOp::NegMulAdd:
+        return each3(step, n, [](Floats a, Floats b, Floats c) HWY_ATTR { return hn::NegMulAdd(a, b, c); });
+    case PointwiseOp::MulMul:
+        return each3(
+            step, n, [](Floats a, Floats b, Floats c) HWY_ATTR { return hn::Mul(hn::Mul(a, b), c); });
     case PointwiseOp::Greater:
         return each2(
             step, n, [one](Floats a, Floats b) HWY_ATTR { return hn::IfThenElseZero(hn::Gt(a, b), one); });

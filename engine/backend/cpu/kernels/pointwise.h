@@ -15,6 +15,8 @@ enum class PointwiseOp : std::uint8_t {
     Min,        ///< min(a, b)
     Max,        ///< max(a, b)
     MulAdd,     ///< a * b + c
+    NegMulAdd,  ///< c - a * b
+    MulMul,     ///< a * b * c
     Neg,        ///< -a
     Abs,        ///< |a|
     Sign,       ///< -1, 0 or 1
@@ -76,6 +78,8 @@ struct PointwiseProgram
 };
 
 inline constexpr int pointwiseMaxRegisters = 32;
+/// Instructions of a program at most.
+inline constexpr int pointwiseMaxCode = 128;
 
 /// True when registers, operands and outputs are within bounds and nothing is read before it is written.
 bool pointwiseValid(const PointwiseProgram& program);

@@ -14,6 +14,8 @@ int operandCount(PointwiseOp op)
 {
     switch (op) {
     case PointwiseOp::MulAdd:
+    case PointwiseOp::NegMulAdd:
+    case PointwiseOp::MulMul:
     case PointwiseOp::Select:
         return 3;
     case PointwiseOp::Add:
@@ -44,6 +46,7 @@ public:
         for (size_t i = 0; i < program.inputs.size(); ++i)
             if (program.inputs[i] == PointwiseInput::Scalar)
                 std::fill_n(m_registers[i], vectorMax, *args.inputs[i]);
+        prepareSteps();
     }
 
     void run(int64_t begin, int64_t end)
@@ -58,6 +61,7 @@ private:
     void findDirectOutputs()
     {
         m_directOutput.fill(-1);
+        m_where.fill(nullptr);
         for (size_t j = 0; j < m_program.outputs.size(); ++j) {
             const uint8_t reg = m_program.outputs[j];
             int64_t writer = -1;
@@ -132,69 +136,78 @@ private:
         }
     }
 
-    PointwiseOperand operand(
-        uint8_t index, const PointwiseInstruction& instruction, std::array<float, vectorMax>& immediate) const
+    /// Everything about the steps that is the same for all tiles: operands' addresses are not.
+    void prepareSteps()
     {
-        if (index == pointwiseImmediate) {
-            immediate.fill(instruction.immediate);
-            return {immediate.data(), 0};
+        for (size_t s = 0; s < m_program.code.size(); ++s) {
+            const PointwiseInstruction& instruction = m_program.code[s];
+            PointwiseStep& step = m_steps[s];
+            step.op = instruction.op;
+            const int operands = operandCount(instruction.op);
+            const uint8_t registers[] = {instruction.a, instruction.b, instruction.c};
+            PointwiseOperand* const to[] = {&step.a, &step.b, &step.c};
+            for (int i = 0; i < operands; ++i)
+                prepareOperand(registers[i], instruction.immediate, s, *to[i]);
         }
-        const bool scalar =
-            index < m_program.inputs.size() && m_program.inputs[index] == PointwiseInput::Scalar;
-        return {m_where[index], scalar ? 0 : -1};
     }
 
-    void runOne(int64_t start, int64_t count);
+    void prepareOperand(uint8_t index, float immediate, size_t step, PointwiseOperand& operand)
+    {
+        operand.data = nullptr;
+        operand.mask = -1;
+        if (index == pointwiseImmediate) {
+            std::fill_n(m_immediates[step], vectorMax, immediate);
+            operand = {m_immediates[step], 0};
+        } else if (index < m_program.inputs.size() && m_program.inputs[index] == PointwiseInput::Scalar) {
+            operand.mask = 0;
+        }
+    }
+
+    void findOperands(int64_t start, bool partial)
+    {
+        for (size_t s = 0; s < m_program.code.size(); ++s) {
+            const PointwiseInstruction& instruction = m_program.code[s];
+            PointwiseStep& step = m_steps[s];
+            if (instruction.a != pointwiseImmediate)
+                step.a.data = m_where[instruction.a];
+            if (instruction.b != pointwiseImmediate)
+                step.b.data = m_where[instruction.b];
+            if (instruction.c != pointwiseImmediate)
+                step.c.data = m_where[instruction.c];
+            const int output = partial ? -1 : m_directOutput[instruction.dst];
+            step.to = output >= 0 ? m_args.outputs[output] + start : m_registers[instruction.dst];
+            m_where[instruction.dst] = step.to;
+        }
+    }
+
+    void runOne(int64_t start, int64_t count)
+    {
+        const bool partial = count % vectorMax != 0;
+        for (size_t i = 0; i < m_program.inputs.size(); ++i)
+            m_where[i] = input(i, start, count, partial);
+        findOperands(start, partial);
+        runPointwiseTile(m_steps, static_cast<int64_t>(m_program.code.size()), count);
+        for (size_t j = 0; j < m_program.outputs.size(); ++j) {
+            const uint8_t reg = m_program.outputs[j];
+            if (partial || m_directOutput[reg] != static_cast<int>(j))
+                std::copy_n(m_where[reg], count, m_args.outputs[j] + start);
+        }
+    }
 
     const PointwiseProgram& m_program;
     const PointwiseArgs& m_args;
-    std::array<int, 256> m_directOutput{}; ///< output that a register is, or -1
-    std::array<const float*, 256> m_where{};
+    std::array<int, pointwiseMaxRegisters> m_directOutput; ///< output that a register is, or -1
+    std::array<const float*, pointwiseMaxRegisters> m_where;
+    PointwiseStep m_steps[pointwiseMaxCode];
+    alignas(64) float m_immediates[pointwiseMaxCode][vectorMax];
     alignas(64) float m_registers[pointwiseMaxRegisters][pointwiseTile];
 };
-
-void Machine::runOne(int64_t start, int64_t count)
-{
-    constexpr size_t batch = 16;
-    const bool partial = count % vectorMax != 0;
-    for (size_t i = 0; i < m_program.inputs.size(); ++i)
-        m_where[i] = input(i, start, count, partial);
-
-    std::array<PointwiseStep, batch> steps;
-    std::array<std::array<float, vectorMax>, batch> immediates;
-    size_t filled = 0;
-    for (const PointwiseInstruction& instruction : m_program.code) {
-        PointwiseStep& step = steps[filled];
-        step.op = instruction.op;
-        const int operands = operandCount(instruction.op);
-        step.a = operand(instruction.a, instruction, immediates[filled]);
-        if (operands > 1)
-            step.b = operand(instruction.b, instruction, immediates[filled]);
-        if (operands > 2)
-            step.c = operand(instruction.c, instruction, immediates[filled]);
-        const int output = partial ? -1 : m_directOutput[instruction.dst];
-        step.to = output >= 0 ? m_args.outputs[output] + start : m_registers[instruction.dst];
-        m_where[instruction.dst] = step.to;
-        if (++filled == batch) {
-            runPointwiseTile(steps.data(), batch, count);
-            filled = 0;
-        }
-    }
-    runPointwiseTile(steps.data(), static_cast<int64_t>(filled), count);
-
-    for (size_t j = 0; j < m_program.outputs.size(); ++j) {
-        const uint8_t reg = m_program.outputs[j];
-        if (!partial && m_directOutput[reg] == static_cast<int>(j))
-            continue;
-        std::copy_n(m_where[reg], count, m_args.outputs[j] + start);
-    }
-}
 
 } // namespace
 
 bool pointwiseValid(const PointwiseProgram& program)
 {
-    if (program.inputs.size() > pointwiseMaxRegisters)
+    if (program.inputs.size() > pointwiseMaxRegisters || program.code.size() > pointwiseMaxCode)
         return false;
     std::array<bool, pointwiseMaxRegisters> written{};
     std::fill_n(written.begin(), program.inputs.size(), true);

@@ -9,20 +9,20 @@ namespace gradloom::cpu {
 /// An operand of one tile: values, or one value repeated over a vector of 16.
 struct PointwiseOperand
 {
-    const float* data = nullptr;
-    int64_t mask = -1; ///< element i is data[i & mask] for whole vectors: all ones, or 0 for a constant
+    const float* data;
+    int64_t mask; ///< element i is data[i & mask] for whole vectors: all ones, or 0 for a constant
 };
 
 /// An instruction with its operands found.
 struct PointwiseStep
 {
-    PointwiseOp op = PointwiseOp::Copy;
+    PointwiseOp op;
     PointwiseOperand a, b, c;
-    float* to = nullptr;
+    float* to;
 };
 
 /// Elements of a tile: registers of a program stay in the first-level cache.
-inline constexpr int64_t pointwiseTile = 512;
+inline constexpr int64_t pointwiseTile = 256;
 
 /// Executes the steps on `elements` values, rounded up to whole vectors (of at most 16).
 void runPointwiseTile(const PointwiseStep* steps, int64_t stepCount, int64_t elements);
