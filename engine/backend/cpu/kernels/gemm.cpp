@@ -13,6 +13,9 @@ namespace {
 /// half of a small second-level cache.
 constexpr int64_t depthBlock = 512;
 
+/// Tiles of rows in a unit at most.
+constexpr int64_t blockTiles = 8;
+
 /// How the product is cut into units.
 struct GemmGrid
 {
@@ -28,46 +31,98 @@ GemmGrid gridOf(const GemmShape& shape)
     const int64_t tiles = (shape.m + kernels.rows - 1) / kernels.rows;
     // Up to 8 tiles a unit, so that B is read from the first-level cache; fewer where less than 32 units
     // would remain to be shared.
-    const int64_t tilesPerUnit = std::clamp<int64_t>(tiles * panels / 32, 1, 8);
+    const int64_t tilesPerUnit = std::clamp<int64_t>(tiles * panels / 32, 1, blockTiles);
     const int64_t rows = tilesPerUnit * kernels.rows;
     return {rows, panels, (shape.m + rows - 1) / rows * panels};
 }
 
-/// The rows [row, row + rows) of one column panel.
-void gemmUnit(const GemmShape& shape, const GemmArgs& args, int64_t row, int64_t rows, int64_t panel)
+/// The product of some rows with some column panels, which are neighbours.
+struct GemmBlock
+{
+    int64_t row;
+    int64_t rows;
+    int64_t firstPanel;
+    int64_t endPanel;
+};
+
+/// What a block is multiplied from: A as it is stored, or a copy of a part of it.
+struct GemmLeft
+{
+    const float* data; ///< value k = start of the first row
+    int64_t rowStride;
+    int64_t step;  ///< from k to k + 1
+    int64_t start; ///< first k
+    int64_t depth; ///< how many
+};
+
+void multiplyPanels(
+    const GemmShape& shape, const GemmArgs& args, const GemmBlock& block, const GemmLeft& left)
 {
     const TileKernels& kernels = tileKernels();
-    const int64_t column = panel * kernels.width;
-    const int64_t columns = std::min<int64_t>(kernels.width, shape.n - column);
-    const float* pointers[8 * maxTileRows];
-    const int64_t rowStride = shape.transposedA ? 1 : shape.lda;
-    for (int64_t r = 0; r < rows; ++r)
-        pointers[r] = args.a + (row + r) * rowStride;
-
+    const float* pointers[blockTiles * maxTileRows];
+    for (int64_t r = 0; r < block.rows; ++r)
+        pointers[r] = left.data + r * left.rowStride;
+    const int64_t none = 0;
     TileCall call;
     call.rows = pointers;
-    call.rowCount = rows;
+    call.rowCount = block.rows;
+    call.segmentOffsets = &none;
     call.segmentCount = 1;
-    call.step = shape.transposedA ? shape.lda : 1;
-    call.ldb = kernels.panelColumns(columns);
-    call.columns = columns;
-    call.c = args.c + row * shape.ldc + column;
+    call.segmentLength = left.depth;
+    call.step = left.step;
     call.ldc = shape.ldc;
+    call.accumulate = shape.accumulate || left.start > 0;
+    const bool last = left.start + left.depth == shape.k;
+    if (last)
+        call.epilogue = args.epilogue;
+    for (int64_t panel = block.firstPanel; panel < block.endPanel; ++panel) {
+        const int64_t column = panel * kernels.width;
+        call.columns = std::min<int64_t>(kernels.width, shape.n - column);
+        call.ldb = kernels.panelColumns(call.columns);
+        call.b = args.packedB + column * shape.k + left.start * call.ldb;
+        call.c = args.c + block.row * shape.ldc + column;
+        if (last && args.epilogue.bias != nullptr)
+            call.epilogue.bias = args.epilogue.bias + column;
+        kernels.run(call);
+    }
+}
+
+void multiplyBlock(const GemmShape& shape, const GemmArgs& args, const GemmBlock& block)
+{
+    const int64_t step = shape.transposedA ? shape.lda : 1;
+    const int64_t rowStride = shape.transposedA ? 1 : shape.lda;
+    for (int64_t panel = block.firstPanel; panel < block.endPanel; ++panel) {
+        int64_t k = 0;
+        do {
+            const int64_t depth = std::min(depthBlock, shape.k - k);
+            const float* a = args.a + block.row * rowStride + k * step;
+            multiplyPanels(
+                shape, args, {block.row, block.rows, panel, panel + 1}, {a, rowStride, step, k, depth});
+            k += depth;
+        } while (k < shape.k);
+    }
+}
+
+/// The same with a copy of a transposed A whose rows are so far apart that they would displace each other in
+/// the caches.
+void multiplyCopied(const GemmShape& shape, const GemmArgs& args, const GemmBlock& block)
+{
+    constexpr int64_t copiedDepth = 256;
+    alignas(64) float copy[copiedDepth * blockTiles * maxTileRows];
     int64_t k = 0;
     do {
-        const int64_t start = k * call.step;
-        call.segmentOffsets = &start;
-        call.segmentLength = std::min(depthBlock, shape.k - k);
-        call.b = args.packedB + column * shape.k + k * call.ldb;
-        call.accumulate = shape.accumulate || k > 0;
-        k += call.segmentLength;
-        if (k == shape.k) {
-            call.epilogue = args.epilogue;
-            if (call.epilogue.bias != nullptr)
-                call.epilogue.bias += column;
-        }
-        kernels.run(call);
+        const int64_t depth = std::min(copiedDepth, shape.k - k);
+        for (int64_t i = 0; i < depth; ++i)
+            std::copy_n(args.a + (k + i) * shape.lda + block.row, block.rows, copy + i * block.rows);
+        multiplyPanels(shape, args, block, {copy, 1, block.rows, k, depth});
+        k += depth;
     } while (k < shape.k);
+}
+
+/// Lines of the cache at a large power of two's distance share few places in it.
+bool displacesItself(const GemmShape& shape)
+{
+    return shape.transposedA && shape.lda % 512 == 0 && shape.k > 256;
 }
 
 } // namespace
@@ -75,28 +130,23 @@ void gemmUnit(const GemmShape& shape, const GemmArgs& args, int64_t row, int64_t
 void packPanel(const GemmOperand& shape, const float* b, int64_t firstColumn, int64_t width, float* out)
 {
     const int64_t used = std::min(width, shape.n - firstColumn);
-    if (!shape.transposed) {
+    if (shape.transposed) {
+        tileKernels().transpose({b + firstColumn * shape.ld, shape.ld, used, shape.k, out, width});
+    } else {
+        constexpr int64_t piece = 4; // of a fixed size, so that no function is called for a few bytes
+        const int64_t whole = used / piece * piece;
         for (int64_t k = 0; k < shape.k; ++k) {
             const float* row = b + k * shape.ld + firstColumn;
             float* to = out + k * width;
-            std::copy(row, row + used, to);
-            std::fill(to + used, to + width, 0.0F);
+            for (int64_t j = 0; j < whole; j += piece)
+                std::copy_n(row + j, piece, to + j);
+            for (int64_t j = whole; j < used; ++j)
+                to[j] = row[j];
         }
-        return;
     }
-    // Blocks of 16 x 16 keep both sides in the first-level cache.
-    constexpr int64_t block = 16;
-    for (int64_t k0 = 0; k0 < shape.k; k0 += block) {
-        const int64_t k1 = std::min(k0 + block, shape.k);
-        for (int64_t j0 = 0; j0 < used; j0 += block) {
-            const int64_t j1 = std::min(j0 + block, used);
-            for (int64_t k = k0; k < k1; ++k)
-                for (int64_t j = j0; j < j1; ++j)
-                    out[k * width + j] = b[(firstColumn + j) * shape.ld + k];
-        }
-        for (int64_t k = k0; k < k1; ++k)
+    if (used < width)
+        for (int64_t k = 0; k < shape.k; ++k)
             std::fill(out + k * width + used, out + (k + 1) * width, 0.0F);
-    }
 }
 
 int64_t gemmPackedSize(int64_t k, int64_t n)
@@ -129,10 +179,14 @@ void gemm(const GemmShape& shape, const GemmArgs& args, int64_t begin, int64_t e
     if (begin >= end)
         return;
     const GemmGrid grid = gridOf(shape);
-    for (int64_t unit = begin; unit < end; ++unit) {
-        // All panels of a block of rows follow each other: A comes from cache from the second panel on.
+    const auto multiply = displacesItself(shape) ? multiplyCopied : multiplyBlock;
+    // All panels of a block of rows follow each other: A comes from cache from the second panel on.
+    for (int64_t unit = begin; unit < end;) {
         const int64_t row = unit / grid.panels * grid.rows;
-        gemmUnit(shape, args, row, std::min(grid.rows, shape.m - row), unit % grid.panels);
+        const int64_t first = unit % grid.panels;
+        const int64_t last = std::min(grid.panels, first + end - unit);
+        multiply(shape, args, {row, std::min(grid.rows, shape.m - row), first, last});
+        unit += last - first;
     }
 }
 

@@ -140,8 +140,10 @@ HWY_INLINE void startSums(const TileCall& call, Floats (&acc)[Rows][Vectors])
         acc[r][v] = start[v];
 }
 
-/// Where a tile's rows of A are. Twelve pointers leave too few integer registers for the rest of the loop, so
-/// rows that are neighbours in memory (a transposed A, the values of a window) share one pointer.
+// Where a tile's rows of A are. Twelve pointers leave too few integer registers for the rest of the loop, so
+// rows at equal distances (a matrix) share four pointers, and neighbours in memory (a transposed A, the
+// values of a window) share one. `at(offset)` gives the values of one k.
+
 template <int Rows>
 struct SeparateRows
 {
@@ -153,7 +155,14 @@ struct SeparateRows
         for (int r = 0; r < Rows; ++r)
             pointers[r] = rows[r] + shift;
     }
-    HWY_INLINE float value(int r, int64_t offset) const { return pointers[r][offset]; }
+
+    struct Values
+    {
+        const float* const* pointers;
+        int64_t offset;
+        HWY_INLINE float operator[](int r) const { return pointers[r][offset]; }
+    };
+    HWY_INLINE Values at(int64_t offset) const { return {pointers, offset}; }
 };
 
 template <int Rows>
@@ -162,15 +171,51 @@ struct NeighbourRows
     const float* first;
 
     HWY_INLINE NeighbourRows(const float* const* rows, int64_t shift) : first(rows[0] + shift) {}
-    HWY_INLINE float value(int r, int64_t offset) const { return first[offset + r]; }
-    static bool fits(const float* const* rows)
+    HWY_INLINE const float* at(int64_t offset) const { return first + offset; }
+};
+
+template <int Rows>
+struct EquidistantRows
+{
+    const float* first;
+    int64_t distance;
+
+    HWY_INLINE EquidistantRows(const float* const* rows, int64_t shift)
+        : first(rows[0] + shift), distance(rows[1] - rows[0])
     {
-        bool fits = true;
-        for (int r = 1; r < Rows; ++r)
-            fits = fits && rows[r] == rows[0] + r;
-        return fits;
+    }
+
+    /// Every third row has a pointer; the two behind it are reached by the scale of an address.
+    struct Values
+    {
+        const float* pointers[(Rows + 2) / 3];
+        int64_t distance;
+        HWY_INLINE float operator[](int r) const { return pointers[r / 3][r % 3 * distance]; }
+    };
+    HWY_INLINE Values at(int64_t offset) const
+    {
+        Values values;
+        values.distance = distance;
+        const float* p = first + offset;
+        GRADLOOM_UNROLL
+        for (int i = 0; i < (Rows + 2) / 3; ++i) {
+            values.pointers[i] = p;
+            p += 3 * distance;
+        }
+        return values;
     }
 };
+
+/// The distance of all neighbouring rows, 0 where they differ.
+template <int Rows>
+HWY_INLINE int64_t distanceOf(const float* const* rows)
+{
+    const int64_t distance = rows[1] - rows[0];
+    bool equal = true;
+    for (int r = 2; r < Rows; ++r)
+        equal = equal && rows[r] - rows[r - 1] == distance;
+    return equal ? distance : 0;
+}
 
 /// One step of k: acc[r] += a[r] * b.
 template <int Rows, int Vectors, class A>
@@ -181,9 +226,10 @@ HWY_INLINE void multiply(
     GRADLOOM_UNROLL
     for (int v = 0; v < Vectors; ++v)
         column[v] = load(b + v * lanes());
+    const auto values = a.at(offset);
     GRADLOOM_UNROLL
     for (int r = 0; r < Rows; ++r) {
-        const Floats value = broadcast(a.value(r, offset));
+        const Floats value = broadcast(values[r]);
         GRADLOOM_UNROLL
         for (int v = 0; v < Vectors; ++v)
             acc[r][v] = hn::MulAdd(value, column[v], acc[r][v]);
@@ -205,11 +251,11 @@ HWY_INLINE const float* accumulateRun(const A& a, int64_t count, const float* HW
     int64_t k = 0;
     if constexpr (chains > 1) {
         for (; k + chains <= count; k += chains)
-            GRADLOOM_UNROLL for (int u = 0; u < chains; ++u)
-            {
-                multiply<Rows, Vectors, A>(a, offset(k + u), b, acc[u]);
-                b += ldb;
-            }
+            GRADLOOM_UNROLL
+        for (int u = 0; u < chains; ++u) {
+            multiply<Rows, Vectors, A>(a, offset(k + u), b, acc[u]);
+            b += ldb;
+        }
     }
     for (; k < count; ++k) {
         multiply<Rows, Vectors, A>(a, offset(k), b, acc[0]);
@@ -286,8 +332,11 @@ void runTiles(const TileCall& call)
     int64_t row = 0;
     for (; row + fullRows <= call.rowCount; row += fullRows) {
         const float* const* rows = call.rows + row;
-        if (NeighbourRows<fullRows>::fits(rows))
+        const int64_t distance = distanceOf<fullRows>(rows);
+        if (distance == 1)
             tile<fullRows, Vectors, NeighbourRows<fullRows>>(call, rows, row, fullRows);
+        else if (fullRows > 6 && distance != 0)
+            tile<fullRows, Vectors, EquidistantRows<fullRows>>(call, rows, row, fullRows);
         else
             tile<fullRows, Vectors>(call, rows, row, fullRows);
     }
@@ -303,9 +352,56 @@ void run(const TileCall& call)
         runTiles<1>(call);
 }
 
+void transposePart(const Transposition& t, int64_t row, int64_t rows, int64_t column, int64_t columns)
+{
+    for (int64_t k = column; k < column + columns; ++k)
+        for (int64_t j = row; j < row + rows; ++j)
+            t.to[k * t.ldTo + j] = t.from[j * t.ldFrom + k];
+}
+
+#if HWY_TARGET != HWY_SCALAR
+/// Four rows by four columns.
+HWY_INLINE void transposeFour(const float* from, int64_t ldFrom, float* to, int64_t ldTo)
+{
+    const hn::FixedTag<float, 4> d;
+    const auto r0 = hn::LoadU(d, from);
+    const auto r1 = hn::LoadU(d, from + ldFrom);
+    const auto r2 = hn::LoadU(d, from + 2 * ldFrom);
+    const auto r3 = hn::LoadU(d, from + 3 * ldFrom);
+    const auto even = hn::InterleaveLower(d, r0, r2);
+    const auto odd = hn::InterleaveLower(d, r1, r3);
+    const auto evenUpper = hn::InterleaveUpper(d, r0, r2);
+    const auto oddUpper = hn::InterleaveUpper(d, r1, r3);
+    hn::StoreU(hn::InterleaveLower(d, even, odd), d, to);
+    hn::StoreU(hn::InterleaveUpper(d, even, odd), d, to + ldTo);
+    hn::StoreU(hn::InterleaveLower(d, evenUpper, oddUpper), d, to + 2 * ldTo);
+    hn::StoreU(hn::InterleaveUpper(d, evenUpper, oddUpper), d, to + 3 * ldTo);
+}
+#endif
+
+/// Strips of 16 rows: few enough for the hardware to follow each, a whole line of the cache in the result.
+void transpose(const Transposition& t)
+{
+    constexpr int64_t strip = 16;
+    for (int64_t row = 0; row < t.rows; row += strip) {
+        const int64_t rows = t.rows - row < strip ? t.rows - row : strip;
+        int64_t column = 0;
+#if HWY_TARGET != HWY_SCALAR
+        const int64_t whole = rows / 4 * 4;
+        for (; column + 4 <= t.columns; column += 4) {
+            for (int64_t r = row; r < row + whole; r += 4)
+                transposeFour(t.from + r * t.ldFrom + column, t.ldFrom, t.to + column * t.ldTo + r, t.ldTo);
+            transposePart(t, row + whole, rows - whole, column, 4);
+        }
+#endif
+        transposePart(t, row, rows, column, t.columns - column);
+    }
+}
+
 const TileKernels& kernels()
 {
-    static const TileKernels table{static_cast<int>(lanes()), fullRows, 2 * static_cast<int>(lanes()), run};
+    static const TileKernels table{
+        static_cast<int>(lanes()), fullRows, 2 * static_cast<int>(lanes()), run, transpose};
     return table;
 }
 
