@@ -7,6 +7,19 @@ namespace gradloom::cpu {
 
 namespace {
 
+/// Shares of the batch: more than threads, so that a core that is taken elsewhere for a while holds up a small one
+/// only; each large enough to fill tiles, and few where the weights are many, because each share sums their gradients
+/// in memory of its own.
+int64_t sharesOf(const RecurrentShape& s, int64_t threads)
+{
+    constexpr int64_t leastSequences = 8;
+    constexpr int64_t mostPerThread = 4;
+    constexpr int64_t mostFloats = 1 << 20;
+    const int64_t gradients = (s.d + s.h + s.biasRows()) * s.columns();
+    const int64_t most = std::min({s.n / leastSequences, threads * mostPerThread, mostFloats / gradients});
+    return threads == 1 ? 1 : std::min(s.n, std::max(threads, most / threads * threads));
+}
+
 RecurrentShape recurrentShapeOf(const Preparation& p)
 {
     const Shape& x = p.inShape(0);
@@ -23,7 +36,7 @@ RecurrentShape recurrentShapeOf(const Preparation& p)
     shape.d = x[2];
     shape.h = p.inShape(2)[0];
     shape.reverse = p.op.attributes.flag("reverse");
-    shape.parts = std::min<int64_t>(p.threads, shape.n);
+    shape.parts = sharesOf(shape, p.threads);
     return shape;
 }
 

@@ -206,7 +206,8 @@ void gradientOfBlock(const AttentionShape& s, const AttentionGradArgs& args, con
     }
     float* packed = parts.packedGradients;
     const Right gradients = pack(dy, block.count, s.valueSize, head.vRow, false, packed);
-    multiply({parts.dropped, 1, block.keys}, gradients, {args.dv + head.v, head.vRow, true}, block.keys,
+    const bool adds = block.first > 0;
+    multiply({parts.dropped, 1, block.keys}, gradients, {args.dv + head.v, head.vRow, adds}, block.keys,
         block.count, s.valueSize);
     for (int64_t r = 0; r < block.count; ++r)
         attentionScoreGradientRow(
@@ -217,7 +218,7 @@ void gradientOfBlock(const AttentionShape& s, const AttentionGradArgs& args, con
         block.keys, s.size);
     packed = parts.packedQueries;
     const Right queries = pack(q, block.count, s.size, head.qRow, false, packed);
-    multiply({parts.scoreGradients, 1, block.keys}, queries, {args.dk + head.k, head.qRow, true}, block.keys,
+    multiply({parts.scoreGradients, 1, block.keys}, queries, {args.dk + head.k, head.qRow, adds}, block.keys,
         block.count, s.size);
 }
 
@@ -236,7 +237,7 @@ void gradientOfHead(const AttentionShape& s, const AttentionGradArgs& args, int6
     parts.probabilities = take(queryBlock * s.keys);
     parts.dropped = s.rate > 0 ? take(queryBlock * s.keys) : parts.probabilities;
     parts.scoreGradients = take(queryBlock * s.keys);
-    for (int64_t j = 0; j < s.keys; ++j) {
+    for (int64_t j = Block(s, 0).keys; j < s.keys; ++j) { // the first block writes the others, later ones add
         std::fill_n(args.dk + head.k + j * head.qRow, s.size, 0.0F);
         std::fill_n(args.dv + head.v + j * head.vRow, s.valueSize, 0.0F);
     }
