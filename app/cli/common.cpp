@@ -3,6 +3,7 @@
 #include "engine/base/file.h"
 #include "engine/graph/analysis.h"
 #include "engine/project/safetensors.h"
+#include "engine/train/training_options.h"
 
 #include <algorithm>
 #include <charconv>
@@ -24,18 +25,23 @@ void addOutputOptions(CLI::App& app, CommonOptions& options)
     app.add_flag("--quiet", options.quiet, "Print no progress and no remarks");
 }
 
-void addCommonOptions(CLI::App& app, CommonOptions& options)
+void addDeviceOptions(CLI::App& app, CommonOptions& options)
 {
-    app.add_option("PROJECT", options.project, "Project file (*.gradloom.json)")->required();
     app.add_option("--device", options.device, "Where to compute: cpu, cuda, cuda:1 (see: devices)")
         ->type_name("DEVICE")
         ->capture_default_str();
-    app.add_option("--seed", options.seed, "Replaces the project's seed")
-        ->type_name("NUMBER")
-        ->check(CLI::NonNegativeNumber); // "-1" would be read as a huge one
     app.add_option("--threads", options.threads, "Threads of the CPU; 0: all cores")
         ->type_name("NUMBER")
         ->check(CLI::Range(0, 1024));
+}
+
+void addCommonOptions(CLI::App& app, CommonOptions& options)
+{
+    app.add_option("PROJECT", options.project, "Project file (*.gradloom.json)")->required();
+    addDeviceOptions(app, options);
+    app.add_option("--seed", options.seed, "Replaces the project's seed")
+        ->type_name("NUMBER")
+        ->check(CLI::NonNegativeNumber); // "-1" would be read as a huge one
     app.add_option("--data-dir", options.dataDir, "Replaces the project's data: a folder with an IDX set")
         ->type_name("DIR");
     addOutputOptions(app, options);
@@ -68,9 +74,12 @@ Result<std::shared_ptr<const train::RunData>> loadData(
     return std::make_shared<const train::RunData>(std::move(*data));
 }
 
-Result<std::shared_ptr<backend::Backend>> openDevice(const CommonOptions& options)
+Result<std::shared_ptr<backend::Backend>> openDevice(const CommonOptions& options, const project::Project& project)
 {
-    auto device = backend::open(options.device, {options.threads});
+    auto training = train::readTrainingOptions(project.training.options);
+    if (!training)
+        return training.error();
+    auto device = backend::open(options.device, training->device(options.threads));
     if (!device)
         return device.error();
     return std::shared_ptr<backend::Backend>(std::move(*device));
@@ -82,7 +91,7 @@ Result<TrainedModel> loadModel(const CommonOptions& options, const project::Proj
     auto file = project::loadSafetensors(weights);
     if (!file)
         return file.error();
-    auto device = openDevice(options);
+    auto device = openDevice(options, project);
     if (!device)
         return device.error();
     auto model = train::Model::create(project.graph, labels, *device, project.training.seed);

@@ -35,6 +35,8 @@ struct TrainedOptions : CommonOptions
     std::string weights;
 };
 void addTrainedOptions(CLI::App& app, TrainedOptions& options);
+/// --device and --threads.
+void addDeviceOptions(CLI::App& app, CommonOptions& options);
 /// Only those that make sense without a project: --json, --out, --quiet.
 void addOutputOptions(CLI::App& app, CommonOptions& options);
 
@@ -44,7 +46,8 @@ std::filesystem::path projectFolder(const CommonOptions& options);
 /// The project's data; the drawing is checked first.
 Result<std::shared_ptr<const train::RunData>> loadData(
     const CommonOptions& options, const project::Project& project);
-Result<std::shared_ptr<backend::Backend>> openDevice(const CommonOptions& options);
+/// The device of the command line, computing as the project's training options say.
+Result<std::shared_ptr<backend::Backend>> openDevice(const CommonOptions& options, const project::Project& project);
 
 /// A trained network, ready for new samples.
 struct TrainedModel

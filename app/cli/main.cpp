@@ -1,4 +1,5 @@
 #include "app/cli/command.h"
+#include "engine/backend/backend.h"
 
 #include <iostream>
 #include <vector>
@@ -50,6 +51,8 @@ int main(int argc, char** argv)
         return gradloom::cli::run(argc, argv);
     } catch (const std::bad_alloc&) {
         return gradloom::cli::fail("The memory does not suffice; use a smaller batch or network.");
+    } catch (const gradloom::backend::DeviceFailure& failure) {
+        return gradloom::cli::fail(failure.what());
     } catch (const std::exception& exception) {
         return gradloom::cli::fail(std::string("An error in the program: ") + exception.what() + ".");
     }

@@ -40,16 +40,24 @@ Result<std::unique_ptr<Stepper>> GameStepper::create(Model& model, StepperOption
     return std::unique_ptr<Stepper>(std::move(stepper));
 }
 
-Result<ir::Program> GameStepper::program(
-    Model& model, layers::Side side, const UpdateRule& rule, int64_t slotOffset) const
+Result<std::vector<ir::Program>> GameStepper::makePrograms(const graph::Graph& graph, const StepperOptions& options)
 {
-    ProgramOptions options = m_options.program;
-    options.side = side;
-    TrainingRecipe recipe = m_options.recipe;
-    recipe.rule = rule;
-    recipe.rule.slotPrefix = side == layers::Side::Generator ? "generator." : "discriminator.";
-    recipe.slotOffset = slotOffset;
-    return trainingProgram(model.graph(), options, recipe);
+    std::vector<ir::Program> all;
+    for (const layers::Side side : {layers::Side::Discriminator, layers::Side::Generator}) {
+        const bool generator = side == layers::Side::Generator;
+        ProgramOptions how = options.program;
+        how.side = side;
+        TrainingRecipe recipe = options.recipe;
+        if (generator && options.generatorRule.optimizer)
+            recipe.rule = options.generatorRule;
+        recipe.rule.slotPrefix = generator ? "generator." : "discriminator.";
+        recipe.slotOffset = generator ? all.front().slotElements : 0;
+        auto program = trainingProgram(graph, how, recipe);
+        if (!program)
+            return program.error();
+        all.push_back(std::move(*program));
+    }
+    return all;
 }
 
 Status GameStepper::load(Model& model)
@@ -58,26 +66,21 @@ Status GameStepper::load(Model& model)
     const UpdateRule& other = m_options.generatorRule.optimizer ? m_options.generatorRule : rule;
     const double rate = rule.params.real("learning_rate");
     m_rateRatio = rate > 0 ? other.params.real("learning_rate") / rate : 1;
-    auto discriminator = program(model, layers::Side::Discriminator, rule, 0);
-    if (!discriminator)
-        return discriminator.error();
-    auto generator = program(model, layers::Side::Generator, other, discriminator->slotElements);
-    if (!generator)
-        return generator.error();
-    if (Status status = allocateSlots(model, generator->slotElements); !status)
+    auto all = makePrograms(model.graph(), m_options);
+    if (!all)
+        return all.error();
+    if (Status status = allocateSlots(model, all->back().slotElements); !status)
         return status;
-    auto first = LoadedProgram::load(model.device(), m_memory, std::move(*discriminator));
-    if (!first)
-        return first.error();
-    auto second = LoadedProgram::load(model.device(), m_memory, std::move(*generator));
-    if (!second)
-        return second.error();
-    m_discriminator = std::move(*first);
-    m_generator = std::move(*second);
+    for (size_t i = 0; i < all->size(); ++i) {
+        auto loaded = LoadedProgram::load(model.device(), m_memory, std::move((*all)[i]));
+        if (!loaded)
+            return loaded.error();
+        (i == 0 ? m_discriminator : m_generator) = std::move(*loaded);
+    }
     return {};
 }
 
-void GameStepper::step(const data::Batch& batch, const StepPlace& place)
+void GameStepper::begin(const data::Batch& batch, const StepPlace& place)
 {
     const auto run = [&](LoadedProgram& program, std::array<int32_t, 4> random, double rate, int64_t update) {
         m_writer.write(program, batch);
@@ -88,12 +91,21 @@ void GameStepper::step(const data::Batch& batch, const StepPlace& place)
     };
     run(*m_discriminator, place.random, place.learningRate, place.step);
     m_hasRun = true;
-    if (place.step % m_interval != 0)
+    m_generatorRan = place.step % m_interval == 0;
+    if (!m_generatorRan)
         return;
     constexpr int32_t otherNoise = 0x3c6ef372; // the generator is judged on samples the discriminator has not seen
     std::array<int32_t, 4> random = place.random;
     random[1] ^= otherNoise;
     run(*m_generator, random, place.learningRate * m_rateRatio, place.step / m_interval);
+}
+
+StepResult GameStepper::result(bool before) const
+{
+    StepResult result;
+    result.loss = m_discriminator->readNumber("loss", before);
+    result.generatorLoss = m_generator->readNumber("loss", before && m_generatorRan);
+    return result;
 }
 
 bool GameStepper::readGradients(std::span<float> gradients) const

@@ -12,10 +12,9 @@ class GameStepper : public Stepper
 {
 public:
     static Result<std::unique_ptr<Stepper>> create(Model& model, StepperOptions options, const graph::Adversary& game);
+    /// The discriminator's step and the generator's, whose slots lie behind the former's.
+    static Result<std::vector<ir::Program>> makePrograms(const graph::Graph& graph, const StepperOptions& options);
 
-    void step(const data::Batch& batch, const StepPlace& place) override;
-    float loss() const override { return m_discriminator->readNumber("loss"); }
-    float generatorLoss() const override { return m_generator->readNumber("loss"); }
     std::vector<LoadedProgram*> programs() const override { return {m_discriminator.get(), m_generator.get()}; }
     Shape sampleShape() const override { return m_discriminator->inputType("input")->shape.withoutFirst(); }
     bool readGradients(std::span<float> gradients) const override;
@@ -23,13 +22,17 @@ public:
     Weights slots() const override;
     Status setSlots(const Weights& slots) override;
 
+protected:
+    void begin(const data::Batch& batch, const StepPlace& place) override;
+    StepResult result(bool before) const override;
+    bool runsAhead() const override { return m_discriminator->executable().runsAhead(); }
+
 private:
     explicit GameStepper(StepperOptions options)
         : m_options(std::move(options)), m_writer(m_options.program.labels)
     {
     }
     Status load(Model& model);
-    Result<ir::Program> program(Model& model, layers::Side side, const UpdateRule& rule, int64_t slotOffset) const;
 
     StepperOptions m_options;
     BatchWriter m_writer;
@@ -38,6 +41,7 @@ private:
     int64_t m_interval = 1;   ///< steps of the discriminator for each one of the generator
     double m_rateRatio = 1;   ///< of the generator's learning rate to the discriminator's
     bool m_hasRun = false;
+    bool m_generatorRan = false; ///< in the last step
 };
 
 } // namespace gradloom::train

@@ -58,10 +58,12 @@ void LoadedProgram::read(const std::string& name, Tensor& into) const
     m_executable->read(program().outputs.at(name), {into.data(), static_cast<size_t>(into.bytes())});
 }
 
-float LoadedProgram::readNumber(const std::string& name) const
+float LoadedProgram::readNumber(const std::string& name, bool before) const
 {
     float value = 0;
-    read(name, {&value, 1});
+    const auto bytes = std::as_writable_bytes(std::span(&value, 1));
+    const ir::ValueId id = program().outputs.at(name);
+    before ? m_executable->readBefore(id, bytes) : m_executable->read(id, bytes);
     return value;
 }
 

@@ -36,7 +36,8 @@ public:
     Tensor read(const std::string& name) const;
     /// Into a tensor of the output's type.
     void read(const std::string& name, Tensor& into) const;
-    float readNumber(const std::string& name) const;
+    /// Of the last run, or of the one before (where the device runs ahead).
+    float readNumber(const std::string& name, bool before = false) const;
 
 private:
     static std::span<const std::byte> bytesOf(const Tensor& tensor)

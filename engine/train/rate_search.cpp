@@ -36,7 +36,7 @@ Result<SearchRun> startSearch(
     auto methods = chooseMethods(project.training);
     if (!methods)
         return methods.error();
-    auto device = backend::open(options.device, {options.threads});
+    auto device = backend::open(options.device, methods->options.device(options.threads));
     if (!device)
         return device.error();
     SearchRun run;
@@ -102,7 +102,7 @@ Result<RateSearch> searchLearningRate(
         const double rate = options.lowest * std::pow(growth, static_cast<double>(step));
         const auto seed = static_cast<int32_t>(project.training.seed);
         run->stepper->step(**batch, {step, rate, {seed, 0, static_cast<int32_t>(step), 0}});
-        const double loss = run->stepper->loss();
+        const double loss = run->stepper->take(true)->loss;
         if (!std::isfinite(loss))
             break;
         average = smoothing * average + (1 - smoothing) * loss;

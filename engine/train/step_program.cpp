@@ -222,6 +222,22 @@ Result<ir::Program> accumulationProgram(
         });
 }
 
+Result<ir::Program> updateProgram(
+    const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe)
+{
+    auto lowered = compile::lower(graph, lowerOptions(options));
+    if (!lowered)
+        return lowered.error();
+    if (Status status = checkTrainable(*lowered, options.side); !status)
+        return status.error();
+    ir::Builder& b = lowered->builder;
+    b.program().outputs.clear();
+    b.program().updates.clear(); // running statistics belong to the steps that see samples
+    b.setNode("");
+    emitUpdate(b, b.flatParameters(), noValue, noValue, recipe.rule, lowered->maxNorms);
+    return std::move(b.program());
+}
+
 Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptions& options)
 {
     auto lowered = compile::lower(graph, lowerOptions(options));

@@ -46,6 +46,11 @@ Result<ir::Program> trainingProgram(
 Result<ir::Program> accumulationProgram(
     const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe);
 
+/// The update with what `accumulationProgram` has gathered, and no more: inputs "learning_rate" and "step". For several
+/// devices, which add up their gathered gradients in between.
+Result<ir::Program> updateProgram(
+    const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe);
+
 /// Forward pass for judging. Outputs, where the drawing has them: "probabilities", "scores", "losses" ({N},
 /// the weighted sum of all losses of each sample), "metric:<name>" ({N}), "penalty" ({1}), "true classes" or
 /// "true numbers" (what the first loss compares with), "steps that count" (1 or 0 for each step, where not

@@ -3,9 +3,10 @@
 #include "engine/graph/adversary.h"
 #include "engine/graph/expand.h"
 #include "engine/train/game_stepper.h"
+#include "engine/train/parallel_stepper.h"
 #include "engine/train/supervised_stepper.h"
 
-#include <limits>
+#include <algorithm>
 
 namespace gradloom::train {
 
@@ -15,18 +16,39 @@ Result<std::unique_ptr<Stepper>> Stepper::create(Model& model, StepperOptions op
     auto game = graph::findAdversary(graph::expand(model.graph()).graph);
     if (!game)
         return game.error();
-    return *game ? GameStepper::create(model, std::move(options), **game)
-                 : SupervisedStepper::create(model, std::move(options));
+    if (*game && options.parallel)
+        return invalidArgument("A GAN is trained on one device only: choose one.", (*game)->objective);
+    if (*game)
+        return GameStepper::create(model, std::move(options), **game);
+    return options.parallel ? ParallelStepper::create(model, std::move(options))
+                            : SupervisedStepper::create(model, std::move(options));
 }
 
-float Stepper::generatorLoss() const
+Result<std::vector<ir::Program>> Stepper::makePrograms(const graph::Graph& graph, StepperOptions options)
 {
-    return std::numeric_limits<float>::quiet_NaN();
+    options.program.training = true;
+    auto game = graph::findAdversary(graph::expand(graph).graph);
+    if (!game)
+        return game.error();
+    if (*game)
+        return GameStepper::makePrograms(graph, options);
+    if (!options.parallel)
+        return SupervisedStepper::makePrograms(graph, options);
+    options.program.batch /= static_cast<int64_t>(options.otherDevices.size()) + 1;
+    return ParallelStepper::makePrograms(graph, options);
 }
 
-float Stepper::accuracy() const
+void Stepper::step(const data::Batch& batch, const StepPlace& place)
 {
-    return std::numeric_limits<float>::quiet_NaN();
+    begin(batch, place);
+    m_open = std::min(m_open + 1, runsAhead() ? 2 : 1);
+}
+
+std::optional<StepResult> Stepper::take(bool wait)
+{
+    if (m_open == 0 || (m_open == 1 && runsAhead() && !wait))
+        return std::nullopt;
+    return result(m_open-- == 2);
 }
 
 Status Stepper::allocateSlots(Model& model, int64_t elements)

@@ -5,8 +5,11 @@
 #include "engine/train/step_program.h"
 
 #include <array>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
+#include <vector>
 
 namespace gradloom::train {
 
@@ -18,6 +21,9 @@ struct StepperOptions
     int64_t stepsPerEpoch = 1;       ///< batches of an epoch; the last of them always ends with an update
     std::vector<float> classWeights; ///< what a sample of each class counts in the loss; empty: all count one
     UpdateRule generatorRule;        ///< of the generator in a GAN's game
+    /// Each batch is shared by several devices, see ParallelStepper: the model's and `otherDevices`.
+    bool parallel = false;
+    std::vector<std::shared_ptr<backend::Backend>> otherDevices;
 };
 
 /// Where in the run a step is done.
@@ -28,20 +34,32 @@ struct StepPlace
     std::array<int32_t, 4> random{}; ///< counter of the random primitives
 };
 
+/// What a step gave.
+struct StepResult
+{
+    float loss = 0;
+    float accuracy = std::numeric_limits<float>::quiet_NaN();      ///< NaN where the drawing has none
+    float generatorLoss = std::numeric_limits<float>::quiet_NaN(); ///< NaN but in a GAN's game, where `loss` is the
+                                                                   ///< discriminator's
+};
+
 /// Does training steps of a drawing on its model. Which recipe the drawing stands for is found out from the drawing
 /// alone: each is one class of this kind. One thread at a time.
 class Stepper
 {
 public:
     static Result<std::unique_ptr<Stepper>> create(Model& model, StepperOptions options);
+    /// What is run in turn for a drawing: all that a step needs to know about memory before anything is taken.
+    static Result<std::vector<ir::Program>> makePrograms(const graph::Graph& graph, StepperOptions options);
     virtual ~Stepper() = default;
 
-    virtual void step(const data::Batch& batch, const StepPlace& place) = 0;
-    /// Of the last step.
-    virtual float loss() const = 0;
-    virtual float generatorLoss() const; ///< NaN but in a GAN's game, where `loss` is the discriminator's
+    /// Begins a step; a device may still be at it afterwards. The batch is free again.
+    void step(const data::Batch& batch, const StepPlace& place);
+    /// Result of the oldest step whose result was not taken; of more than two only the last two are known. With
+    /// `wait` false a device keeps the result of the last step until another one is begun, so that it never waits for
+    /// the host.
+    std::optional<StepResult> take(bool wait);
     virtual bool hasAccuracy() const { return false; }
-    virtual float accuracy() const; ///< NaN where the drawing has none
     /// What is run on the device, in order: one program, with accumulation another one, in a GAN's game one a side.
     virtual std::vector<LoadedProgram*> programs() const = 0;
     /// Of what it takes, without the batch.
@@ -58,16 +76,26 @@ public:
     virtual Weights slots() const = 0;
     virtual Status setSlots(const Weights& slots) = 0;
 
+    /// Somebody else has written to `memory`, or to the model's weights.
+    virtual void weightsChanged() {}
+
     /// Whether there is an average of the weights after so many steps.
     virtual bool hasAverage(int64_t) const { return false; }
     /// Exchanges the weights and their average, on the device: twice is as before.
     virtual void swapAverage() {}
 
 protected:
+    virtual void begin(const data::Batch& batch, const StepPlace& place) = 0;
+    /// Of the last step, or of the one before (only where the device runs ahead).
+    virtual StepResult result(bool before) const = 0;
+    virtual bool runsAhead() const = 0;
     /// Zeroed memory for the slots.
     Status allocateSlots(Model& model, int64_t elements);
 
     backend::ModelMemory m_memory;
+
+private:
+    int m_open = 0; ///< steps whose results can be taken
 };
 
 /// The weights are their average as long as this lives, where there is one.

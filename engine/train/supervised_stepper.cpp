@@ -2,39 +2,51 @@
 
 #include "engine/train/checkpoint.h"
 
-#include <limits>
-
 namespace gradloom::train {
 
 Result<std::unique_ptr<Stepper>> SupervisedStepper::create(Model& model, StepperOptions options)
 {
-    options.recipe.rule.accumulate = options.accumulate > 1;
     std::unique_ptr<SupervisedStepper> stepper(new SupervisedStepper(std::move(options)));
     if (Status status = stepper->load(model); !status)
         return status.error();
     return std::unique_ptr<Stepper>(std::move(stepper));
 }
 
+Result<std::vector<ir::Program>> SupervisedStepper::makePrograms(const graph::Graph& graph, const StepperOptions& options)
+{
+    TrainingRecipe recipe = options.recipe;
+    recipe.rule.accumulate = options.accumulate > 1;
+    std::vector<ir::Program> all;
+    for (const auto& make : {trainingProgram, accumulationProgram}) {
+        auto program = make(graph, options.program, recipe);
+        if (!program)
+            return program.error();
+        all.push_back(std::move(*program));
+        if (!recipe.rule.accumulate)
+            break;
+    }
+    return all;
+}
+
 Status SupervisedStepper::load(Model& model)
 {
-    auto update = trainingProgram(model.graph(), m_options.program, m_options.recipe);
-    if (!update)
-        return update.error();
-    if (Status status = allocateSlots(model, update->slotElements); !status)
+    auto all = makePrograms(model.graph(), m_options);
+    if (!all)
+        return all.error();
+    if (Status status = allocateSlots(model, all->front().slotElements); !status)
         return status;
-    auto loaded = LoadedProgram::load(model.device(), m_memory, std::move(*update));
-    if (!loaded)
-        return loaded.error();
-    m_update = std::move(*loaded);
-    if (m_options.accumulate > 1) {
-        auto gather = accumulationProgram(model.graph(), m_options.program, m_options.recipe);
-        if (!gather)
-            return gather.error();
-        auto other = LoadedProgram::load(model.device(), m_memory, std::move(*gather));
-        if (!other)
-            return other.error();
-        m_gather = std::move(*other);
+    for (size_t i = 0; i < all->size(); ++i) {
+        auto loaded = LoadedProgram::load(model.device(), m_memory, std::move((*all)[i]));
+        if (!loaded)
+            return loaded.error();
+        (i == 0 ? m_update : m_gather) = std::move(*loaded);
     }
+    prepareExtras();
+    return {};
+}
+
+void SupervisedStepper::prepareExtras()
+{
     const ir::Program& program = m_update->program();
     if (const ir::ValueId id = program.find(averageSlot); id != ir::noValue) {
         m_average = &program[id];
@@ -43,7 +55,6 @@ Status SupervisedStepper::load(Model& model)
     }
     if (!m_options.classWeights.empty())
         m_weights = Tensor(Shape{m_options.program.batch});
-    return {};
 }
 
 bool SupervisedStepper::endsGroup(int64_t step) const
@@ -59,22 +70,25 @@ int64_t SupervisedStepper::updatesBefore(int64_t step) const
     return step / m_options.stepsPerEpoch * perEpoch + step % m_options.stepsPerEpoch / k;
 }
 
-const Tensor& SupervisedStepper::lossWeights(const data::Batch& batch)
+const Tensor& SupervisedStepper::writeBatch(LoadedProgram& program, const data::Batch& batch)
 {
+    m_writer.write(program, batch);
+    if (m_options.classWeights.empty())
+        return batch.weights;
     const auto labels = batch.targets.front().as<int32_t>();
     const auto sampleWeights = batch.weights.floats();
     const auto weights = m_weights.floats();
     for (size_t i = 0; i < weights.size(); ++i)
         weights[i] = sampleWeights[i] * m_options.classWeights[static_cast<size_t>(labels[i])];
+    program.write("weights", m_weights);
     return m_weights;
 }
 
-void SupervisedStepper::step(const data::Batch& batch, const StepPlace& place)
+void SupervisedStepper::begin(const data::Batch& batch, const StepPlace& place)
 {
+    m_before = m_last;
     m_last = endsGroup(place.step) ? m_update.get() : m_gather.get();
-    m_writer.write(*m_last, batch);
-    if (!m_options.classWeights.empty())
-        m_last->write("weights", lossWeights(batch));
+    writeBatch(*m_last, batch);
     m_last->write("random", std::as_bytes(std::span(place.random)));
     m_last->write("learning_rate", static_cast<float>(place.learningRate));
     m_last->write("step", static_cast<float>(updatesBefore(place.step) + 1));
@@ -86,9 +100,16 @@ std::vector<LoadedProgram*> SupervisedStepper::programs() const
     return m_gather ? std::vector{m_update.get(), m_gather.get()} : std::vector{m_update.get()};
 }
 
-float SupervisedStepper::accuracy() const
+StepResult SupervisedStepper::result(bool before) const
 {
-    return hasAccuracy() ? m_last->readNumber("metric:accuracy") : std::numeric_limits<float>::quiet_NaN();
+    // Of two programs that take turns, each one's last run is what is asked for.
+    const LoadedProgram& program = before ? *m_before : *m_last;
+    const bool again = before && m_before == m_last;
+    StepResult result;
+    result.loss = program.readNumber("loss", again);
+    if (hasAccuracy())
+        result.accuracy = program.readNumber("metric:accuracy", again);
+    return result;
 }
 
 bool SupervisedStepper::readGradients(std::span<float> gradients) const

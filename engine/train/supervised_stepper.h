@@ -10,12 +10,10 @@ class SupervisedStepper : public Stepper
 {
 public:
     static Result<std::unique_ptr<Stepper>> create(Model& model, StepperOptions options);
+    /// The update and, where gradients of several batches are gathered, what gathers them.
+    static Result<std::vector<ir::Program>> makePrograms(const graph::Graph& graph, const StepperOptions& options);
 
-    /// One batch: an update, or its gradients are kept for the update at the end of the group.
-    void step(const data::Batch& batch, const StepPlace& place) override;
-    float loss() const override { return m_last->readNumber("loss"); }
     bool hasAccuracy() const override { return m_update->hasOutput("metric:accuracy"); }
-    float accuracy() const override;
     std::vector<LoadedProgram*> programs() const override;
     Shape sampleShape() const override { return m_update->inputType("input")->shape.withoutFirst(); }
     bool readGradients(std::span<float> gradients) const override;
@@ -24,26 +22,37 @@ public:
     bool hasAverage(int64_t steps) const override { return m_average && updatesBefore(steps) > 0; }
     void swapAverage() override;
 
-private:
+protected:
+    /// One batch: an update, or its gradients are kept for the update at the end of the group.
+    void begin(const data::Batch& batch, const StepPlace& place) override;
+    StepResult result(bool before) const override;
+    bool runsAhead() const override { return m_update->executable().runsAhead(); }
+
     explicit SupervisedStepper(StepperOptions options)
         : m_options(std::move(options)), m_writer(m_options.program.labels)
     {
     }
-    Status load(Model& model);
+    /// Room for the average of the weights and for class weights, where they are wanted.
+    void prepareExtras();
     bool endsGroup(int64_t step) const;
     /// Updates done when `step` batches are done.
     int64_t updatesBefore(int64_t step) const;
-    const Tensor& lossWeights(const data::Batch& batch);
+    /// Gives a batch to a program; returns what each sample counts in the loss.
+    const Tensor& writeBatch(LoadedProgram& program, const data::Batch& batch);
 
     StepperOptions m_options;
     BatchWriter m_writer;
     std::unique_ptr<LoadedProgram> m_update;
     std::unique_ptr<LoadedProgram> m_gather; ///< with accumulation only
     LoadedProgram* m_last = nullptr;
+    LoadedProgram* m_before = nullptr; ///< of the step before the last one
     Tensor m_weights;                     ///< what each sample counts, with class weights only
     const ir::Value* m_average = nullptr; ///< in the update program
     std::vector<float> m_parametersCopy;
     std::vector<float> m_averageCopy;
+
+private:
+    Status load(Model& model);
 };
 
 } // namespace gradloom::train

@@ -19,6 +19,7 @@ struct RunData;
 struct SessionOptions
 {
     std::string device = "cpu";
+    std::vector<std::string> devices; ///< several that share every batch, instead of `device`; the first one judges
     int threads = 0;                              ///< 0: all cores
     std::filesystem::path projectFolder;          ///< relative data folders in the project count from here
     std::optional<std::filesystem::path> dataDir; ///< replaces the project's data folder

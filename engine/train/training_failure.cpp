@@ -55,6 +55,7 @@ Result<std::string> TrainingRun::nodeToBlame(int64_t step)
     if (!loader)
         return loader.error();
     m_rewind->restore();
+    m_stepper->weightsChanged();
     for (int64_t repeated = m_rewind->step();; ++repeated) {
         auto batch = (*loader)->next();
         if (!batch)

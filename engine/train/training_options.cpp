@@ -44,14 +44,31 @@ std::vector<ParamSpec> runSpecs()
             "start anew. A relative path counts from the project's folder.")};
 }
 
+std::vector<ParamSpec> deviceSpecs()
+{
+    return {choiceParam("precision", "Precision", "tf32",
+                {{"tf32", "TF32"}, {"float32", "float32"}, {"bf16", "bfloat16 mixed"}},
+                "Of products and convolutions on a GPU: TF32 rounds their operands to 10 bits where the hardware has "
+                "it, bfloat16 to 7; sums and weights are float32. The CPU always computes in float32."),
+        switchParam("deterministic", "Deterministic", false,
+            "A GPU uses only algorithms that give the same bits every time, which may be slower. The CPU always "
+            "does.")};
+}
+
+backend::Precision precisionOf(const std::string& word)
+{
+    using backend::Precision;
+    return word == "float32" ? Precision::Float32 : word == "bf16" ? Precision::Bf16 : Precision::Tf32;
+}
+
 } // namespace
 
 const std::vector<ParamSpec>& trainingOptionSpecs()
 {
     static const std::vector<ParamSpec> specs = [] {
         std::vector<ParamSpec> all = gradientSpecs();
-        for (ParamSpec& spec : runSpecs())
-            all.push_back(std::move(spec));
+        for (auto specs : {runSpecs(), deviceSpecs()})
+            all.insert(all.end(), specs.begin(), specs.end());
         return all;
     }();
     return specs;
@@ -73,6 +90,8 @@ Result<TrainingOptions> readTrainingOptions(const Params& given)
     options.keepEveryEpoch = params->text("checkpoints") == "every_epoch";
     options.balanceClasses = params->text("class_weights") == "balanced";
     options.weightsFrom = params->text("weights_from");
+    options.precision = precisionOf(params->text("precision"));
+    options.deterministic = params->flag("deterministic");
     return options;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/base/param.h"
+#include "engine/backend/backend.h"
 
 namespace gradloom::train {
 
@@ -18,6 +18,18 @@ struct TrainingOptions
     bool keepEveryEpoch = false;  ///< the weights of every epoch stay in the run's folder
     bool balanceClasses = false;  ///< rare classes weigh more in the loss
     std::string weightsFrom;      ///< a .safetensors file whose fitting weights the run starts with
+    backend::Precision precision = backend::Precision::Tf32; ///< of products and convolutions on a GPU
+    bool deterministic = false;   ///< a GPU gives the same bits every time
+
+    /// How a device is opened for them.
+    backend::DeviceOptions device(int threads) const
+    {
+        backend::DeviceOptions options;
+        options.threads = threads;
+        options.precision = precision;
+        options.deterministic = deterministic;
+        return options;
+    }
 };
 
 /// The options' declarations: project files, command line and window know them from here.

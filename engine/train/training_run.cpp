@@ -11,6 +11,7 @@ using Clock = std::chrono::steady_clock;
 
 /// Steps between two captures of the model on the host; the search for a NaN repeats at most so many.
 constexpr int64_t rewindInterval = 100;
+constexpr double rewindSeconds = 0.5; ///< and at least so long, so that capturing costs nothing
 constexpr double rateWindow = 0.5; ///< seconds over which samples per second are averaged
 } // namespace
 
@@ -54,6 +55,9 @@ Status TrainingRun::loop()
     m_channel.learningRate = learningRate(m_position.step);
     lap();
     for (;;) {
+        if (mustCatchUp())
+            if (Status status = takeResults(true); !status)
+                return status;
         // Asked here and not after the step, because a stop may have come between the last step and its
         // validation.
         if (m_position.epochSamples > 0 && m_position.step % m_stepsPerEpoch == 0) {
@@ -70,12 +74,15 @@ Status TrainingRun::loop()
                                 std::to_string(patience) + (patience == 1 ? " epoch." : " epochs."));
             break;
         }
-        if (!obeyCommands())
+        if (Status status = obeyCommands(); !status)
+            return status;
+        if (m_stopped)
             return {};
         m_channel.state = State::Running;
         if (Status status = step(); !status)
             return status;
-        publish(false);
+        if (Status status = publish(false); !status)
+            return status;
         if (m_files)
             if (Status status = m_files->status(); !status)
                 return status;
@@ -86,22 +93,28 @@ Status TrainingRun::loop()
         if (Status status = finishEpoch(false); !status)
             return status;
     }
-    publish(true);
-    return {};
+    return publish(true);
 }
 
-bool TrainingRun::obeyCommands()
+bool TrainingRun::mustCatchUp() const
+{
+    return !m_begun.empty() && (begun() % m_stepsPerEpoch == 0 || begun() >= m_lastStep);
+}
+
+Status TrainingRun::obeyCommands()
 {
     for (;;) {
-        for (const SessionCommand& command : m_channel.take())
+        const auto commands = m_channel.take();
+        if (!commands.empty() || m_paused)
+            if (Status status = takeResults(true); !status)
+                return status;
+        for (const SessionCommand& command : commands)
             obey(command);
-        if (m_stopped)
-            return false;
-        if (!m_paused)
-            return true;
+        if (m_stopped || !m_paused)
+            return {};
         if (m_singleSteps > 0) {
             --m_singleSteps;
-            return true;
+            return {};
         }
         pauseHere();
         m_channel.waitForCommand();
@@ -144,40 +157,50 @@ void TrainingRun::pauseHere()
     if (m_channel.state == State::Paused)
         return;
     checkpoint(false);
-    publish(true);
+    (void)publish(true); // all results are taken, so nothing can fail
     m_channel.state = State::Paused;
 }
 
 Status TrainingRun::step()
 {
-    const int64_t step = m_position.step;
-    if (step - m_rewind->step() >= rewindInterval)
+    const int64_t step = begun();
+    if (step - m_rewind->step() >= rewindInterval && m_position.seconds - m_rewindTime >= rewindSeconds) {
+        if (Status status = takeResults(true); !status)
+            return status; // weights that were spoilt must not be captured
         m_rewind->capture(step);
+        m_rewindTime = m_position.seconds;
+    }
     auto batch = m_loader->next();
     if (!batch)
         return batch.error();
     const StepPlace here = place(step);
     m_stepper->step(**batch, here);
-    const float loss = m_stepper->loss();
-    if (!std::isfinite(loss))
-        return stepFailed(loss, step);
-    account(**batch, here.learningRate);
+    m_begun.push_back({(*batch)->count, here.learningRate});
+    return takeResults(false);
+}
+
+Status TrainingRun::takeResults(bool all)
+{
+    while (const auto result = m_stepper->take(all)) {
+        if (!std::isfinite(result->loss))
+            return stepFailed(result->loss, m_position.step);
+        account(*result, m_begun.front());
+        m_begun.erase(m_begun.begin());
+    }
     return {};
 }
 
-void TrainingRun::account(const data::Batch& batch, double rate)
+void TrainingRun::account(const StepResult& result, const BegunStep& begun)
 {
-    const float loss = m_stepper->loss();
-    const float accuracy = m_stepper->accuracy();
-    const auto count = static_cast<double>(batch.count);
+    const auto count = static_cast<double>(begun.samples);
     const double elapsed = lap();
     m_position.seconds += elapsed;
     m_position.epochSeconds += elapsed;
-    m_position.lossSum += loss * count;
-    m_position.accuracySum += accuracy * count;
-    m_position.epochSamples += batch.count;
+    m_position.lossSum += result.loss * count;
+    m_position.accuracySum += result.accuracy * count;
+    m_position.epochSamples += begun.samples;
     m_windowSeconds += elapsed;
-    m_windowSamples += batch.count;
+    m_windowSamples += begun.samples;
     if (m_windowSeconds >= rateWindow || m_channel.samplesPerSecond == 0) {
         m_channel.samplesPerSecond = static_cast<double>(m_windowSamples) / std::max(m_windowSeconds, 1e-9);
         m_windowSeconds = 0;
@@ -186,23 +209,26 @@ void TrainingRun::account(const data::Batch& batch, double rate)
     StepMetrics metrics;
     metrics.epoch = static_cast<int32_t>(m_position.step / m_stepsPerEpoch);
     metrics.step = ++m_position.step;
-    metrics.loss = loss;
-    metrics.accuracy = accuracy;
-    metrics.generatorLoss = m_stepper->generatorLoss();
-    metrics.learningRate = static_cast<float>(rate);
+    metrics.loss = result.loss;
+    metrics.accuracy = result.accuracy;
+    metrics.generatorLoss = result.generatorLoss;
+    metrics.learningRate = static_cast<float>(begun.learningRate);
     metrics.seconds = m_position.seconds;
-    m_channel.learningRate = rate;
+    m_channel.learningRate = begun.learningRate;
     m_channel.steps.push(metrics);
     if (m_files)
         m_files->addStep(metrics);
 }
 
-void TrainingRun::publish(bool now)
+Status TrainingRun::publish(bool now)
 {
-    if (!m_publisher || m_publishedStep == m_position.step || !(now || m_publisher->due()))
-        return;
+    if (!m_publisher || m_publishedStep == begun() || !(now || m_publisher->due()))
+        return {};
+    if (Status status = takeResults(true); !status)
+        return status; // a snapshot of spoilt weights would show nothing
     m_publishedStep = m_position.step;
     m_channel.snapshots.publish(m_publisher->make(m_position.step, *m_stepper));
+    return {};
 }
 
 double TrainingRun::learningRate(int64_t step) const

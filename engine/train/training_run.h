@@ -14,6 +14,13 @@
 
 namespace gradloom::train {
 
+/// A step that a device works on.
+struct BegunStep
+{
+    int64_t samples = 0;
+    double learningRate = 0;
+};
+
 /// The work of a session's engine thread, from loading the data to the last file. Errors come as the result;
 /// only what the standard library throws (no memory) leaves as an exception.
 class TrainingRun
@@ -31,6 +38,7 @@ private:
     Status choose();
     Status loadData();
     Status checkOptions();
+    Status openDevices(StepperOptions& options);
     Status compile();
     Status goOnFromCheckpoint();
     Status startFromOtherWeights();
@@ -40,12 +48,18 @@ private:
 
     // training_run.cpp: the loop.
     Status loop();
-    bool obeyCommands();
+    Status obeyCommands();
     void obey(const SessionCommand& command);
     void pauseHere();
     Status step();
-    void account(const data::Batch& batch, double rate);
-    void publish(bool now);
+    /// Takes the results that are there; `all`: waits for those of every step begun.
+    Status takeResults(bool all);
+    void account(const StepResult& result, const BegunStep& begun);
+    Status publish(bool now);
+    /// Steps begun, of the whole run; m_position counts those whose results were taken.
+    int64_t begun() const { return m_position.step + static_cast<int64_t>(m_begun.size()); }
+    /// Whether an epoch or the run ends here, which needs the results of all steps begun.
+    bool mustCatchUp() const;
     double learningRate(int64_t step) const;
     double scheduleFactor(int64_t step) const;
     StepPlace place(int64_t step) const;
@@ -102,11 +116,13 @@ private:
     int64_t m_checkpointStep = -1;
     int64_t m_publishedStep = -1;
 
+    std::vector<BegunStep> m_begun; ///< whose results were not taken yet, the oldest first; at most two
     bool m_paused = false;
     bool m_stopped = false;
     int m_singleSteps = 0;
     std::chrono::steady_clock::time_point m_lap = std::chrono::steady_clock::now();
     double m_secondsBefore = 0; ///< of training in earlier sessions of the run
+    double m_rewindTime = 0; ///< training time when m_rewind was captured last
     double m_windowSeconds = 0; ///< since samples per second were published last
     int64_t m_windowSamples = 0;
 };

@@ -2,6 +2,7 @@
 #include "engine/base/thread_priority.h"
 #include "engine/graph/analysis.h"
 #include "engine/project/safetensors.h"
+#include "engine/train/memory_need.h"
 #include "engine/train/step_program.h"
 #include "engine/train/training_run.h"
 
@@ -54,6 +55,7 @@ Status TrainingRun::prepare()
             return {};
         }
     }
+    m_stepper->weightsChanged(); // a checkpoint or another run's weights may have been loaded
     data::LoaderOptions options;
     options.batchSize = m_project.training.batch;
     options.seed = m_project.training.seed;
@@ -129,18 +131,33 @@ Status TrainingRun::checkOptions()
     return {};
 }
 
+Status TrainingRun::openDevices(StepperOptions& options)
+{
+    options.parallel = !m_options.devices.empty();
+    const std::vector<std::string> ids =
+        options.parallel ? m_options.devices : std::vector<std::string>{m_options.device};
+    for (size_t i = 0; i < ids.size(); ++i) {
+        if (std::find(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(i), ids[i]) !=
+            ids.begin() + static_cast<std::ptrdiff_t>(i))
+            return invalidArgument("The device \"" + ids[i] + "\" is named twice.");
+        auto how = m_methods.options.device(m_options.threads);
+        how.giveWay = m_options.giveWay;
+        auto device = backend::open(ids[i], how);
+        if (!device)
+            return device.error();
+        if (i == 0)
+            m_device = std::move(*device);
+        else
+            options.otherDevices.emplace_back(std::move(*device));
+    }
+    return {};
+}
+
 Status TrainingRun::compile()
 {
-    auto device = backend::open(m_options.device, {.threads = m_options.threads, .giveWay = m_options.giveWay});
-    if (!device)
-        return device.error();
-    m_device = std::move(*device);
-    auto model = Model::create(m_project.graph, m_data->labels(), m_device, m_project.training.seed);
-    if (!model)
-        return model.error();
-    m_model = std::move(*model);
-
     StepperOptions options;
+    if (Status status = openDevices(options); !status)
+        return status;
     options.program.batch = m_project.training.batch;
     options.program.labels = m_data->labels();
     options.recipe.rule = m_methods.rule();
@@ -154,6 +171,15 @@ Status TrainingRun::compile()
             return weights.error();
         options.classWeights = std::move(*weights);
     }
+    if (Status status = checkMemory(*m_device, m_project.graph, options); !status)
+        return status;
+    for (const auto& other : options.otherDevices)
+        if (Status status = checkMemory(*other, m_project.graph, options); !status)
+            return status;
+    auto model = Model::create(m_project.graph, m_data->labels(), m_device, m_project.training.seed);
+    if (!model)
+        return model.error();
+    m_model = std::move(*model);
     auto stepper = Stepper::create(*m_model, std::move(options));
     if (!stepper)
         return stepper.error();

@@ -19,12 +19,14 @@ struct Gathered
     ValueId weightSum = noValue;
 };
 
-/// The slots come first in every program, so that all of them agree on their places.
-Gathered gather(ir::Builder& b, ValueId gradients, ValueId weightSum)
+/// The slots come first in every program, so that all of them agree on their places. `elements` are gathered.
+Gathered gather(ir::Builder& b, int64_t elements, ValueId gradients, ValueId weightSum)
 {
     Gathered result;
-    result.gradientSlot = b.slot("gradients.sum", b.shape(gradients));
-    result.weightSlot = b.slot("gradients.weight", Shape{1});
+    result.gradients = result.gradientSlot = b.slot("gradients.sum", Shape{elements});
+    result.weightSum = result.weightSlot = b.slot("gradients.weight", Shape{1});
+    if (gradients == noValue)
+        return result;
     result.gradients = b.add(result.gradientSlot, b.mul(gradients, weightSum));
     result.weightSum = b.add(result.weightSlot, weightSum);
     return result;
@@ -105,7 +107,7 @@ void emitAverage(ir::Builder& b, ValueId updated, ValueId step, double decay)
 
 void emitAccumulation(ir::Builder& b, ValueId gradients, ValueId weightSum)
 {
-    const Gathered all = gather(b, gradients, weightSum);
+    const Gathered all = gather(b, b.shape(gradients).elements(), gradients, weightSum);
     b.update(all.gradientSlot, all.gradients);
     b.update(all.weightSlot, all.weightSum);
 }
@@ -116,7 +118,7 @@ void emitUpdate(ir::Builder& b, ValueId weights, ValueId gradients, ValueId weig
     ValueId g = gradients;
     Gathered all;
     if (rule.accumulate) {
-        all = gather(b, gradients, weightSum);
+        all = gather(b, b.shape(weights).elements(), gradients, weightSum);
         g = b.mul(all.gradients, b.unary("reciprocal", all.weightSum));
     }
     if (rule.clipValue > 0)

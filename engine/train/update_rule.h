@@ -27,7 +27,8 @@ inline constexpr const char* averageSlot = "weights.average";
 void emitAccumulation(ir::Builder& b, ir::ValueId gradients, ir::ValueId weightSum);
 
 /// The update: gathered gradients (mean over the batches by what they count), clipping by value, clipping by
-/// norm, the optimizer, max-norm, the average of the weights. Reads the inputs "learning_rate" and "step"
+/// norm, the optimizer, max-norm, the average of the weights. Without `gradients` and `weightSum` (noValue) those that
+/// were gathered before are all there is. Reads the inputs "learning_rate" and "step"
 /// ({1} each; the step counts updates from 1). `weights` and `gradients` are vectors of the same length.
 ///
 /// Clipping by norm: Pascanu, Mikolov and Bengio 2013, with PyTorch's 1e-6 beside the norm. Max-norm:

@@ -71,7 +71,6 @@ public:
     }
 
     train::Model& model() { return *m_model; }
-    train::Stepper& stepper() { return *m_stepper; }
     /// With the batch.
     const TensorType& inputType() const { return m_inputType; }
 
@@ -88,12 +87,12 @@ public:
         return batch;
     }
 
-    /// One step; returns its loss, the discriminator's of a GAN.
-    float step(const data::Batch& batch)
+    /// One step and what it gave.
+    train::StepResult step(const data::Batch& batch)
     {
         m_stepper->step(batch, {m_steps, m_learningRate, {1, 0, static_cast<int32_t>(m_steps), 0}});
         ++m_steps;
-        return m_stepper->loss();
+        return *m_stepper->take(true);
     }
 
     /// Floating point operations of one step in matrix products, convolutions, recurrent layers and

@@ -186,10 +186,11 @@ void printLosses(const Options& options)
             std::memcpy(one.data(), all.data() + i * bytes, bytes);
             return one;
         };
-        losses.push_back(trainer.step(bench::BenchTrainer::batchOf(
-            part(samples, samples.shape().withoutFirst()), part(labels, Shape{batch}))));
-        if (const float generator = trainer.stepper().generatorLoss(); !std::isnan(generator))
-            losses.push_back(generator);
+        const train::StepResult result = trainer.step(bench::BenchTrainer::batchOf(
+            part(samples, samples.shape().withoutFirst()), part(labels, Shape{batch})));
+        losses.push_back(result.loss);
+        if (!std::isnan(result.generatorLoss))
+            losses.push_back(result.generatorLoss);
     }
     std::cout << losses.dump() << '\n';
 }

@@ -216,7 +216,8 @@ TEST(TrainOptions, ClassWeightsMultiplyTheLossAndNotTheAccuracy)
         chosen.classWeights = std::move(classWeights);
         auto stepper = Stepper::create(*model, std::move(chosen)).value();
         stepper->step(batch, {0, 0.0, {1, 2, 3, 4}});
-        return std::pair(stepper->loss(), stepper->accuracy());
+        const StepResult result = stepper->take(true).value();
+        return std::pair(result.loss, result.accuracy);
     };
     const auto plain = lossWith({});
     const auto equal = lossWith(std::vector<float>(10, 3.0f));

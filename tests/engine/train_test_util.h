@@ -59,6 +59,33 @@ inline project::Project smallProject()
     return project;
 }
 
+inline std::vector<int64_t> list(std::initializer_list<int64_t> values)
+{
+    return values;
+}
+
+/// Noise 6 → Dense → 16×16×1 against a small discriminator, on generated shapes.
+inline project::Project smallGan(const std::string& objective, int64_t discriminatorSteps = 1)
+{
+    project::Project project = smallProject();
+    project.data.preprocess = "centre";
+    project.training.schedule = {"constant", {}};
+    project.training.generatorOptimizer = project::Choice{"sgd", {{"learning_rate", 0.05}, {"momentum", 0.5}}};
+    graph::Graph& g = project.graph;
+    g.nodes = {node("noise", "noise", {{"shape", list({6})}}),
+        node("paint", "dense", {{"units", int64_t{256}}, {"activation", std::string("tanh")}}),
+        node("picture", "reshape", {{"shape", list({16, 16, 1})}}),
+        node("input", "input", {{"shape", list({16, 16, 1})}}), node("meet", "real_or_fake"),
+        node("conv", "conv2d", {{"filters", int64_t{4}}, {"stride", list({2, 2})}}), node("leaky", "leaky_relu"),
+        node("flat", "flatten"), node("score", "dense", {{"units", int64_t{1}}}),
+        node("game", "gan_objective",
+            {{"objective", objective}, {"discriminator_steps", discriminatorSteps}})};
+    g.edges = {{"noise", 0, "paint", 0}, {"paint", 0, "picture", 0}, {"picture", 0, "meet", 1},
+        {"input", 0, "meet", 0}, {"meet", 0, "conv", 0}, {"conv", 0, "leaky", 0}, {"leaky", 0, "flat", 0},
+        {"flat", 0, "score", 0}, {"score", 0, "game", 0}};
+    return project;
+}
+
 inline std::shared_ptr<const train::RunData> dataOf(const project::Project& project)
 {
     auto data = train::loadRunData(project, {});

@@ -1,6 +1,9 @@
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cuda/module.h"
 
+#include "engine/ir/op_type.h"
+
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <map>
@@ -9,7 +12,8 @@
 /// around a GPU can be tested where there is none. The program must export what CMakeLists.txt lists.
 ///
 /// Environment: GRADLOOM_FAKE_DEVICES, how many there are (1); GRADLOOM_FAKE_MEMORY, bytes each has (1 GB);
-/// GRADLOOM_FAKE_PROBLEM, why there is none.
+/// GRADLOOM_FAKE_PROBLEM, why there is none; GRADLOOM_FAKE_FAULT, a primitive whose results are wrong;
+/// GRADLOOM_FAKE_LOST, the number of the run at which a device is lost.
 namespace {
 
 using namespace gradloom;
@@ -76,11 +80,19 @@ public:
     void write(ir::ValueId value, std::span<const std::byte> bytes) override { m_inner->write(value, bytes); }
     void run() override
     {
+        if (++m_runs == setting("GRADLOOM_FAKE_LOST", -1))
+            throw backend::DeviceFailure("The pretended GPU fell off the bus. Restart the machine.");
         for (auto& [id, number] : m_before)
             m_inner->read(id, std::as_writable_bytes(std::span(&number, 1)));
         m_inner->run();
     }
-    void read(ir::ValueId value, std::span<std::byte> bytes) const override { m_inner->read(value, bytes); }
+    void read(ir::ValueId value, std::span<std::byte> bytes) const override
+    {
+        m_inner->read(value, bytes);
+        const char* fault = std::getenv("GRADLOOM_FAKE_FAULT");
+        if (fault && m_plan->program.ops.back().type->id == fault)
+            bytes[std::min<size_t>(3, bytes.size() - 1)] ^= std::byte{0x40}; // the exponent of a float
+    }
     bool runsAhead() const override { return true; }
     void readBefore(ir::ValueId value, std::span<std::byte> bytes) const override
     {
@@ -96,6 +108,7 @@ private:
     std::unique_ptr<backend::Executable> m_inner;
     Used m_used;
     std::map<ir::ValueId, float> m_before;
+    int64_t m_runs = 0;
 };
 
 class FakeBackend : public backend::Backend

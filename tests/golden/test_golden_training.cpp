@@ -57,7 +57,7 @@ public:
         std::fill(batch.weights.floats().begin(), batch.weights.floats().end(), 1.0F);
         batch.filled = batch.weights;
         m_stepper->step(batch, {number, m_rate, {}});
-        return m_stepper->loss();
+        return m_stepper->take(true)->loss;
     }
 
     train::Weights weights() const { return m_model->weights(); }

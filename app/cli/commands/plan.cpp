@@ -6,8 +6,7 @@
 #include "engine/base/philox.h"
 #include "engine/base/thread_pool.h"
 #include "engine/ir/op_type.h"
-#include "engine/train/methods.h"
-#include "engine/train/stepper.h"
+#include "engine/train/memory_need.h"
 
 #include <algorithm>
 #include <chrono>
@@ -39,7 +38,7 @@ struct LoadedPlan
 
 Result<LoadedPlan> load(const PlanOptions& options, const project::Project& project)
 {
-    auto device = openDevice(options);
+    auto device = openDevice(options, project);
     if (!device)
         return device.error();
     auto model = train::Model::create(project.graph, {}, *device, project.training.seed);
@@ -70,6 +69,20 @@ Result<LoadedPlan> load(const PlanOptions& options, const project::Project& proj
         return stepper.error();
     plan.stepper = std::move(*stepper);
     return plan;
+}
+
+Json memoryJson(const train::MemoryNeed& need)
+{
+    return Json{{"weights", need.weights}, {"optimizer", need.optimizer}, {"steps", need.steps},
+        {"staging", need.staging}, {"total", need.total()}};
+}
+
+std::string memoryLine(const train::MemoryNeed& need)
+{
+    using train::memoryText;
+    return "\nTraining takes " + memoryText(need.total()) + ": weights " + memoryText(need.weights) + ", optimizer " +
+        memoryText(need.optimizer) + ", steps " + memoryText(need.steps) + ", batches copied ahead " +
+        memoryText(need.staging) + ".\n";
 }
 
 /// Random samples, first classes and tokens: enough to measure time, without the data set.
@@ -252,6 +265,11 @@ Status run(const PlanOptions& options)
                 " GB/s from memory. Above 100 %: from the caches, or with fewer operations than the direct "
                 "algorithm.\n";
     }
+    if (!options.forward)
+        if (const auto need = train::memoryNeed(*project)) {
+            json["memory"] = memoryJson(*need);
+            text += memoryLine(*need);
+        }
     return emit(options, "plan", json, text);
 }
 

@@ -4,6 +4,7 @@
 #include "app/cli/run_report.h"
 #include "app/cli/text_table.h"
 #include "engine/train/checkpoint.h"
+#include "engine/train/memory_need.h"
 #include "engine/train/training_options.h"
 
 #include <atomic>
@@ -25,6 +26,7 @@ struct TrainOptions : CommonOptions
     std::string resume;
     std::vector<std::string> options; ///< key=value
     std::string transfer;
+    std::vector<std::string> devices;
     bool report = false;
 };
 
@@ -172,9 +174,13 @@ Status run(TrainOptions options)
     note(options, (*data)->loaded.name + ": " + grouped((*data)->split.training.count()) +
                       " samples to train, " + grouped((*data)->split.validation.count()) + " to validate, " +
                       grouped((*data)->split.test.count()) + " to test. Writing to " + options.out + ".");
+    if (const auto need = train::memoryNeed(*project, (*data)->labels()))
+        note(options, "Training takes " + train::memoryText(need->total()) + " of memory" +
+                          (options.devices.empty() ? " on " + options.device : std::string(", shared by the devices")) + ".");
 
     train::SessionOptions session;
     session.device = options.device;
+    session.devices = options.devices;
     session.threads = options.threads;
     session.projectFolder = projectFolder(options);
     session.data = *data;
@@ -214,6 +220,11 @@ Command train()
                     ->check(CLI::NonNegativeNumber);
                 app.add_option("--max-steps", options->maxSteps, "Ends the run after so many steps")
                     ->check(CLI::Range(int64_t{1}, int64_t{1} << 53));
+                app.add_option("--devices", options->devices,
+                       "Several that share every batch: cuda:0,cuda:1 (see: devices)")
+                    ->type_name("DEVICES")
+                    ->delimiter(',')
+                    ->excludes("--device");
                 app.add_option("--resume", options->resume, "Goes on with the run in this folder")
                     ->type_name("DIR");
                 app.add_option("--option", options->options,

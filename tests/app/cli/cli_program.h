@@ -37,9 +37,9 @@ class Call
 {
 public:
     /// `terminal`: a file descriptor for stderr instead of a file, -1 for none.
-    explicit Call(std::vector<std::string> arguments, int terminal = -1)
+    explicit Call(std::vector<std::string> arguments, int terminal = -1, const char* program = GRADLOOM_CLI)
     {
-        arguments.insert(arguments.begin(), GRADLOOM_CLI);
+        arguments.insert(arguments.begin(), program);
         std::vector<char*> argv;
         for (std::string& argument : arguments)
             argv.push_back(argument.data());
@@ -55,7 +55,7 @@ public:
             posix_spawn_file_actions_adddup2(&actions, terminal, 2);
         else
             toFile(2, m_folder / "err");
-        EXPECT_EQ(posix_spawn(&m_process, GRADLOOM_CLI, &actions, nullptr, argv.data(), environ), 0);
+        EXPECT_EQ(posix_spawn(&m_process, program, &actions, nullptr, argv.data(), environ), 0);
         posix_spawn_file_actions_destroy(&actions);
     }
 
@@ -78,6 +78,12 @@ private:
 inline Output run(std::vector<std::string> arguments)
 {
     return Call(std::move(arguments)).wait();
+}
+
+/// The same program as it is where the pretended GPUs of fake_cuda.cpp can be used.
+inline Output runOnGpus(std::vector<std::string> arguments)
+{
+    return Call(std::move(arguments), -1, GRADLOOM_CLI_WITH_FAKE_CUDA).wait();
 }
 
 /// A project of the built-in pictures that trains in a moment.

@@ -1,0 +1,117 @@
+#include "engine/train/selfcheck.h"
+#include "app/cli/command.h"
+#include "app/cli/common.h"
+#include "app/cli/text_table.h"
+#include "engine/train/training_options.h"
+
+#include <chrono>
+#include <cmath>
+#include <iostream>
+
+#include <unistd.h>
+
+namespace gradloom::cli {
+
+namespace {
+
+struct CheckOptions : CommonOptions
+{
+    std::string precision = "float32";
+    bool deterministic = false;
+};
+
+std::string errorText(double error)
+{
+    if (std::isinf(error))
+        return "∞";
+    char text[32];
+    std::snprintf(text, sizeof text, error == 0 ? "0" : "%.1e", error);
+    return text;
+}
+
+Json checkJson(const train::Selfcheck& check, uint64_t seed)
+{
+    Json primitives = Json::array();
+    for (const auto& one : check.primitives)
+        primitives.push_back({{"primitive", one.primitive}, {"cases", one.cases},
+            {"error", number(one.error)}, {"limit", one.limit}, {"seconds", one.seconds},
+            {"passed", one.problem.empty()}, {"problem", one.problem}});
+    return Json{{"device", check.device}, {"reference", check.reference}, {"seed", seed},
+        {"passed", check.passed()}, {"primitives", primitives}};
+}
+
+std::string checkText(const train::Selfcheck& check, uint64_t seed)
+{
+    TextTable table({"primitive", ">cases", ">error", ">allowed", ">ms", ""});
+    for (const auto& one : check.primitives)
+        table.add({one.primitive, std::to_string(one.cases), errorText(one.error), errorText(one.limit),
+            decimals(one.seconds * 1e3, 3), one.problem.empty() ? "ok" : one.problem});
+    return "device     " + check.device + "\nreference  " + check.reference + "\nseed       " +
+           std::to_string(seed) + "\n\n" + table.toString();
+}
+
+/// Names what failed.
+Status verdict(const train::Selfcheck& check)
+{
+    std::string failed;
+    for (const auto& one : check.primitives)
+        if (!one.problem.empty())
+            failed += (failed.empty() ? "" : ", ") + one.primitive;
+    if (failed.empty())
+        return {};
+    return Error{ErrorCode::Numerical, check.device + " does not pass: " + failed + ".", {}};
+}
+
+Status run(CheckOptions options)
+{
+    auto training = train::readTrainingOptions(
+        {{"precision", options.precision}, {"deterministic", options.deterministic}});
+    if (!training)
+        return training.error();
+    train::SelfcheckOptions how;
+    how.device = training->device(options.threads);
+    how.seed = options.seed.value_or(
+        static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()));
+    const bool terminal = !options.quiet && isatty(STDERR_FILENO) != 0;
+    if (terminal)
+        how.progress = [](size_t done, size_t total) {
+            std::cerr << "\r\033[K"
+                      << (done < total ? "case " + std::to_string(done) + "/" + std::to_string(total) : "")
+                      << std::flush;
+        };
+    const auto check = train::selfcheck(options.device, how);
+    if (!check)
+        return check.error();
+    if (Status status = emit(options, "selfcheck", checkJson(*check, how.seed), checkText(*check, how.seed));
+        !status)
+        return status;
+    return verdict(*check);
+}
+
+} // namespace
+
+Command selfcheck()
+{
+    return {
+        "selfcheck", "Run every primitive operation on a device and compare with the CPU", [](CLI::App& app) {
+            auto options = std::make_shared<CheckOptions>();
+            addDeviceOptions(app, *options);
+            app.add_option(
+                   "--seed", options->seed, "Of the random operands; a new one each time if not given")
+                ->type_name("NUMBER")
+                ->check(CLI::NonNegativeNumber);
+            app.add_option("--precision", options->precision, "Of a GPU's products: float32, tf32 or bf16")
+                ->check(CLI::IsMember({"float32", "tf32", "bf16"}))
+                ->capture_default_str();
+            app.add_flag(
+                "--deterministic", options->deterministic, "Only algorithms that repeat the same bits");
+            addOutputOptions(app, *options);
+            app.footer(
+                "Operands are random, memory is poisoned first. An error is the largest difference to the\n"
+                "reference relative to the largest number of the result. The CPU is compared with its own\n"
+                "kernels for the lowest instruction set. Exit code 1: a primitive does not pass.");
+            return [options] { return run(*options); };
+        }};
+}
+
+} // namespace gradloom::cli

@@ -1,0 +1,327 @@
+#include "engine/train/check_cases.h"
+
+#include "engine/ir/builder.h"
+#include "engine/ir/pointwise.h"
+#include "engine/layers/layer_type.h"
+#include "engine/train/optimizer_type.h"
+#include "engine/train/step_program.h"
+
+#include <algorithm>
+#include <map>
+
+namespace gradloom::train {
+
+namespace {
+
+using ir::noValue;
+using ir::ValueId;
+
+size_t at(ValueId id)
+{
+    return static_cast<size_t>(id);
+}
+
+/// What an operation keeps for its adjoint is the device's own affair: neither compared nor handed on.
+bool keepsNotes(const ir::Op& op)
+{
+    static const std::set<std::string> ids{"rnn", "lstm", "gru", "attention"};
+    return ids.contains(op.type->id);
+}
+
+std::vector<ValueId> comparedResults(const ir::Op& op)
+{
+    std::vector<ValueId> results = op.outputs;
+    if (keepsNotes(op) && op.type->id != "rnn")
+        results.pop_back();
+    return results;
+}
+
+/// What makes two uses of a primitive the same.
+std::string keyOf(const ir::Program& program, const ir::Op& op)
+{
+    std::string key = op.type->id;
+    for (const auto& [name, value] : op.attributes)
+        if (name != "stream")
+            key += " " + name + "=" + formatParam(value);
+    for (const ValueId id : op.inputs)
+        key += id == noValue ? " -"
+                             : " " + program.typeOf(id).shape.toString() + nameOf(program.typeOf(id).dtype);
+    for (const auto& step : op.code.instructions)
+        key += " " + step.fn + std::to_string(step.a) + "," + std::to_string(step.b) + "," +
+               std::to_string(step.alpha);
+    for (const int32_t output : op.code.outputs)
+        key += ">" + std::to_string(output);
+    return key;
+}
+
+/// All results become readable, and nothing changes the weights.
+ir::Program opened(ir::Program program)
+{
+    ir::Program planned = compile::plan(std::move(program)).program;
+    planned.updates.clear();
+    planned.outputs.clear();
+    for (const ir::Op& op : planned.ops)
+        for (const ValueId id : op.outputs)
+            planned.outputs["value" + std::to_string(id)] = id;
+    return planned;
+}
+
+/// Writes the program of a case from operations of a larger one.
+class CaseWriter
+{
+public:
+    CaseWriter(const ir::Program& source, const std::vector<Tensor>& contents)
+        : m_source(source), m_contents(contents)
+    {
+    }
+
+    void add(const ir::Op& op)
+    {
+        ir::Op copy = op;
+        copy.node.clear();
+        for (ValueId& id : copy.inputs)
+            if (id != noValue)
+                id = operand(id);
+        for (ValueId& id : copy.outputs) {
+            const ValueId made = addValue(id, false);
+            m_program.outputs["result" + std::to_string(made)] = made;
+            id = made;
+        }
+        m_program.ops.push_back(std::move(copy));
+    }
+
+    CheckCase finish(const ir::Op& op)
+    {
+        CheckCase result;
+        result.primitive = op.type->id;
+        result.op = m_program.ops.size() - 1;
+        result.operands = std::move(m_operands);
+        for (const ValueId id : comparedResults(op))
+            result.expected.emplace_back(m_place.at(id), m_contents[at(id)]);
+        result.plan = std::make_shared<const compile::Plan>(compile::plan(std::move(m_program)));
+        return result;
+    }
+
+private:
+    ValueId operand(ValueId id)
+    {
+        if (const auto it = m_place.find(id); it != m_place.end())
+            return it->second;
+        const ValueId made = addValue(id, true);
+        m_operands.emplace_back(made, m_contents[at(id)]);
+        return made;
+    }
+
+    ValueId addValue(ValueId id, bool input)
+    {
+        ir::Value value;
+        value.type = m_source.typeOf(id);
+        value.input = input;
+        value.name = input ? "operand" + std::to_string(id) : "";
+        m_program.values.push_back(std::move(value));
+        const auto made = static_cast<ValueId>(m_program.values.size() - 1);
+        m_place[id] = made;
+        return made;
+    }
+
+    const ir::Program& m_source;
+    const std::vector<Tensor>& m_contents; ///< of every value of the source
+    ir::Program m_program;
+    std::map<ValueId, ValueId> m_place;
+    std::vector<std::pair<ValueId, Tensor>> m_operands;
+};
+
+/// A layer alone with Σ coefficient·result behind it and the gradients of its inputs and weights. Nothing for
+/// a layer that needs others around it.
+std::optional<ir::Program> layerProgram(
+    const layers::LayerType& type, const layers::Sample& sample, bool training)
+{
+    constexpr int64_t batch = 5;
+    auto params = completeParams(type.parameters, sample.params, type.id);
+    if (!params || type.adversarial)
+        return std::nullopt;
+    ir::Builder b;
+    layers::LowerContext context(b, "node", training);
+    context.batch = batch;
+    context.params = std::move(*params);
+    const auto inferred = type.infer(context.params, sample.inputs);
+    if (inferred.fault)
+        return std::nullopt;
+    context.outputTypes = inferred.outputs;
+    std::vector<ValueId> targets;
+    for (const TensorType& input : sample.inputs) {
+        const bool absent = input == layers::unconnected;
+        context.inputs.push_back(absent ? noValue
+                                        : b.input("in" + std::to_string(context.inputs.size()),
+                                              {input.shape.prepended(batch), input.dtype}));
+        if (!absent && input.dtype == DType::F32)
+            targets.push_back(context.inputs.back());
+    }
+    std::vector<ValueId> results = type.lower(context);
+    for (const auto& loss : context.losses)
+        results.push_back(loss.perSample);
+    for (const auto& [name, metric] : context.metrics)
+        b.output("metric:" + name, metric);
+    ValueId total = noValue;
+    for (const ValueId id : results) {
+        b.output("result" + std::to_string(id), id);
+        if (b.type(id).dtype != DType::F32)
+            continue;
+        const ValueId coefficients = b.input("c" + std::to_string(id), b.type(id));
+        const ValueId term = b.reduceAll("sum", b.mul(id, coefficients));
+        total = total == noValue ? term : b.add(total, term);
+    }
+    for (size_t i = 0; i < b.program().values.size(); ++i)
+        if (b.program().values[i].segment == ir::Segment::Parameters)
+            targets.push_back(static_cast<ValueId>(i));
+    if (total != noValue)
+        for (const ValueId gradient : ir::differentiate(b, total, targets))
+            if (gradient != noValue)
+                b.output("gradient" + std::to_string(gradient), gradient);
+    return std::move(b.program());
+}
+
+Status addPointwise(CheckCases& cases)
+{
+    const std::set<std::string_view> positive{"sqrt", "rsqrt", "log", "power", "reciprocal", "div"};
+    for (const auto& function : ir::pointwiseFunctions()) {
+        const Params attributes{{"fn", std::string(function.name)}, {"alpha", function.hasAlpha ? 0.7 : 0.0}};
+        ir::Builder b;
+        const auto input = [&](const char* name, const Shape& shape) {
+            return b.input(name, {shape, DType::F32});
+        };
+        const ValueId large = input("large", Shape{67, 129});
+        if (function.operands == 1) {
+            b.output("y", b.op("unary", {large}, attributes));
+        } else {
+            b.output("same", b.op("binary", {large, input("other", Shape{67, 129})}, attributes));
+            b.output("row", b.op("binary", {large, input("row", Shape{129})}, attributes));
+            b.output("number", b.op("binary", {input("number", Shape{1}), large}, attributes));
+        }
+        cases.setRange(positive.contains(function.name) ? 0.5F : -2.0F, 2.0F);
+        if (Status status = cases.add(std::move(b.program())); !status)
+            return status;
+    }
+    cases.setRange(0, 0);
+    return {};
+}
+
+Status addOptimizers(CheckCases& cases)
+{
+    graph::Graph graph;
+    const auto node = [&](const char* id, const char* type, Params params) {
+        graph::Node made;
+        made.id = id;
+        made.type = type;
+        made.params = std::move(params);
+        if (!graph.nodes.empty())
+            graph.edges.push_back({graph.nodes.back().id, 0, made.id, 0});
+        graph.nodes.push_back(std::move(made));
+    };
+    node("in", "input", {{"shape", std::vector<int64_t>{7}}});
+    node("hidden", "dense", {{"units", int64_t{33}}, {"activation", std::string("relu")}});
+    node("scores", "dense", {{"units", int64_t{4}}});
+    node("loss", "cross_entropy", {});
+    for (const OptimizerType& type : optimizerTypes().all()) {
+        TrainingRecipe recipe;
+        recipe.rule.optimizer = &type;
+        recipe.rule.params = completeParams(type.parameters, {}, type.id).value();
+        recipe.rule.clipNorm = 1;
+        recipe.rule.emaDecay = 0.9;
+        ProgramOptions options;
+        options.batch = 5;
+        options.training = true;
+        auto program = trainingProgram(graph, options, recipe);
+        if (!program)
+            return program.error();
+        if (Status status = cases.add(std::move(*program)); !status)
+            return status;
+    }
+    return {};
+}
+
+} // namespace
+
+Tensor CheckCases::randomContents(const ir::Value& value)
+{
+    Tensor contents(value.type.shape, value.type.dtype);
+    // Variances and moments must not be negative; integers are labels, tokens or the random counter.
+    const bool positive = value.name.ends_with("running_var") || value.segment == ir::Segment::Slots ||
+                          value.name == "step" || value.name == "learning_rate";
+    if (value.type.dtype == DType::I32)
+        for (int32_t& x : contents.as<int32_t>())
+            x = static_cast<int32_t>(m_random.below(2));
+    else if (value.type.dtype == DType::F32)
+        for (float& x : contents.floats())
+            x = positive         ? m_random.uniform(0.5F, 1.5F)
+                : m_low < m_high ? m_random.uniform(m_low, m_high)
+                                 : m_random.normal();
+    return contents;
+}
+
+Status CheckCases::add(ir::Program program)
+{
+    const auto plan = std::make_shared<const compile::Plan>(compile::plan(opened(std::move(program))));
+    const ir::Program& planned = plan->program;
+    auto model = backend::allocateModel(m_reference, planned);
+    if (!model)
+        return model.error();
+    auto loaded = m_reference.load(plan, *model);
+    if (!loaded)
+        return loaded.error();
+    std::vector<Tensor> contents(planned.values.size());
+    for (size_t i = 0; i < contents.size(); ++i) {
+        const ir::Value& value = planned.values[i];
+        if (!value.input && value.segment == ir::Segment::Arena)
+            continue;
+        contents[i] = randomContents(value);
+        const std::span<const std::byte> bytes(contents[i].data(), static_cast<size_t>(contents[i].bytes()));
+        const auto& memory = value.segment == ir::Segment::Parameters ? model->parameters
+                             : value.segment == ir::Segment::State    ? model->state
+                                                                      : model->slots;
+        value.input ? (*loaded)->write(static_cast<ValueId>(i), bytes)
+                    : memory->upload(bytes, value.offset * 4);
+    }
+    // Parameters seen as one vector share the memory of the single ones, so what counts is what is there now.
+    (*loaded)->poison();
+    (*loaded)->run();
+    const auto producer = ir::producers(planned);
+    for (const ir::Op& op : planned.ops) {
+        if (!m_known.insert(keyOf(planned, op)).second)
+            continue;
+        std::vector<const ir::Op*> ops{&op};
+        for (const ValueId id : op.inputs)
+            if (const int32_t from = id == noValue ? -1 : producer[at(id)]; from >= 0)
+                if (const ir::Op& other = planned.ops[static_cast<size_t>(from)];
+                    keepsNotes(other) && op.type->id == other.type->id + "_backward" && ops.front() != &other)
+                    ops.insert(ops.begin(), &other);
+        for (const ir::Op* used : ops)
+            for (const auto* list : {&used->inputs, &used->outputs})
+                for (const ValueId id : *list)
+                    if (id != noValue) {
+                        contents[at(id)] = Tensor(planned.typeOf(id).shape, planned.typeOf(id).dtype);
+                        (*loaded)->read(
+                            id, {contents[at(id)].data(), static_cast<size_t>(contents[at(id)].bytes())});
+                    }
+        CaseWriter writer(planned, contents);
+        for (const ir::Op* used : ops)
+            writer.add(*used);
+        m_cases.push_back(writer.finish(op));
+    }
+    return {};
+}
+
+Status addAllPrograms(CheckCases& cases)
+{
+    for (const auto& type : layers::layerTypes().all())
+        for (const auto& sample : type.samples)
+            for (const bool training : {true, false})
+                if (auto program = layerProgram(type, sample, training))
+                    if (Status status = cases.add(std::move(*program)); !status)
+                        return status;
+    if (Status status = addPointwise(cases); !status)
+        return status;
+    return addOptimizers(cases);
+}
+
+} // namespace gradloom::train

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "engine/backend/communicator.h"
+#include "engine/train/supervised_stepper.h"
+
+namespace gradloom::train {
+
+/// The recipe "supervised" on several devices (or one): each computes the gradients of its share of the
+/// batch, their sum is what every device updates its own copy of the weights with. Where no layer looks at
+/// the whole batch (BatchNorm takes each device's share for itself) or draws random numbers, the result is
+/// that of one device with the whole batch, but for rounding. The model's device is the first one; its
+/// running statistics are those that count.
+class ParallelStepper : public SupervisedStepper
+{
+public:
+    static Result<std::unique_ptr<Stepper>> create(Model& model, StepperOptions options);
+    /// What gathers a share's gradients, and what updates the weights with the sum.
+    static Result<std::vector<ir::Program>> makePrograms(
+        const graph::Graph& graph, const StepperOptions& options);
+
+    bool hasAccuracy() const override { return m_gather->hasOutput("metric:accuracy"); }
+    Shape sampleShape() const override { return m_gather->inputType("input")->shape.withoutFirst(); }
+    Weights slots() const override;
+    Status setSlots(const Weights& slots) override;
+    void weightsChanged() override;
+
+protected:
+    void begin(const data::Batch& batch, const StepPlace& place) override;
+    StepResult result(bool before) const override;
+    bool runsAhead() const override { return false; } // the sum waits for all devices
+
+private:
+    /// A device behind the first one.
+    struct Replica
+    {
+        std::unique_ptr<Model> model;
+        backend::ModelMemory memory;
+        std::unique_ptr<LoadedProgram> gather;
+        std::unique_ptr<LoadedProgram> update;
+    };
+
+    explicit ParallelStepper(StepperOptions options) : SupervisedStepper(std::move(options)) {}
+    Status loadAll(Model& model);
+    Status addReplica(Model& first, const std::shared_ptr<backend::Backend>& device);
+    /// Loads both programs for a device.
+    Status loadPrograms(backend::Backend& device, const backend::ModelMemory& memory,
+        std::unique_ptr<LoadedProgram>& gatherInto, std::unique_ptr<LoadedProgram>& updateInto) const;
+    LoadedProgram& gatherOf(size_t device) const
+    {
+        return device == 0 ? *m_gather : *m_replicas[device - 1].gather;
+    }
+    LoadedProgram& updateOf(size_t device) const
+    {
+        return device == 0 ? *m_update : *m_replicas[device - 1].update;
+    }
+    void takeShare(const data::Batch& batch, size_t device);
+    /// What all devices but the first one have gathered is forgotten.
+    void clearGathered() const;
+
+    std::vector<ir::Program> m_programs; ///< gather and update
+    std::vector<Replica> m_replicas;
+    std::unique_ptr<backend::Communicator> m_communicator;
+    std::vector<std::shared_ptr<backend::Memory>> m_slots; ///< of all devices
+    int64_t m_exchanged = 0; ///< elements of them that are added up, the first ones
+    data::Batch m_share;
+    std::vector<double> m_lossWeights;  ///< what each device's share of the last step counts in the loss
+    std::vector<double> m_sampleCounts; ///< samples in it that are no filling
+};
+
+} // namespace gradloom::train

@@ -1,0 +1,112 @@
+#include "tests/app/cli/cli_program.h"
+#include "tests/fake_cuda/fake_cuda.h"
+
+#include <algorithm>
+
+using namespace gradloom;
+using namespace gradloom::cli_test;
+
+namespace {
+
+class CliDevices : public Workshop
+{
+protected:
+    test::Environment environment;
+};
+
+} // namespace
+
+TEST_F(CliDevices, AreListedWithWhatIsWrongWithThem)
+{
+    environment.useModule(FAKE_CUDA);
+    environment.set("GRADLOOM_FAKE_MEMORY", "12000000000");
+    const Json all = runOnGpus({"devices", "--json"}).json();
+    ASSERT_EQ(all.size(), 3u);
+    EXPECT_EQ(all[0]["id"], "cpu");
+    EXPECT_EQ(all[1]["id"], "cuda:0");
+    EXPECT_EQ(all[1]["memory"], 12000000000);
+    EXPECT_EQ(all[1]["cudnn"], "9.9.9");
+    EXPECT_EQ(all[2]["usable"], false);
+    const Output text = runOnGpus({"devices"});
+    for (const char* word :
+        {"Pretended GPU 0", "12 GB", "CUDA 13.1", "9.9.9", "usable", "Ancient GPU is too old"})
+        EXPECT_NE(text.out.find(word), std::string::npos) << word << "\n" << text.out;
+}
+
+TEST_F(CliDevices, WithoutAGpuEveryCommandSaysWhy)
+{
+    const std::string weights = trained();
+    environment.useModule(FAKE_CUDA_WITHOUT_CUDNN);
+    const std::string sentence =
+        "gradloom-cli: The CUDA module needs libcudnn_pretended.so.9, which is not installed. "
+        "Install cuDNN 9 for CUDA 13.\n";
+    for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+             {"train", project(), "--out", at("x")}, {"evaluate", project(), "--weights", weights},
+             {"predict", project(), "--weights", weights, "a.png"},
+             {"explain", project(), "--weights", weights}, {"lr-find", project()},
+             {"plan", project(), "--time"}, {"selfcheck"}}) {
+        auto all = arguments;
+        all.insert(all.end(), {"--device", "cuda", "--quiet"});
+        const Output output = run(all);
+        EXPECT_EQ(output.code, 1) << arguments[0];
+        EXPECT_EQ(output.err, sentence) << arguments[0];
+        EXPECT_EQ(output.out, "") << arguments[0];
+    }
+    EXPECT_EQ(run({"evaluate", project(), "--weights", weights, "--quiet"}).code, 0) << "the CPU goes on";
+}
+
+TEST_F(CliDevices, EveryCommandRunsOnThem)
+{
+    const std::string weights = trained();
+    environment.useModule(FAKE_CUDA);
+    const auto onBoth = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), {"--quiet", "--json", "--threads", "2"});
+        const Output cpu = run(arguments);
+        arguments.insert(arguments.end(), {"--device", "cuda:0"});
+        const Output gpu = runOnGpus(arguments);
+        EXPECT_EQ(cpu.code, 0) << cpu.err;
+        EXPECT_EQ(gpu.code, 0) << gpu.err;
+        return std::pair(cpu.json(), gpu.json());
+    };
+    const auto evaluation = onBoth({"evaluate", project(), "--weights", weights});
+    EXPECT_EQ(evaluation.first["loss"], evaluation.second["loss"]);
+    const auto explanation = onBoth({"explain", project(), "--weights", weights, "--index", "3"});
+    EXPECT_EQ(explanation.first["probabilities"], explanation.second["probabilities"]);
+    const auto search = onBoth({"lr-find", project(), "--steps", "20"});
+    EXPECT_EQ(search.first["points"], search.second["points"]);
+    onBoth({"plan", project(), "--time"});
+    const Output training =
+        runOnGpus({"train", project(), "--out", at("gpu"), "--threads", "2", "--device", "cuda:0"});
+    ASSERT_EQ(training.code, 0) << training.err;
+    EXPECT_NE(training.err.find("of memory on cuda:0."), std::string::npos) << training.err;
+    EXPECT_EQ(test::readBytes(at("gpu/weights.safetensors")), test::readBytes(weights));
+}
+
+TEST_F(CliDevices, MemoryThatDoesNotSufficeIsSaidBefore)
+{
+    environment.useModule(FAKE_CUDA);
+    environment.set("GRADLOOM_FAKE_MEMORY", "1600000");
+    const Output output =
+        runOnGpus({"train", project(), "--out", at("gpu"), "--quiet", "--device", "cuda", "--batch", "180"});
+    EXPECT_EQ(output.code, 1);
+    EXPECT_NE(output.err.find("but Pretended GPU 0 has 1.6 MB free. A batch size of "), std::string::npos)
+        << output.err;
+    const Json plan = run({"plan", project(), "--json"}).json();
+    EXPECT_GT(plan["memory"]["total"], plan["memory"]["steps"]);
+}
+
+TEST_F(CliDevices, SelfcheckTellsWhetherADeviceComputesRightly)
+{
+    const Output cpu = run({"selfcheck", "--seed", "4", "--threads", "2"});
+    EXPECT_EQ(cpu.code, 0) << cpu.out << cpu.err;
+    EXPECT_NE(cpu.out.find("conv2d_weights_gradient"), std::string::npos);
+    environment.useModule(FAKE_CUDA);
+    const Output gpu = runOnGpus({"selfcheck", "--device", "cuda", "--json", "--precision", "tf32"});
+    EXPECT_EQ(gpu.code, 0) << gpu.err;
+    EXPECT_EQ(gpu.json()["passed"], true);
+    environment.set("GRADLOOM_FAKE_FAULT", "gemm");
+    const Output wrong = runOnGpus({"selfcheck", "--device", "cuda"});
+    EXPECT_EQ(wrong.code, 1);
+    EXPECT_EQ(wrong.err, "gradloom-cli: Pretended GPU 0 does not pass: gemm.\n");
+    EXPECT_NE(wrong.out.find("allowed"), std::string::npos) << "the table is shown all the same";
+}

@@ -1,0 +1,324 @@
+#include "engine/ir/op_type.h"
+#include "engine/train/checkpoint.h"
+#include "engine/train/memory_need.h"
+#include "engine/train/selfcheck.h"
+#include "tests/engine/test_util.h"
+#include "tests/engine/train_test_util.h"
+#include "tests/fake_cuda/fake_cuda.h"
+
+#include <algorithm>
+
+/// Training and checking on a device that runs ahead and has memory of its own: pretended GPUs, which compute
+/// as the CPU does, so that everything must come out as there, to the bit.
+namespace gradloom {
+namespace {
+
+using namespace train;
+
+class TrainDevice : public testing::Test
+{
+protected:
+    void SetUp() override { environment.useModule(FAKE_CUDA); }
+
+    /// Trains the project on a device and returns its weights and the losses of all steps.
+    std::pair<Weights, std::vector<float>> outcome(
+        const project::Project& project, const std::string& device, std::vector<std::string> devices = {})
+    {
+        const test::TempFolder folder;
+        SessionOptions options = train_test::writingTo(folder.path(), train_test::dataOf(project));
+        options.device = device;
+        options.devices = std::move(devices);
+        options.threads = 2;
+        TrainSession session(project, options);
+        const SessionResult result = session.wait();
+        EXPECT_FALSE(result.error) << result.error->message;
+        std::vector<StepMetrics> steps;
+        session.pollSteps(steps);
+        std::vector<float> losses;
+        for (const StepMetrics& step : steps) {
+            EXPECT_EQ(step.step, static_cast<int64_t>(losses.size()) + 1);
+            losses.push_back(step.loss);
+            if (!std::isnan(step.generatorLoss))
+                losses.back() += step.generatorLoss;
+        }
+        EXPECT_EQ(result.steps, static_cast<int64_t>(losses.size()));
+        return {weightsIn(folder.path()), losses};
+    }
+
+    void expectSame(const project::Project& project)
+    {
+        const auto cpu = outcome(project, "cpu");
+        const auto gpu = outcome(project, "cuda:0");
+        EXPECT_TRUE(train_test::sameBits(cpu.first, gpu.first));
+        EXPECT_EQ(cpu.second, gpu.second);
+        EXPECT_GT(cpu.second.size(), 5u);
+    }
+
+    static Weights weightsIn(const std::filesystem::path& folder)
+    {
+        return train_test::weightsIn(folder / lastWeightsFile);
+    }
+
+    test::Environment environment;
+};
+
+const PrimitiveCheck& checkOf(const Selfcheck& check, const std::string& primitive)
+{
+    return *std::find_if(check.primitives.begin(), check.primitives.end(),
+        [&](const PrimitiveCheck& one) { return one.primitive == primitive; });
+}
+
+} // namespace
+
+TEST_F(TrainDevice, ADeviceThatRunsAheadLearnsTheSame)
+{
+    expectSame(train_test::smallProject());
+}
+
+TEST_F(TrainDevice, ADeviceThatRunsAheadGathersTheSameGradients)
+{
+    auto project = train_test::smallProject();
+    project.training.options.set("accumulate", int64_t{3});
+    project.training.options.set("ema_decay", 0.9);
+    expectSame(project);
+}
+
+TEST_F(TrainDevice, ADeviceThatRunsAheadPlaysTheSameGame)
+{
+    expectSame(train_test::smallGan("non_saturating"));
+    expectSame(train_test::smallGan("wasserstein", 3));
+}
+
+TEST_F(TrainDevice, CommandsMeetNoStepInFlight)
+{
+    auto project = train_test::smallProject();
+    project.training.epochs = 1000;
+    SessionOptions options;
+    options.device = "cuda:0";
+    options.startPaused = true;
+    options.data = train_test::dataOf(project);
+    TrainSession session(project, options);
+    std::vector<StepMetrics> steps;
+    const auto wait = [&](size_t count) {
+        for (int i = 0; i < 4000 && (steps.size() < count || session.state() != State::Paused); ++i) {
+            session.pollSteps(steps);
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        session.pollSteps(steps);
+    };
+    session.step();
+    session.step();
+    session.step();
+    wait(3);
+    ASSERT_EQ(steps.size(), 3u) << "a paused run has told about every step it began";
+    const auto snapshot = session.pollSnapshot();
+    ASSERT_TRUE(snapshot);
+    EXPECT_EQ(snapshot->step, 3);
+    session.setLearningRate(0.5);
+    session.step();
+    wait(4);
+    ASSERT_EQ(steps.size(), 4u);
+    EXPECT_GT(steps[3].learningRate, 0.4F);
+    EXPECT_LT(steps[2].learningRate, 0.01F);
+    session.stop();
+    EXPECT_EQ(session.wait().steps, 4);
+}
+
+TEST_F(TrainDevice, ALossThatIsNoNumberNamesTheNode)
+{
+    auto project = train_test::smallProject();
+    project.training.optimizer = {"sgd", {{"learning_rate", 1e30}}};
+    SessionOptions options;
+    options.data = train_test::dataOf(project);
+    options.publish = false;
+    const SessionResult cpu = train_test::trained(project, options);
+    options.device = "cuda";
+    const SessionResult gpu = train_test::trained(project, options);
+    ASSERT_TRUE(cpu.error && gpu.error);
+    EXPECT_EQ(gpu.error->message, cpu.error->message);
+    EXPECT_EQ(gpu.error->node, cpu.error->node);
+    EXPECT_EQ(gpu.steps, cpu.steps);
+}
+
+TEST_F(TrainDevice, ALostDeviceEndsTheRunWithASentence)
+{
+    environment.set("GRADLOOM_FAKE_LOST", "5");
+    auto project = train_test::smallProject();
+    SessionOptions options;
+    options.data = train_test::dataOf(project);
+    options.device = "cuda:0";
+    const SessionResult result = train_test::trained(project, options);
+    EXPECT_EQ(result.state, State::Failed);
+    ASSERT_TRUE(result.error);
+    EXPECT_EQ(result.error->message, "The pretended GPU fell off the bus. Restart the machine.");
+}
+
+TEST_F(TrainDevice, ARunThatDoesNotFitIsRefusedWithABatchThatFits)
+{
+    auto project = train_test::smallProject();
+    project.training.batch = 128;
+    SessionOptions options;
+    options.data = train_test::dataOf(project);
+    options.device = "cuda";
+    options.publish = false;
+    const int64_t need = memoryNeed(project, options.data->labels()).value().total();
+    project.training.batch = 40;
+    const int64_t room = memoryNeed(project, options.data->labels()).value().total();
+    ASSERT_LT(room, need);
+    environment.set("GRADLOOM_FAKE_MEMORY", std::to_string(room));
+    project.training.batch = 128;
+    const SessionResult refused = train_test::trained(project, options);
+    ASSERT_TRUE(refused.error);
+    EXPECT_EQ(refused.error->code, ErrorCode::OutOfMemory);
+    EXPECT_EQ(refused.error->message, "Training with batches of 128 needs " + memoryText(need) +
+                                          " but Pretended GPU 0 has " + memoryText(room) +
+                                          " free. A batch size of 40 fits.");
+    project.training.batch = 40;
+    EXPECT_FALSE(train_test::trained(project, options).error);
+    environment.set("GRADLOOM_FAKE_MEMORY", "1000");
+    const SessionResult hopeless = train_test::trained(project, options);
+    ASSERT_TRUE(hopeless.error);
+    EXPECT_NE(hopeless.error->message.find("Not even a batch of one sample fits"), std::string::npos);
+}
+
+TEST_F(TrainDevice, TheNeedIsWhatIsTaken)
+{
+    const auto project = train_test::smallProject();
+    const auto need = memoryNeed(project).value();
+    const auto model = train_test::modelOf(project.graph);
+    int64_t weights = 0;
+    for (const auto& [name, tensor] : model->weights())
+        weights += tensor.bytes();
+    EXPECT_EQ(need.weights, weights);
+    EXPECT_EQ(need.optimizer, 2 * weights); // Adam's two moments
+    EXPECT_GT(need.staging, 32 * 16 * 16 * 4);
+    auto larger = project;
+    larger.training.batch = 64;
+    larger.training.options.set("accumulate", int64_t{4});
+    const auto more = memoryNeed(larger).value();
+    EXPECT_GT(more.steps, need.steps);
+    EXPECT_GT(more.optimizer, need.optimizer + weights - 1);
+}
+
+TEST(MemoryText, HasUnits)
+{
+    EXPECT_EQ(memoryText(0), "0 B");
+    EXPECT_EQ(memoryText(999), "999 B");
+    EXPECT_EQ(memoryText(1500), "1.5 kB");
+    EXPECT_EQ(memoryText(38'000'000), "38 MB");
+    EXPECT_EQ(memoryText(85'000'000'000), "85 GB");
+}
+
+TEST_F(TrainDevice, SeveralDevicesLearnWhatOneLearns)
+{
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    // Plain gradient descent, nothing random: one device with the whole batch and two with halves compute the
+    // same sums in another order. 207 samples: the last batch is filled up, and one device gets filling only.
+    auto project = train_test::smallProject();
+    project.training.optimizer = {"sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}}};
+    project.graph.find("drop")->params.set("rate", 0.0);
+    for (const int64_t accumulate : {1, 3})
+        for (const std::string clip : {"clip_norm", "ema_decay"}) {
+            project.training.options = {{"accumulate", accumulate}, {clip, 0.5}};
+            const auto one = outcome(project, "cpu");
+            for (const std::vector<std::string>& devices :
+                {std::vector<std::string>{"cuda:0"}, std::vector<std::string>{"cuda:0", "cuda:1"}}) {
+                const auto several = outcome(project, "", devices);
+                ASSERT_EQ(several.second.size(), one.second.size());
+                for (size_t i = 0; i < one.second.size(); ++i)
+                    EXPECT_NEAR(several.second[i], one.second[i], 2e-4) << "step " << i;
+                for (const auto& [name, tensor] : one.first)
+                    for (size_t i = 0; i < tensor.floats().size(); ++i)
+                        ASSERT_NEAR(several.first.at(name).floats()[i], tensor.floats()[i], 2e-4) << name;
+            }
+        }
+}
+
+TEST_F(TrainDevice, SeveralDevicesGoOnFromACheckpoint)
+{
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    for (const int64_t accumulate : {1, 4}) { // with 4 the break is between the batches of an update
+        auto project = train_test::smallProject();
+        project.training.options.set("accumulate", accumulate);
+        const test::TempFolder folder;
+        SessionOptions options = train_test::writingTo(folder / "whole", train_test::dataOf(project));
+        options.devices = {"cuda:0", "cuda:1"};
+        EXPECT_FALSE(train_test::trained(project, options).error);
+        options.outDir = folder / "parts";
+        options.maxSteps = 9;
+        EXPECT_FALSE(train_test::trained(project, options).error);
+        options.maxSteps.reset();
+        options.resumeDir = folder / "parts";
+        EXPECT_FALSE(train_test::trained(project, options).error);
+        const Weights whole = weightsIn(folder / "whole");
+        const Weights parts = weightsIn(folder / "parts");
+        EXPECT_EQ(train_test::sameBits(whole, parts), accumulate == 1);
+        for (const auto& [name, tensor] : whole)
+            for (size_t i = 0; i < tensor.floats().size(); ++i)
+                ASSERT_NEAR(parts.at(name).floats()[i], tensor.floats()[i], 1e-4) << name;
+    }
+}
+
+TEST_F(TrainDevice, WhatSeveralDevicesCannotDoIsSaid)
+{
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    const auto refusal = [&](const project::Project& project, std::vector<std::string> devices) {
+        SessionOptions options;
+        options.data = train_test::dataOf(project);
+        options.publish = false;
+        options.devices = std::move(devices);
+        const SessionResult result = train_test::trained(project, options);
+        return result.error ? result.error->message : std::string();
+    };
+    auto odd = train_test::smallProject();
+    odd.training.batch = 33;
+    EXPECT_EQ(refusal(odd, {"cuda:0", "cuda:1"}),
+        "A batch of 33 samples cannot be shared by 2 devices evenly: make the batch size a multiple of 2.");
+    EXPECT_EQ(refusal(train_test::smallGan("minimax"), {"cuda:0", "cuda:1"}),
+        "A GAN is trained on one device only: choose one.");
+    EXPECT_EQ(
+        refusal(train_test::smallProject(), {"cuda:1", "cuda:1"}), "The device \"cuda:1\" is named twice.");
+    EXPECT_NE(
+        refusal(train_test::smallProject(), {"cuda:0", "cuda:2"}).find("Ancient GPU"), std::string::npos);
+}
+
+TEST_F(TrainDevice, TheSelfcheckCoversEveryPrimitive)
+{
+    const auto check = selfcheck("cpu", {}).value();
+    EXPECT_TRUE(check.passed());
+    EXPECT_NE(check.device, check.reference);
+    for (const auto& type : ir::opTypes().all()) {
+        const PrimitiveCheck& one = checkOf(check, type.id);
+        EXPECT_EQ(one.primitive, type.id);
+        EXPECT_GT(one.cases, 0) << type.id;
+        EXPECT_LE(one.error, one.limit) << type.id;
+    }
+    EXPECT_EQ(check.primitives.size(), ir::opTypes().all().size() + 1);
+    EXPECT_GT(checkOf(check, "gemm").error, 0) << "another instruction set adds in another order";
+    EXPECT_GT(checkOf(check, "gemm").seconds, 0);
+}
+
+TEST_F(TrainDevice, TheSelfcheckFindsWhatIsWrong)
+{
+    SelfcheckOptions options;
+    options.seed = 5;
+    EXPECT_TRUE(selfcheck("cuda:0", options).value().passed());
+    for (const std::string wrong : {"softmax", "argmax", "lstm_backward"}) {
+        environment.set("GRADLOOM_FAKE_FAULT", wrong);
+        const auto check = selfcheck("cuda:0", options).value();
+        EXPECT_FALSE(check.passed());
+        for (const PrimitiveCheck& one : check.primitives)
+            EXPECT_EQ(one.problem.empty(), one.primitive != wrong) << one.primitive << ": " << one.problem;
+    }
+    EXPECT_FALSE(selfcheck("cuda:9", {}));
+}
+
+TEST_F(TrainDevice, TheSelfcheckOutlivesALostDevice)
+{
+    environment.set("GRADLOOM_FAKE_LOST", "1");
+    const auto check = selfcheck("cuda:0", {}).value();
+    for (const PrimitiveCheck& one : check.primitives)
+        EXPECT_EQ(one.problem, "The pretended GPU fell off the bus. Restart the machine.") << one.primitive;
+}
+
+} // namespace gradloom
