@@ -15,6 +15,7 @@
 #include "widgets/theme/theme.h"
 
 #include "engine/backend/backend.h"
+#include "engine/train/memory_need.h"
 
 #include <QAbstractButton>
 #include <QActionGroup>
@@ -356,12 +357,15 @@ void MainWindow::fillDevices()
         m_device = "cpu";
     for (const auto& device : devices) {
         const QString name = QString::fromStdString(device.name);
-        QAction* action = menu.addAction(name);
+        QAction* action = menu.addAction(
+            device.memoryBytes > 0
+                ? tr("%1 · %2").arg(name, QString::fromStdString(train::memoryText(device.memoryBytes)))
+                : name);
         action->setCheckable(true);
         action->setActionGroup(group);
         action->setEnabled(device.usable);
-        if (!device.usable)
-            action->setText(QStringLiteral("%1 – %2").arg(name, QString::fromStdString(device.problem)));
+        action->setData(QString::fromStdString(device.id));
+        action->setToolTip(device.usable ? name : QString::fromStdString(device.problem));
         action->setChecked(device.id == m_device);
         if (device.id == m_device)
             m_top->setDevice(name);

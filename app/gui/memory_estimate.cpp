@@ -2,9 +2,7 @@
 
 #include "app/gui/document.h"
 
-#include "engine/compile/plan.h"
-#include "engine/train/methods.h"
-#include "engine/train/step_program.h"
+#include "engine/train/memory_need.h"
 
 #include <QCoreApplication>
 #include <QLocale>
@@ -12,21 +10,6 @@
 #include <QThreadPool>
 
 namespace gradloom::gui {
-
-std::optional<int64_t> trainingMemory(const project::Project& project)
-{
-    const auto methods = train::chooseMethods(project.training);
-    if (!methods)
-        return std::nullopt;
-    train::ProgramOptions options;
-    options.batch = project.training.batch;
-    options.training = true;
-    auto program = train::trainingProgram(project.graph, options, {methods->rule()});
-    if (!program)
-        return std::nullopt;
-    const int64_t kept = program->parameterElements + program->stateElements + program->slotElements;
-    return compile::plan(std::move(*program)).arenaBytes + kept * sizeOf(DType::F32);
-}
 
 QString memoryText(int64_t bytes, int64_t batch)
 {
@@ -56,8 +39,8 @@ void MemoryEstimate::compute()
     }
     QPointer<MemoryEstimate> self(this);
     QThreadPool::globalInstance()->start([self, serial = m_serial, project = m_document.project()] {
-        const auto bytes = trainingMemory(project);
-        const QString text = bytes ? memoryText(*bytes, project.training.batch) : QString();
+        const auto need = train::memoryNeed(project);
+        const QString text = need ? memoryText(need->total(), project.training.batch) : QString();
         QMetaObject::invokeMethod(
             qApp,
             [self, serial, text] {

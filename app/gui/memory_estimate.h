@@ -1,19 +1,11 @@
 #pragma once
 
-#include "engine/project/project.h"
-
 #include <QObject>
 #include <QTimer>
-
-#include <optional>
 
 namespace gradloom::gui {
 
 class Document;
-
-/// Bytes that one training step of a project takes: what lives during the step, weights and optimizer state.
-/// Nothing for a drawing that cannot be trained. Any thread.
-std::optional<int64_t> trainingMemory(const project::Project& project);
 
 /// "≈ 38 MB to train at batch 128"
 QString memoryText(int64_t bytes, int64_t batch);

@@ -84,6 +84,8 @@ void RunController::connectPanel()
 QWidget* RunController::makeExplainPage()
 {
     m_explain = new ExplainPage;
+    m_explain->setDevice(m_window.device());
+    connect(&m_window, &MainWindow::deviceChanged, m_explain, &ExplainPage::setDevice);
     connect(m_explain, &ExplainPage::trainRequested, this, &RunController::start);
     connect(m_explain, &ExplainPage::statusChanged, this,
         [this](const QString& text) { m_window.statusLine().setMessage(text); });

@@ -1,6 +1,7 @@
 #include "app/gui/run_controller.h"
 
 #include "source_dir.h"
+#include "tests/fake_cuda/fake_cuda.h"
 #include "tests/widgets/gui_test.h"
 
 #include "widgets/canvas/canvas_view.h"
@@ -13,6 +14,7 @@
 
 #include "engine/graph/group_edits.h"
 
+#include <QMenu>
 #include <QMessageBox>
 #include <QPushButton>
 #include <QSettings>
@@ -21,6 +23,7 @@
 #include <QTemporaryDir>
 #include <QToolButton>
 
+#include <algorithm>
 #include <set>
 
 using namespace gradloom;
@@ -83,6 +86,33 @@ private Q_SLOTS:
         const int before = static_cast<int>(explained.count());
         m_runs->explainPage()->select(5);
         QTRY_VERIFY_WITH_TIMEOUT(explained.count() > before, 60000);
+    }
+
+    void aGpuTrainsAndExplains()
+    {
+        gradloom::test::Environment environment;
+        environment.useModule(FAKE_CUDA);
+        cleanup();
+        init();
+        QMenu& menu = m_window->topBar().deviceMenu();
+        QTRY_COMPARE(menu.actions().size(), 3);
+        menu.actions()[1]->trigger();
+        QCOMPARE(m_window->device(), std::string("cuda:0"));
+        shorten(1, 300);
+        QSignalSpy finished(m_runs, &RunController::finished);
+        pressTrain();
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, 120000);
+        QVERIFY(!m_runs->session()->result()->error);
+        m_window->showPage(MainWindow::Page::Explain);
+        QSignalSpy said(m_runs->explainPage(), &ExplainPage::statusChanged);
+        const auto saidSo = [&](const QString& device) {
+            return std::any_of(said.begin(), said.end(),
+                [&](const QList<QVariant>& one) { return one.value(0).toString().endsWith(device); });
+        };
+        QTRY_VERIFY_WITH_TIMEOUT(saidSo("Pretended GPU 0"), 60000);
+        said.clear();
+        menu.actions()[0]->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(said.count() > 0 && said.back().value(0).toString().contains("CPU"), 60000);
     }
 
     void pauseStepAndStop()

@@ -2,6 +2,7 @@
 
 #include "engine/data/image.h"
 #include "engine/project/safetensors.h"
+#include "engine/train/training_options.h"
 #include "widgets/explain/answer_panel.h"
 #include "widgets/explain/confusion_matrix.h"
 #include "widgets/explain/own_picture.h"
@@ -153,6 +154,7 @@ void ExplainPage::showTarget()
 void ExplainPage::setProject(const project::Project& project)
 {
     if (project.graph == m_project.graph && project.training.seed == m_project.training.seed) {
+        m_stale = m_stale || !(project.training.options == m_project.training.options); // they say how a GPU computes
         m_project = project;
         return;
     }
@@ -162,6 +164,15 @@ void ExplainPage::setProject(const project::Project& project)
     m_position = -1;
     m_current = {};
     showTarget(); // another loss may mean another target
+    updateModel();
+}
+
+void ExplainPage::setDevice(const std::string& id)
+{
+    if (id == m_deviceId)
+        return;
+    m_deviceId = id;
+    m_stale = true;
     updateModel();
 }
 
@@ -219,7 +230,9 @@ void ExplainPage::updateModel()
     if (!m_stale || !isVisible())
         return;
     m_stale = false;
-    m_worker->setModel({m_project.graph, m_weights, m_data, m_project.training.seed});
+    const auto options = train::readTrainingOptions(m_project.training.options);
+    m_worker->setModel({m_project.graph, m_weights, m_data, m_project.training.seed, m_deviceId,
+        options ? options->device(0) : backend::DeviceOptions()});
 }
 
 void ExplainPage::showEvent(QShowEvent* event)

@@ -26,6 +26,8 @@ public:
 
     /// The drawing the weights belong to: the one that was trained, not the one being edited.
     void setProject(const project::Project& project);
+    /// Id of the device that computes, as in backend::devices().
+    void setDevice(const std::string& id);
     /// Loaded data with its test part; nullptr where there is none.
     void setData(std::shared_ptr<const train::RunData> data);
     /// For example TrainSession::latestWeights(). nullptr or none: back to the empty state.
@@ -67,7 +69,8 @@ private:
     std::shared_ptr<const train::Weights> m_weights;
     bool m_stale = false; ///< project, data or weights changed since the worker got them
     bool m_ready = false;
-    QString m_device;
+    std::string m_deviceId = "cpu";
+    QString m_device; ///< its name
     qint64 m_position = -1; ///< of the picture on show; -1: none or one's own
     Tensor m_own;           ///< as stored; empty: none
     QString m_ownName;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <chrono>
+#include <tuple>
 
 namespace gradloom::widgets {
 
@@ -25,6 +26,8 @@ QString text(const std::string& string)
 struct State
 {
     std::shared_ptr<backend::Backend> device;
+    std::string deviceId; ///< how it was opened
+    backend::DeviceOptions deviceOptions;
     std::unique_ptr<train::Model> model;
     std::shared_ptr<const train::RunData> data;
     std::vector<std::string> layers; ///< nodes whose feature maps are shown
@@ -60,11 +63,17 @@ Status build(const ExplainModel& wanted, State& state)
 {
     state.model.reset();
     state.batch.reset();
-    if (!state.device) {
-        auto device = backend::open("cpu");
+    const auto& [had, wants] = std::tie(state.deviceOptions, wanted.deviceOptions);
+    const bool same = state.deviceId == wanted.device && had.precision == wants.precision &&
+        had.deterministic == wants.deterministic;
+    if (!state.device || !same) {
+        state.device.reset(); // two at a time would take twice the memory
+        auto device = backend::open(wanted.device, wanted.deviceOptions);
         if (!device)
             return device.error();
         state.device = std::move(*device);
+        state.deviceId = wanted.device;
+        state.deviceOptions = wanted.deviceOptions;
     }
     const layers::TargetTypes labels = wanted.data->labels();
     auto model = train::Model::create(wanted.graph, labels, state.device, wanted.seed);

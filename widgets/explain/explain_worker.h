@@ -22,6 +22,8 @@ struct ExplainModel
     std::shared_ptr<const train::Weights> weights;
     std::shared_ptr<const train::RunData> data;
     uint64_t seed = 1;
+    std::string device = "cpu"; ///< as in backend::devices()
+    backend::DeviceOptions deviceOptions;
 };
 
 struct ExplainRequest
