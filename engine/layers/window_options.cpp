@@ -98,8 +98,8 @@ std::vector<ParamSpec> paddingParams(size_t axes)
                 {{"valid", "valid"}, {"same", "same"}, {"explicit", "explicit"}},
                 "valid: windows stay inside, the map shrinks. same: zeros around it keep the size (at stride "
                 "1). explicit: "
-                "as many zeros as Padding amounts says."),
-        tupleParam("pad", "Padding amounts", std::vector<int64_t>(2 * axes, 1), 0, 65536,
+                "as many zeros as \"Pad by\" says."),
+        tupleParam("pad", "Pad by", std::vector<int64_t>(2 * axes, 1), 0, 65536,
             "Zeros at each side, for padding explicit only: " + std::string(order[axes - 1]) + ".")};
 }
 

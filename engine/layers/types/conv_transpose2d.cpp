@@ -107,7 +107,7 @@ LayerType conv_transpose2d()
     for (auto& spec : type.parameters)
         if (spec.key == "padding")
             spec.help = "valid: the whole result. same: stride times the input's size. explicit: as many rows and "
-                        "columns as Padding amounts says are cut off.";
+                        "columns as \"Pad by\" says are cut off.";
     type.infer = inferTransposed;
     type.lower = lowerTransposed;
     type.summary = convolutionSummary;
