@@ -157,14 +157,17 @@ private:
     bool canWriteThrough(const ir::Update& update, size_t first, size_t producer) const
     {
         const ir::Value& target = m_program[update.target];
+        const auto& made = m_program.ops[producer].outputs;
+        const auto result = static_cast<size_t>(std::find(made.begin(), made.end(), m_root[at(update.source)]) - made.begin());
         for (size_t i = first; i < m_program.ops.size(); ++i) {
             const Op& op = m_program.ops[i];
-            for (ValueId id : op.inputs) {
+            for (size_t k = 0; k < op.inputs.size(); ++k) {
+                const ValueId id = op.inputs[k];
                 if (id == noValue || m_program[m_root[at(id)]].segment == Segment::Arena)
                     continue;
                 if (!overlaps(m_program[m_root[at(id)]], target))
                     continue;
-                const bool sameElement = i == producer && op.type->elementwise && id == update.target &&
+                const bool sameElement = i == producer && op.type->mayOverwrite(k, result) && id == update.target &&
                     m_program.typeOf(id).shape.elements() == m_program.typeOf(update.source).shape.elements();
                 if (!sameElement)
                     return false;
@@ -211,13 +214,13 @@ private:
             if (!op.type->elementwise && op.type->inPlace < 0)
                 continue;
             std::vector<bool> taken(op.inputs.size(), false);
-            const size_t results = op.type->elementwise ? op.outputs.size() : 1;
+            const size_t results = op.type->elementwise || op.type->inPlaceEach ? op.outputs.size() : 1;
             for (size_t r = 0; r < results; ++r) {
                 const ValueId result = m_root[at(op.outputs[r])];
                 if (!isPlainArena(result))
                     continue;
                 for (size_t k = 0; k < op.inputs.size(); ++k) {
-                    if (taken[k] || (!op.type->elementwise && static_cast<int>(k) != op.type->inPlace) ||
+                    if (taken[k] || !op.type->mayOverwrite(k, r) ||
                         !mayOverwrite(op, k, static_cast<int64_t>(i), m_blocks[at(result)].bytes))
                         continue;
                     // The same operand may stand in several places; all of them are taken.
@@ -282,6 +285,7 @@ Plan plan(ir::Program program)
     removeDeadCode(program);
     sinkMasksBelowPooling(program);
     fusePointwise(program);
+    fuseRowUpdates(program);
     removeDeadCode(program);
     Plan result;
     result.program = std::move(program);

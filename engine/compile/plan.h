@@ -44,5 +44,8 @@ void removeDeadCode(ir::Program& program);
 void sinkMasksBelowPooling(ir::Program& program);
 /// Merges chains of unary and binary operations into "pointwise" operations.
 void fusePointwise(ir::Program& program);
+/// Gives a "pointwise" operation on gathered rows, whose results only replace these rows, the tables themselves: rows
+/// are neither gathered nor put back in passes of their own.
+void fuseRowUpdates(ir::Program& program);
 
 } // namespace gradloom::compile

@@ -36,6 +36,15 @@ struct OpType
     bool elementwise = false;
     /// The operand whose memory the first result may overwrite, -1 for none; see also `elementwise`.
     int inPlace = -1;
+    bool inPlaceEach = false; ///< and result r the memory of operand inPlace + r
+
+    /// Whether result `result` may be written to the memory of operand `operand`.
+    bool mayOverwrite(size_t operand, size_t result) const
+    {
+        if (elementwise)
+            return true;
+        return inPlace >= 0 && (result == 0 || inPlaceEach) && operand == static_cast<size_t>(inPlace) + result;
+    }
 };
 
 const Registry<OpType>& opTypes();

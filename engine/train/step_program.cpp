@@ -76,23 +76,87 @@ struct WeightRange
     }
 };
 
-/// The gradients of the trainable weights in `range` as one vector; zero for weights that no loss depends on.
-ValueId flatGradients(ir::Builder& b, ValueId loss, const WeightRange& range)
+/// The trainable weights of a step in the order of the flat buffer; noValue as the gradient of one that no
+/// loss depends on.
+struct Gradients
 {
-    std::vector<ValueId> weights = trainableWeights(b.program());
-    std::erase_if(weights, [&](ValueId id) { return !range.contains(b.program()[id]); });
-    const std::vector<ValueId> gradients = ir::differentiate(b, loss, weights);
-    const std::string before = b.setNode("");
+    std::vector<ValueId> weights;
+    std::vector<ValueId> gradients;
+    ValueId whole = noValue; ///< as one vector, where that was asked for
+};
+
+Gradients gradientsOf(ir::Builder& b, ValueId loss, const WeightRange& range)
+{
+    Gradients result;
+    result.weights = trainableWeights(b.program());
+    std::erase_if(result.weights, [&](ValueId id) { return !range.contains(b.program()[id]); });
+    result.gradients = ir::differentiate(b, loss, result.weights);
+    return result;
+}
+
+/// Gradients of the weights [first, last) as one vector.
+ValueId flattened(ir::Builder& b, const Gradients& all, size_t first, size_t last)
+{
     std::vector<ValueId> parts;
-    for (size_t i = 0; i < weights.size(); ++i) {
-        const Shape flat{b.shape(weights[i]).elements()};
-        parts.push_back(gradients[i] == noValue
+    for (size_t i = first; i < last; ++i) {
+        const Shape flat{b.shape(all.weights[i]).elements()};
+        parts.push_back(all.gradients[i] == noValue
                             ? b.op("fill", {}, {{"shape", flat.toVector()}, {"value", 0.0}})
-                            : b.reshape(gradients[i], flat));
+                            : b.reshape(all.gradients[i], flat));
     }
-    const ValueId all = parts.size() == 1 ? parts[0] : b.op("concat", parts, {{"axis", int64_t{0}}});
-    b.setNode(before);
-    return all;
+    return parts.size() == 1 ? parts[0] : b.op("concat", parts, {{"axis", int64_t{0}}});
+}
+
+ValueId wholeGradient(ir::Builder& b, Gradients& all)
+{
+    if (all.whole == noValue)
+        all.whole = flattened(b, all, 0, all.weights.size());
+    return all.whole;
+}
+
+/// The operation that made a table's gradient if rows without a gradient shall be left alone.
+const ir::Op* rowsGradient(const ir::Program& program, ValueId gradient)
+{
+    if (gradient == noValue)
+        return nullptr;
+    const auto it = std::find_if(program.ops.begin(), program.ops.end(),
+        [&](const ir::Op& op) { return op.type->id == "gather_gradient" && op.outputs[0] == gradient; });
+    return it != program.ops.end() && it->attributes.has("sparse") ? &*it : nullptr;
+}
+
+/// The weights [first, last) as a vector.
+WeightPart rangeOf(ir::Builder& b, Gradients& all, size_t first, size_t last)
+{
+    const int64_t begin = b.program()[all.weights[first]].offset;
+    const ir::Value& end = b.program()[all.weights[last - 1]];
+    const int64_t count = end.offset + end.type.shape.elements() - begin;
+    const bool isWhole = last - first == all.weights.size();
+    const ValueId gradients = isWhole ? wholeGradient(b, all) : flattened(b, all, first, last);
+    return {
+        b.flatParameters(begin, count), gradients, noValue, first == 0 ? "" : ":" + std::to_string(begin)};
+}
+
+/// What is updated together: ranges of the flat buffer, and between them tables of which only some rows move.
+std::vector<WeightPart> partsOf(ir::Builder& b, Gradients& all, const UpdateRule& rule)
+{
+    std::vector<WeightPart> parts;
+    size_t first = 0;
+    for (size_t i = 0; i < all.weights.size(); ++i) {
+        const ir::Op* op = rowsGradient(b.program(), all.gradients[i]);
+        if (!op || !movesSingleRows(rule))
+            continue;
+        if (first < i)
+            parts.push_back(rangeOf(b, all, first, i));
+        const ir::Op dense = *op; // the list of operations grows
+        const std::string before = b.setNode(dense.node);
+        const auto rows = b.ops("gather_gradient_rows", dense.inputs, dense.attributes);
+        b.setNode(before);
+        parts.push_back({all.weights[i], rows[0], rows[1], ":" + b.program()[all.weights[i]].name});
+        first = i + 1;
+    }
+    if (first < all.weights.size())
+        parts.push_back(rangeOf(b, all, first, all.weights.size()));
+    return parts;
 }
 
 std::vector<std::pair<ValueId, double>> lossList(const compile::Lowered& lowered, layers::Side side)
@@ -170,17 +234,18 @@ Result<ir::Program> stepProgram(
     const ValueId loss = emitLoss(*lowered, weights, options.side);
     emitMetrics(*lowered, options.batch);
     compile::fuseActivations(b.program());
-    ValueId gradients = noValue;
+    Gradients gradients;
     try {
-        gradients = flatGradients(b, loss, WeightRange(*lowered, options.side));
+        gradients = gradientsOf(b, loss, WeightRange(*lowered, options.side));
     } catch (const ir::NotDifferentiable& error) {
-        return invalidArgument("The gradient penalty differentiates twice, which \"" + error.node() +
-                                   "\" does not allow. Take it out of the discriminator, or set the penalty to 0.",
+        return invalidArgument(
+            "The gradient penalty differentiates twice, which \"" + error.node() +
+                "\" does not allow. Take it out of the discriminator, or set the penalty to 0.",
             error.node());
     }
-    if (keepGradients)
-        b.output("gradients", gradients);
     const std::string before = b.setNode("");
+    if (keepGradients)
+        b.output("gradients", wholeGradient(b, gradients));
     finish(*lowered, gradients, weights.sum);
     b.setNode(before);
     return std::move(b.program());
@@ -202,14 +267,10 @@ Result<ir::Program> trainingProgram(
     const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe)
 {
     return stepProgram(graph, options, recipe.keepGradients,
-        [&](compile::Lowered& lowered, ValueId gradients, ValueId weightSum) {
+        [&](compile::Lowered& lowered, Gradients& gradients, ValueId weightSum) {
             ir::Builder& b = lowered.builder;
-            const WeightRange range(lowered, options.side);
-            const ValueId parameters = b.flatParameters(range.first, range.count);
-            std::erase_if(lowered.maxNorms,
-                [&](const auto& limit) { return !range.contains(b.program()[limit.weight]); });
             b.reserveSlots(recipe.slotOffset);
-            emitUpdate(b, parameters, gradients, weightSum, recipe.rule, lowered.maxNorms);
+            emitUpdate(b, partsOf(b, gradients, recipe.rule), weightSum, recipe.rule, lowered.maxNorms);
         });
 }
 
@@ -217,8 +278,8 @@ Result<ir::Program> accumulationProgram(
     const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe)
 {
     return stepProgram(graph, options, recipe.keepGradients,
-        [](compile::Lowered& lowered, ValueId gradients, ValueId weightSum) {
-            emitAccumulation(lowered.builder, gradients, weightSum);
+        [](compile::Lowered& lowered, Gradients& gradients, ValueId weightSum) {
+            emitAccumulation(lowered.builder, wholeGradient(lowered.builder, gradients), weightSum);
         });
 }
 
@@ -234,7 +295,7 @@ Result<ir::Program> updateProgram(
     b.program().outputs.clear();
     b.program().updates.clear(); // running statistics belong to the steps that see samples
     b.setNode("");
-    emitUpdate(b, b.flatParameters(), noValue, noValue, recipe.rule, lowered->maxNorms);
+    emitUpdate(b, {{b.flatParameters(), noValue}}, noValue, recipe.rule, lowered->maxNorms);
     return std::move(b.program());
 }
 
@@ -277,8 +338,9 @@ Result<ir::Program> generatingProgram(const graph::Graph& graph, const ProgramOp
     if (!lowered)
         return lowered.error();
     if (!lowered->generative || lowered->generated == noValue)
-        return unsupported("The drawing makes no new samples: that takes a GAN (Real or fake, GAN objective) or a "
-                           "variational autoencoder (Sample z).");
+        return unsupported(
+            "The drawing makes no new samples: that takes a GAN (Real or fake, GAN objective) or a "
+            "variational autoencoder (Sample z).");
     ir::Program& program = lowered->builder.program();
     program.outputs = {{"generated", lowered->generated}};
     program.updates.clear();

@@ -37,11 +37,16 @@ void clear(ir::Builder& b, ValueId slot)
     b.update(slot, b.op("fill", {}, {{"shape", b.shape(slot).toVector()}, {"value", 0.0}}));
 }
 
-ValueId clippedByNorm(ir::Builder& b, ValueId gradients, double limit)
+/// What makes the gradients of all parts together no longer than `limit`.
+ValueId normShare(ir::Builder& b, const std::vector<WeightPart>& parts, double limit)
 {
-    const ValueId norm = b.unary("sqrt", b.reduceAll("sum", b.unary("square", gradients)));
-    const ValueId share = b.scale(b.unary("reciprocal", b.offset(norm, 1e-6)), limit);
-    return b.mul(gradients, b.unary("minimum_scalar", share, 1.0));
+    ValueId sum = noValue;
+    for (const WeightPart& part : parts) {
+        const ValueId squares = b.reduceAll("sum", b.unary("square", part.gradients));
+        sum = sum == noValue ? squares : b.add(sum, squares);
+    }
+    const ValueId share = b.scale(b.unary("reciprocal", b.offset(b.unary("sqrt", sum), 1e-6)), limit);
+    return b.unary("minimum_scalar", share, 1.0);
 }
 
 /// Takes back the update of `target` and returns what it would have become.
@@ -68,8 +73,8 @@ ValueId limitedColumns(ir::Builder& b, ValueId flat, const Shape& shape, double 
     return b.reshape(b.mul(w, share), Shape{shape.elements()});
 }
 
-/// The updated weights, which begin at `first` in the flat buffer, with the limits kept: put together from slices, so that what reads the result (the
-/// update, the average) sees one value.
+/// The updated weights, which begin at `first` in the flat buffer, with the limits kept: put together from
+/// slices, so that what reads the result (the update, the average) sees one value.
 ValueId limited(ir::Builder& b, ValueId updated, int64_t first, std::vector<MaxNorm> limits)
 {
     std::sort(limits.begin(), limits.end(), [&](const MaxNorm& x, const MaxNorm& y) {
@@ -103,6 +108,66 @@ void emitAverage(ir::Builder& b, ValueId updated, ValueId step, double decay)
     b.update(average, b.add(updated, b.mul(b.sub(average, updated), kept)));
 }
 
+/// Updates of gathered rows become updates of the tables they are from.
+void putBack(ir::Builder& b, const OptimizerContext::Rows& rows, size_t firstUpdate)
+{
+    for (size_t i = firstUpdate; i < b.program().updates.size(); ++i) {
+        const ir::Update update = b.program().updates[i];
+        const auto it = std::find_if(rows.gathered.begin(), rows.gathered.end(),
+            [&](const auto& gathered) { return gathered.first == update.target; });
+        if (it == rows.gathered.end())
+            continue; // a numberSlot
+        const ValueId table = it->second;
+        const ValueId changed = b.op("pointwise_rows", {rows.rows, table, update.source},
+            {{"results", int64_t{1}}, {"tables", int64_t{1}}});
+        b.program().ops.back().code = {{{"copy", 1}}, {2}};
+        b.program().updates[i] = {table, changed};
+    }
+}
+
+/// Where the learning rate and the number of the step are.
+struct StepInputs
+{
+    ValueId rate;
+    ValueId step;
+};
+
+void emitPart(ir::Builder& b, const WeightPart& part, const UpdateRule& rule, const StepInputs& in)
+{
+    OptimizerContext context{
+        b, rule.params, part.weights, part.gradients, in.rate, in.step, rule.slotPrefix, part.slotSuffix};
+    if (part.rows == noValue)
+        return rule.optimizer->update(context);
+    const size_t firstUpdate = b.program().updates.size();
+    OptimizerContext::Rows rows{part.rows, part.weights};
+    context.weights = b.op("gather", {part.weights, part.rows}, {{"padding", int64_t{-1}}});
+    rows.gathered.emplace_back(context.weights, part.weights);
+    context.rows = &rows;
+    rule.optimizer->update(context);
+    putBack(b, rows, firstUpdate);
+}
+
+/// Limits on the length of columns and the average, on a part that is a vector.
+void emitAfterwards(ir::Builder& b, const WeightPart& part, const UpdateRule& rule, ValueId step,
+    const std::vector<MaxNorm>& limits)
+{
+    const int64_t first = b.program()[part.weights].offset;
+    const int64_t end = first + b.shape(part.weights).elements();
+    std::vector<MaxNorm> own;
+    std::copy_if(limits.begin(), limits.end(), std::back_inserter(own), [&](const MaxNorm& limit) {
+        const int64_t offset = b.program()[limit.weight].offset;
+        return offset >= first && offset < end;
+    });
+    if (part.rows != noValue || (own.empty() && rule.emaDecay == 0))
+        return;
+    ValueId updated = takeUpdate(b.program(), part.weights);
+    if (!own.empty())
+        updated = limited(b, updated, first, std::move(own));
+    if (rule.emaDecay > 0)
+        emitAverage(b, updated, step, rule.emaDecay);
+    b.update(part.weights, updated);
+}
+
 } // namespace
 
 void emitAccumulation(ir::Builder& b, ValueId gradients, ValueId weightSum)
@@ -112,30 +177,29 @@ void emitAccumulation(ir::Builder& b, ValueId gradients, ValueId weightSum)
     b.update(all.weightSlot, all.weightSum);
 }
 
-void emitUpdate(ir::Builder& b, ValueId weights, ValueId gradients, ValueId weightSum, const UpdateRule& rule,
+void emitUpdate(ir::Builder& b, std::vector<WeightPart> parts, ValueId weightSum, const UpdateRule& rule,
     const std::vector<MaxNorm>& limits)
 {
-    ValueId g = gradients;
     Gathered all;
     if (rule.accumulate) {
-        all = gather(b, b.shape(weights).elements(), gradients, weightSum);
-        g = b.mul(all.gradients, b.unary("reciprocal", all.weightSum));
+        WeightPart& whole = parts.front();
+        all = gather(b, b.shape(whole.weights).elements(), whole.gradients, weightSum);
+        whole.gradients = b.mul(all.gradients, b.unary("reciprocal", all.weightSum));
     }
     if (rule.clipValue > 0)
-        g = b.unary("maximum_scalar", b.unary("minimum_scalar", g, rule.clipValue), -rule.clipValue);
-    if (rule.clipNorm > 0)
-        g = clippedByNorm(b, g, rule.clipNorm);
-    const ValueId rate = b.input("learning_rate", {Shape{1}, DType::F32});
-    const ValueId step = b.input("step", {Shape{1}, DType::F32});
-    OptimizerContext context{b, rule.params, weights, g, rate, step, rule.slotPrefix};
-    rule.optimizer->update(context);
-    if (!limits.empty() || rule.emaDecay > 0) {
-        ValueId updated = takeUpdate(b.program(), weights);
-        if (!limits.empty())
-            updated = limited(b, updated, b.program()[weights].offset, limits);
-        if (rule.emaDecay > 0)
-            emitAverage(b, updated, step, rule.emaDecay);
-        b.update(weights, updated);
+        for (WeightPart& part : parts)
+            part.gradients = b.unary(
+                "maximum_scalar", b.unary("minimum_scalar", part.gradients, rule.clipValue), -rule.clipValue);
+    if (rule.clipNorm > 0) {
+        const ValueId share = normShare(b, parts, rule.clipNorm);
+        for (WeightPart& part : parts)
+            part.gradients = b.mul(part.gradients, share);
+    }
+    const StepInputs in{
+        b.input("learning_rate", {Shape{1}, DType::F32}), b.input("step", {Shape{1}, DType::F32})};
+    for (const WeightPart& part : parts) {
+        emitPart(b, part, rule, in);
+        emitAfterwards(b, part, rule, in.step, limits);
     }
     if (rule.accumulate) { // last, when nothing reads them any more, so that the zeros go straight to their
                            // place

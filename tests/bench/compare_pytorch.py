@@ -57,14 +57,21 @@ class Worker:
         self.process.wait()
 
 
+def moves_rows(model: Path) -> bool:
+    """Whether an embedding of the model only updates the rows it used."""
+    return '"sparse": true' in model.read_text()
+
+
 def settings(model: Path, threads: list[int], with_compile: bool) -> list[dict]:
     pictures = '"conv' in model.read_text()
+    sparse = [False, True] if moves_rows(model) else [False]
     layouts = ["contiguous", "channels_last"] if pictures else ["contiguous"]
     variants = [("nothing", "fused"), ("nothing", "foreach"), ("nothing", "loop")]
     if with_compile:
         variants += [("network", "fused"), ("all", "foreach")]
-    return [{"layout": layout, "compile": compiled, "threads": count, "adam": adam, "allocator": allocator}
-            for layout, (compiled, adam), count, allocator in itertools.product(layouts, variants, threads, ALLOCATORS)]
+    return [{"layout": layout, "compile": compiled, "threads": count, "adam": adam, "allocator": allocator, "sparse": rows}
+            for layout, (compiled, adam), count, allocator, rows in itertools.product(layouts, variants, threads, ALLOCATORS,
+                                                                                      sparse)]
 
 
 def command_of(setting: dict, model: Path, batch: int) -> dict:
@@ -89,7 +96,7 @@ def finalists(workers: dict[str, Worker], model: Path, batch: int, candidates: l
 def described(setting: dict) -> str:
     return ", ".join([setting["layout"], COMPILED[setting["compile"]],
                       f"{setting['threads']} thread{'s' if setting['threads'] > 1 else ''}", f"Adam {setting['adam']}",
-                      f"allocator {setting['allocator']}"])
+                      f"allocator {setting['allocator']}"] + (["sparse gradient"] if setting["sparse"] else []))
 
 
 def ours(program: Path, arguments: list[str]) -> dict | list[float]:
@@ -99,7 +106,7 @@ def ours(program: Path, arguments: list[str]) -> dict | list[float]:
 def first_losses(program: Path, worker: Worker, setting: dict, model: Path, batch: int) -> dict[str, list[float]]:
     """Of 20 steps of both programs, and how far they are from PyTorch in double precision, relative."""
     with tempfile.TemporaryDirectory() as folder:
-        theirs = worker.ask(command_of(setting, model, batch) | {"losses": folder})
+        theirs = worker.ask(command_of(setting, model, batch) | {"losses": folder, "sparse": moves_rows(model)})
         mine = ours(program, ["--losses", "--models", str(model), "--weights", f"{folder}/weights.safetensors",
                               "--data", f"{folder}/data.safetensors"])
     assert isinstance(mine, list) and len(mine) == len(theirs["single"])

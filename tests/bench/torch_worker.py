@@ -1,6 +1,6 @@
 """Trains the benchmark networks on PyTorch; compare_pytorch.py starts it and sends one JSON command a line.
 
-A command {"model", "batch", "layout", "compile", "threads", "adam"} with "steps" times steps and answers with their
+A command {"model", "batch", "layout", "compile", "threads", "adam", "sparse"} with "steps" times steps and answers with their
 milliseconds; with "seconds" it times as many steps as fit into them, at least five; with "losses" (a folder) it writes
 weights.safetensors and data.safetensors there, trains 20 steps from them without dropout and with Gradloom's noise, and
 answers with the losses in single and in double precision; {"memory": true} answers with the peak resident bytes after the imports and now. Everything made
@@ -47,6 +47,8 @@ class Trainer:
         self.dtype = torch.float32
         for module in self.modules():
             module.to(memory_format=self.memory)
+            if isinstance(module, nn.Embedding):
+                module.sparse = setting["sparse"]
             if checked and isinstance(module, nn.Dropout):
                 module.p = 0.0
             if checked and isinstance(module, (nn.RNN, nn.LSTM)):  # a second bias would double the steps of the first
@@ -94,8 +96,12 @@ class Supervised(Trainer):
         self.network.train()
         self.noises = [module for module in self.modules() if isinstance(module, Noise)]
         self.classes = drawing.shapes[targets[0]][-1] if drawing.loss["type"] == "cross_entropy" else 2
-        self.optimizer = self.adam((p for p in self.network.parameters() if p.requires_grad),
-                                   drawing.training["optimizer"])
+        tables = [module.weight for module in self.modules() if isinstance(module, nn.Embedding) and module.sparse]
+        self.optimizers: list[torch.optim.Optimizer] = [
+            self.adam((p for p in self.network.parameters() if p.requires_grad and all(p is not t for t in tables)),
+                      drawing.training["optimizer"])]
+        if tables:
+            self.optimizers.append(torch.optim.SparseAdam(tables, lr=drawing.training["optimizer"]["options"]["learning_rate"]))
         repaints = len(targets) > 1  # the loss compares with the input
         weight = drawing.loss["options"].get("weight", 1.0)
 
@@ -113,10 +119,12 @@ class Supervised(Trainer):
     def step(self, x: Tensor, labels: Tensor) -> list[Tensor]:
         for noise in self.noises:
             self.feed(noise, len(x))
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss = self.loss(x, labels)
         loss.backward()
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.number += 1
         return [loss]
 

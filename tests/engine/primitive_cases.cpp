@@ -163,6 +163,7 @@ std::vector<Case> attentionCases()
         {"gather", {f({3, 5}), tokens}, {{"padding", int64_t{-1}}}, "whole"},
         {"gather", {f({2, 17}), tokens}, {{"padding", int64_t{0}}}, "padding_and_outside"},
         {"gather_gradient", {f({2, 7, 5}), tokens}, {{"padding", int64_t{1}}, {"rows", int64_t{4}}}, ""},
+        {"gather_gradient_rows", {f({2, 7, 5}), tokens}, {{"padding", int64_t{1}}, {"rows", int64_t{4}}}, "", -1, 1, {0}},
         {"attention", {f({2, 5, 6}), f({2, 7, 6}), f({2, 7, 4}), f({2, 7}), absent}, attend(2, false, 0),
             "masked"},
         {"attention", {f({1, 6, 3}), f({1, 6, 3}), f({1, 6, 2}), absent, absent}, attend(1, true, 0),

@@ -22,6 +22,32 @@ std::vector<int32_t> randomTokens(int64_t count, int64_t from, int64_t to)
     return tokens;
 }
 
+/// The sums of the rows that occur are the bits of those in the whole table.
+void checkGatherRows(
+    const GatherShape& s, const Buffer& dy, const std::vector<int32_t>& tokens, const Buffer& gradient)
+{
+    const int64_t most = gatherRowsMost(s);
+    Buffer values(most * s.width);
+    std::vector<int32_t> rows(static_cast<size_t>(most), 77);
+    std::vector<int32_t> scratch(static_cast<size_t>(gatherRowsScratch(s)), 77);
+    const GatherRowsArgs args{s, dy.data(), tokens.data(), values.data(), rows.data(), scratch.data()};
+    gatherRowsFind(args);
+    inPieces(most, [&](int64_t b, int64_t e) { gatherRowsSum(args, b, e); });
+    std::vector<int32_t> expected; // in the order in which they occur
+    for (const int32_t token : tokens)
+        if (token >= 0 && token < s.rows && token != s.padding &&
+            std::find(expected.begin(), expected.end(), token) == expected.end())
+            expected.push_back(token);
+    const size_t found = expected.size();
+    expected.resize(static_cast<size_t>(most), -1);
+    EXPECT_EQ(rows, expected);
+    for (int64_t i = 0; i < most; ++i)
+        for (int64_t j = 0; j < s.width; ++j)
+            EXPECT_EQ(values[i * s.width + j], i < static_cast<int64_t>(found)
+                                                   ? gradient[rows[static_cast<size_t>(i)] * s.width + j]
+                                                   : 0.0F);
+}
+
 /// Tokens outside the table and the padding are rows of zeros without gradient.
 void checkGather(const GatherShape& s)
 {
@@ -40,6 +66,8 @@ void checkGather(const GatherShape& s)
     inPieces(gatherGradientUnits(s), [&](int64_t b, int64_t e) {
         gatherGradient({s, dy.data(), tokens.data(), gradient.data()}, b, e);
     });
+
+    checkGatherRows(s, dy, tokens, gradient);
 
     std::vector<Sum> sums(static_cast<size_t>(gradient.size()));
     for (int64_t i = 0; i < s.count; ++i) {

@@ -94,7 +94,7 @@ TEST(PrimitiveRegistry, EveryPrimitiveIsExplainedAndChecked)
         checked.insert(c.op);
     // Reached through the adjoints of the others and through fusion.
     const std::set<std::string> reached{"max_pool2d_backward", "batch_norm_backward", "softmax_backward",
-        "softmax_cross_entropy_backward", "pointwise", "rnn_backward", "lstm_backward", "gru_backward",
+        "softmax_cross_entropy_backward", "pointwise", "pointwise_rows", "rnn_backward", "lstm_backward", "gru_backward",
         "group_norm_backward", "attention_backward"};
     for (const auto& type : ir::opTypes().all()) {
         EXPECT_FALSE(type.help.empty()) << type.id;

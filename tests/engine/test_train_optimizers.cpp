@@ -2,6 +2,7 @@
 #include "engine/train/optimizer_type.h"
 #include "engine/train/schedule_type.h"
 #include "engine/train/update_rule.h"
+#include "tests/engine/emulated_cuda.h"
 #include "tests/engine/train_test_util.h"
 
 #include <algorithm>
@@ -164,11 +165,112 @@ TEST(TrainOptimizers, EveryOneIsASinglePassOverTheWeights)
         UpdateRule rule;
         rule.optimizer = &type;
         rule.params = completeParams(type.parameters, given, type.id).value();
-        emitUpdate(b, flat, gradients, ir::noValue, rule, {});
+        emitUpdate(b, {{flat, gradients}}, ir::noValue, rule, {});
         const compile::Plan plan = compile::plan(b.program());
         const auto passes = std::count_if(plan.program.ops.begin(), plan.program.ops.end(),
             [&](const ir::Op& op) { return plan.program.typeOf(op.outputs[0]).shape.elements() == count; });
         EXPECT_EQ(passes, 1) << type.id << "\n" << plan.program.toString();
+        EXPECT_TRUE(plan.copies.empty() || plan.program.typeOf(plan.copies[0].target).shape.elements() == 1)
+            << type.id;
+    }
+}
+
+/// Steps of a table whose elements start as 0.5: as one vector, or with gradients of single rows.
+class TableStep
+{
+public:
+    static constexpr int64_t rows = 6;
+    static constexpr int64_t width = 5;
+
+    TableStep(const OptimizerType& type, const std::vector<int32_t>& moved, bool single,
+        std::shared_ptr<backend::Backend> device = train_test::cpu())
+        : m_device(std::move(device))
+    {
+        ir::Builder b;
+        const ir::ValueId table = b.parameter("w", Shape{rows, width}, {}, true);
+        const auto most = static_cast<int64_t>(moved.size());
+        const ir::ValueId gradients = b.input("g", {Shape{most, width}, DType::F32});
+        UpdateRule rule;
+        rule.optimizer = &type;
+        rule.params = completeParams(type.parameters, {}, type.id).value();
+        WeightPart part{table, gradients, b.input("rows", {Shape{most}, DType::I32}), ""};
+        if (!single)
+            part = {b.flatParameters(), b.reshape(gradients, Shape{most * width}), ir::noValue, ""};
+        emitUpdate(b, {part}, ir::noValue, rule, {});
+        m_memory = backend::allocateModel(*m_device, b.program()).value();
+        m_program = LoadedProgram::load(*m_device, m_memory, b.program()).value();
+        Tensor numbers(Shape{most}, DType::I32);
+        std::copy(moved.begin(), moved.end(), numbers.as<int32_t>().begin());
+        if (single)
+            m_program->write("rows", numbers);
+        m_program->write("learning_rate", 0.01F);
+    }
+
+    std::vector<float> run(const std::vector<float>& gradients, int steps)
+    {
+        std::vector<float> weights(static_cast<size_t>(rows * width), 0.5F);
+        m_memory.parameters->upload(std::as_bytes(std::span(weights)), 0);
+        Tensor g(Shape{static_cast<int64_t>(gradients.size()) / width, width});
+        std::copy(gradients.begin(), gradients.end(), g.floats().begin());
+        for (int t = 1; t <= steps; ++t) {
+            m_program->write("g", g);
+            m_program->write("step", static_cast<float>(t));
+            m_program->run();
+        }
+        m_memory.parameters->download(std::as_writable_bytes(std::span(weights)), 0);
+        return weights;
+    }
+
+private:
+    std::shared_ptr<backend::Backend> m_device;
+    backend::ModelMemory m_memory;
+    std::unique_ptr<LoadedProgram> m_program;
+};
+
+TEST(TrainOptimizers, EveryOneMovesSingleRowsOfATableInOnePass)
+{
+    const std::vector<int32_t> some{4, 0, 3, -1};
+    std::vector<float> all(static_cast<size_t>(TableStep::rows * TableStep::width));
+    for (size_t i = 0; i < all.size(); ++i)
+        all[i] = static_cast<float>(gradientAt(static_cast<int64_t>(i), 1));
+    std::vector<float> gathered;
+    for (const int32_t row : some)
+        for (int64_t j = 0; j < TableStep::width; ++j)
+            gathered.push_back(all[static_cast<size_t>(std::max(row, 0) * TableStep::width + j)]);
+    for (const OptimizerType& type : optimizerTypes().all()) {
+        SCOPED_TRACE(type.id);
+        const std::vector<float> whole = TableStep(type, {0, 1, 2, 3, 4, 5}, false).run(all, 3);
+        const std::vector<float> single = TableStep(type, some, true).run(gathered, 3);
+        const std::vector<float> cuda =
+            TableStep(type, some, true, tests::openEmulatedCuda()).run(gathered, 3);
+        for (int64_t row = 0; row < TableStep::rows; ++row)
+            for (int64_t j = 0; j < TableStep::width; ++j) {
+                const auto i = static_cast<size_t>(row * TableStep::width + j);
+                const bool moved = row == 4 || row == 0 || row == 3;
+                EXPECT_EQ(single[i], moved ? whole[i] : 0.5F) << "row " << row;
+                EXPECT_NEAR(cuda[i], single[i], 1e-6) << "row " << row;
+            }
+    }
+}
+
+TEST(TrainOptimizers, EveryOneUpdatesRowsWhereTheyAre)
+{
+    for (const OptimizerType& type : optimizerTypes().all()) {
+        ir::Builder b;
+        const ir::ValueId table = b.parameter("w", Shape{7, 5}, {}, true);
+        const ir::ValueId gradients = b.input("g", {Shape{3, 5}, DType::F32});
+        const ir::ValueId rows = b.input("rows", {Shape{3}, DType::I32});
+        UpdateRule rule;
+        rule.optimizer = &type;
+        rule.params = completeParams(type.parameters, {}, type.id).value();
+        emitUpdate(b, {{table, gradients, rows, ""}}, ir::noValue, rule, {});
+        const compile::Plan plan = compile::plan(b.program());
+        const auto count = [&](const std::string& id) {
+            return std::count_if(plan.program.ops.begin(), plan.program.ops.end(),
+                [&](const ir::Op& op) { return op.type->id == id; });
+        };
+        EXPECT_EQ(count("pointwise_rows"), 1) << type.id << "\n" << plan.program.toString();
+        EXPECT_EQ(count("gather"), 0) << type.id;
         EXPECT_TRUE(plan.copies.empty() || plan.program.typeOf(plan.copies[0].target).shape.elements() == 1)
             << type.id;
     }

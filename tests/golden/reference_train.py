@@ -13,7 +13,7 @@ from torch import Tensor
 
 import safetensors_file
 from reference_layers import REFERENCES, Call, Reply, float_target, mean_of_sample
-from reference_training import OPTIMIZERS, STEPS, Network, batch
+from reference_training import OPTIMIZERS, STEPS, Network, batch, uniform
 
 
 def same_side(x: Tensor, threshold: float, target: Tensor, target_threshold: float) -> Tensor:
@@ -235,6 +235,44 @@ def make_update_rules(folder: Path) -> None:
     safetensors_file.save(folder / "training" / "update_rules.safetensors", tensors)
 
 
+def sparse_trained(create) -> list[dict[str, Tensor]]:
+    """Weights after each step of small_tokens, whose table has a sparse gradient: PyTorch's own Embedding(sparse=True)."""
+    shapes = {"dense_1.bias": [3], "dense_1.weight": [30, 3], "embedding_1.weight": [40, 5]}
+    weights = {}
+    for k, (name, shape) in enumerate(shapes.items()):
+        limit = np.sqrt(6.0 / np.prod(shape[:-1])) if name.endswith(".weight") else 0.1
+        values = ((uniform(k + 1, int(np.prod(shape))) * 2 - 1) * limit).astype(np.float32)
+        weights[name] = torch.tensor(values.reshape(shape)).double().requires_grad_()
+    table, kernel, bias = weights["embedding_1.weight"], weights["dense_1.weight"], weights["dense_1.bias"]
+    optimizers = create(table, [kernel, bias])
+    history = []
+    for step in range(STEPS):
+        samples, labels = batch([6], 4, 3, step)
+        rows = F.embedding((samples * 40).long(), table, sparse=True).flatten(1)
+        for weight in weights.values():
+            weight.grad = None
+        F.cross_entropy(rows @ kernel + bias, labels.long()).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        history.append({name: weight.detach().clone() for name, weight in weights.items()})
+    return history
+
+
+def make_sparse(folder: Path) -> None:
+    """Weights after each of 20 steps, stacked: "<optimizer>.<weight>". SparseAdam adds epsilon before it corrects the
+    second moment; a tiny one keeps that apart from what is compared here."""
+    optim = torch.optim
+    rules = {
+        "sgd": sparse_trained(lambda table, others: [optim.SGD([table, *others], lr=0.5)]),
+        "adam": sparse_trained(lambda table, others: [optim.SparseAdam([table], lr=0.02, eps=1e-14),
+                                                       optim.Adam(others, lr=0.02, eps=1e-14)]),
+    }
+    tensors = {f"{rule}.{name}": np.stack([weights[name].numpy() for weights in history]).astype(np.float32)
+               for rule, history in rules.items() for name in history[0]}
+    safetensors_file.save(folder / "training" / "sparse.safetensors", tensors)
+
+
 def make_all(folder: Path) -> None:
+    make_sparse(folder)
     make_schedules(folder)
     make_update_rules(folder)

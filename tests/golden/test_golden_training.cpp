@@ -51,7 +51,7 @@ public:
         const Shape sample = m_stepper->sampleShape();
         GoldenBatch golden = goldenBatch(sample, m_batch, classes, static_cast<uint64_t>(number));
         data::Batch batch;
-        batch.samples = std::move(golden.samples);
+        batch.samples = m_vocabulary > 0 ? tokensOf(golden.samples) : std::move(golden.samples);
         batch.targets.push_back(std::move(golden.labels));
         batch.weights = Tensor(Shape{m_batch});
         std::fill(batch.weights.floats().begin(), batch.weights.floats().end(), 1.0F);
@@ -59,6 +59,9 @@ public:
         m_stepper->step(batch, {number, m_rate, {}});
         return m_stepper->take(true)->loss;
     }
+
+    /// The network takes tokens below `count`.
+    void setVocabulary(int count) { m_vocabulary = count; }
 
     train::Weights weights() const { return m_model->weights(); }
     train::Weights average(int steps) const
@@ -68,7 +71,17 @@ public:
     }
 
 private:
+    Tensor tokensOf(const Tensor& numbers) const
+    {
+        Tensor tokens(numbers.shape(), DType::I32);
+        for (size_t i = 0; i < numbers.floats().size(); ++i)
+            tokens.as<int32_t>()[i] =
+                static_cast<int32_t>(static_cast<double>(numbers.floats()[i]) * m_vocabulary);
+        return tokens;
+    }
+
     int64_t m_batch;
+    int m_vocabulary = 0;
     double m_rate;
     std::shared_ptr<backend::Backend> m_device;
     std::unique_ptr<train::Model> m_model;
@@ -121,7 +134,7 @@ Tensor row(const Tensor& tensor, int index)
 void expectWeights(
     const train::Weights& weights, const project::TensorFile& golden, const std::string& prefix, int step)
 {
-    ASSERT_EQ(weights.size(), 4U);
+    ASSERT_GE(weights.size(), 3U);
     for (const auto& [name, weight] : weights) {
         const auto expected = golden.tensors.find(prefix + "." + name);
         ASSERT_NE(expected, golden.tensors.end()) << prefix << " " << name;
@@ -139,6 +152,29 @@ TEST(GoldenTraining, OptimizersMoveEveryWeightAsPyTorchDoes)
         for (int step = 0; step < steps; ++step) {
             trainer.step(3, step);
             expectWeights(trainer.weights(), *golden, optimizer.name, step);
+        }
+    }
+}
+
+TEST(GoldenTraining, SparseEmbeddingMovesAsPyTorchs)
+{
+    auto golden = project::loadSafetensors(goldenFolder() / "training" / "sparse.safetensors");
+    ASSERT_TRUE(golden.ok()) << golden.error().message;
+    for (const auto& [name, rate, sparse] :
+        {std::tuple("sgd", 0.5, true), std::tuple("sgd", 0.5, false), std::tuple("adam", 0.02, true)}) {
+        SCOPED_TRACE(std::string(name) + (sparse ? " sparse" : " dense"));
+        graph::Graph graph = modelProject("small_tokens").graph;
+        for (graph::Node& node : graph.nodes)
+            if (node.type == "embedding")
+                node.params.set("sparse", sparse);
+        Params options{{"learning_rate", rate}};
+        if (std::string(name) == "adam")
+            options.set("epsilon", 1e-14);
+        Trainer trainer(graph, 4, ruleOf({name, options}));
+        trainer.setVocabulary(40);
+        for (int step = 0; step < steps; ++step) {
+            trainer.step(3, step);
+            expectWeights(trainer.weights(), *golden, name, step);
         }
     }
 }

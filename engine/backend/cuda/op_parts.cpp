@@ -125,19 +125,17 @@ bool chainFitsFour(const PointwiseChain& chain)
     return fits;
 }
 
-} // namespace
-
-void addPointwise(Preparation& p, const ir::PointwiseCode& code)
+/// The code over the operands from `first` on.
+PointwiseChain chainOf(const Preparation& p, const ir::PointwiseCode& code, size_t first)
 {
     PointwiseChain chain;
-    const size_t inputs = p.op.inputs.size();
+    const size_t inputs = p.op.inputs.size() - first;
     if (inputs + code.instructions.size() > PointwiseChain::maxOperands)
         throw std::logic_error("a fused pointwise operation has too many operands");
-    chain.size = p.outShape().elements();
     chain.inputs = static_cast<int>(inputs);
     for (size_t i = 0; i < inputs; ++i) {
-        chain.in[i] = p.in(i);
-        chain.period[i] = p.inShape(i).elements();
+        chain.in[i] = p.in(first + i);
+        chain.period[i] = p.inShape(first + i).elements();
     }
     for (const auto& instruction : code.instructions) {
         PointwiseStep& step = chain.step[chain.steps++];
@@ -152,10 +150,31 @@ void addPointwise(Preparation& p, const ir::PointwiseCode& code)
         chain.outOperand[i] = static_cast<uint8_t>(code.outputs[i]);
     }
     chain.outputs = static_cast<int>(code.outputs.size());
+    return chain;
+}
+
+} // namespace
+
+void addPointwise(Preparation& p, const ir::PointwiseCode& code)
+{
+    PointwiseChain chain = chainOf(p, code, 0);
+    chain.size = p.outShape().elements();
     if (chainFitsFour(chain))
         p.each(chain.size / 4, PointwiseGroups<4>{chain});
     else
         p.each(chain.size, PointwiseGroups<1>{chain});
+}
+
+void addPointwiseRows(Preparation& p, const ir::PointwiseCode& code)
+{
+    PointwiseRows functor{chainOf(p, code, 1), p.in<int32_t>(0), p.inShape(1)[-1],
+        static_cast<int>(p.op.attributes.integer("tables"))};
+    functor.chain.size = p.inShape(0).elements() * functor.width;
+    for (size_t i = 0; i < p.op.outputs.size(); ++i)
+        if (p.out(i) != p.in(i + 1))
+            p.launch([to = p.out(i), from = p.in(i + 1), bytes = p.inShape(1).elements() * 4](
+                         const Context& context) { copyBytes(context, to, from, bytes); });
+    p.each(functor.chain.size, functor);
 }
 
 void addReduction(Preparation& p, const ReduceCall& call)

@@ -40,6 +40,8 @@ void addCopy(Preparation& preparation, const CopyLayout& layout);
 
 /// One code for every element.
 void addPointwise(Preparation& preparation, const ir::PointwiseCode& code);
+/// One code for every element of some rows of tables; operands as in engine/ir/ops/pointwise_rows.cpp.
+void addPointwiseRows(Preparation& preparation, const ir::PointwiseCode& code);
 
 /// y [outer, inner] from x [outer, reduce, inner].
 struct ReduceCall

@@ -42,6 +42,14 @@ LayerType embedding()
             "is none."),
         realParam("init_range", "Initial range", 0.05, 0, 10,
             "The vectors start as random numbers between −r and r."),
+        switchParam("sparse", "Update used rows only", false,
+            "At each step only the vectors of tokens that occur in the batch are updated, which is much "
+            "faster for a "
+            "large vocabulary. The same result for SGD without momentum; with a method that remembers (Adam, "
+            "momentum) "
+            "the memory of a vector stands still until its token occurs again, as in PyTorch's SparseAdam. "
+            "With gradient "
+            "accumulation or averaged weights all vectors are updated."),
         switchParam("frozen", "Freeze weights", false, "Leaves the vectors as they are during training.")};
     type.infer = inferEmbedding;
     type.lower = [](LowerContext& c) -> std::vector<ir::ValueId> {
@@ -49,7 +57,10 @@ LayerType embedding()
         ir::Initializer initializer{"uniform"};
         initializer.scale = c.params.real("init_range");
         const auto table = c.weight("weight", shape, initializer);
-        return c.b.ops("gather", {table, c.in()}, {{"padding", c.params.integer("padding_index")}});
+        Params attributes{{"padding", c.params.integer("padding_index")}};
+        if (c.params.flag("sparse"))
+            attributes.set("sparse", true);
+        return c.b.ops("gather", {table, c.in()}, attributes);
     };
     type.summary = [](const Params& p) {
         return std::to_string(p.integer("vocabulary")) + " × " + std::to_string(p.integer("size"));

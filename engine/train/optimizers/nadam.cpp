@@ -31,7 +31,7 @@ OptimizerType nadam()
         };
         const auto rest = [&](ir::ValueId x) { return b.offset(b.unary("neg", x), 1.0); };
         // The product of all μ so far; kept as 1 − ∏, because what is kept starts at zero.
-        const ir::ValueId restSlot = b.slot("momentum_rest", Shape{1});
+        const ir::ValueId restSlot = context.numberSlot("momentum_rest");
         const ir::ValueId now = momentumAt(context.step);
         const ir::ValueId next = momentumAt(b.offset(context.step, 1.0));
         const ir::ValueId product = b.mul(rest(restSlot), now);

@@ -37,4 +37,22 @@ struct GatherGradientArgs
 std::int64_t gatherGradientUnits(const GatherShape& shape);
 void gatherGradient(const GatherGradientArgs& args, std::int64_t begin, std::int64_t end);
 
+/// The gradient as the sums of those rows that occur, each once, in the order in which they occur.
+struct GatherRowsArgs
+{
+    GatherShape shape;
+    const float* gradient = nullptr;       ///< [count, width]
+    const std::int32_t* indices = nullptr; ///< [count]
+    float* values = nullptr;               ///< [gatherRowsMost, width]: the sums, zeros behind the last one
+    std::int32_t* rows = nullptr;          ///< [gatherRowsMost]: their rows of the table, -1 behind the last one
+    std::int32_t* scratch = nullptr;       ///< [gatherRowsScratch], kept between both passes
+};
+/// The most rows that can occur.
+std::int64_t gatherRowsMost(const GatherShape& shape);
+std::int64_t gatherRowsScratch(const GatherShape& shape);
+/// First pass, one unit: finds the rows and where each occurs.
+void gatherRowsFind(const GatherRowsArgs& args);
+/// Second pass. Units: rows of the values.
+void gatherRowsSum(const GatherRowsArgs& args, std::int64_t begin, std::int64_t end);
+
 } // namespace gradloom::cpu

@@ -15,6 +15,7 @@
 #define GRADLOOM_ELEMENT_FUNCTORS(X)                                                                         \
     X(PointwiseGroups<1>)                                                                                    \
     X(PointwiseGroups<4>)                                                                                    \
+    X(PointwiseRows)                                                                                         \
     X(Dropout)                                                                                               \
     X(RandomUniform)                                                                                         \
     X(RandomNormal)                                                                                          \
@@ -67,6 +68,8 @@
     X(Argmax)                                                                                                \
     X(TopK)                                                                                                  \
     X(GatherGradient)                                                                                        \
+    X(GatherFirsts)                                                                                          \
+    X(GatherRowsGradient)                                                                                    \
     X(ReduceRows)                                                                                            \
     X(ReduceColumns)                                                                                         \
     X(BatchNormMoments)                                                                                      \

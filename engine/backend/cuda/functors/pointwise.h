@@ -157,6 +157,26 @@ struct PointwiseChain
     PointwiseStep step[maxOperands] = {};
 };
 
+/// Runs the steps of a chain whose inputs were read.
+template <int Width>
+GRADLOOM_DEVICE void runSteps(const PointwiseChain& chain, Lanes<Width>* values)
+{
+    for (int s = 0; s < chain.steps; ++s) {
+        const PointwiseStep step = chain.step[s];
+        const Lanes<Width> a = values[step.a];
+        Lanes<Width> result;
+        if (step.binary) {
+            const Lanes<Width> b = values[step.b];
+            for (int k = 0; k < Width; ++k)
+                result.v[k] = binaryOf(step.fn, a.v[k], b.v[k], step.alpha);
+        } else {
+            for (int k = 0; k < Width; ++k)
+                result.v[k] = unaryOf(step.fn, a.v[k], step.alpha);
+        }
+        values[chain.inputs + s] = result;
+    }
+}
+
 /// The chain on groups of `Width` elements. Width 4 needs sizes, and periods other than 1, that are multiples
 /// of four, and addresses that are multiples of 16 bytes.
 template <int Width>
@@ -184,22 +204,34 @@ struct PointwiseGroups
         Lanes<Width> values[PointwiseChain::maxOperands];
         for (int i = 0; i < chain.inputs; ++i)
             values[i] = load(i, first);
-        for (int s = 0; s < chain.steps; ++s) {
-            const PointwiseStep step = chain.step[s];
-            const Lanes<Width> a = values[step.a];
-            Lanes<Width> result;
-            if (step.binary) {
-                const Lanes<Width> b = values[step.b];
-                for (int k = 0; k < Width; ++k)
-                    result.v[k] = binaryOf(step.fn, a.v[k], b.v[k], step.alpha);
-            } else {
-                for (int k = 0; k < Width; ++k)
-                    result.v[k] = unaryOf(step.fn, a.v[k], step.alpha);
-            }
-            values[chain.inputs + s] = result;
-        }
+        runSteps(chain, values);
         for (int i = 0; i < chain.outputs; ++i)
             storeLanes(values[chain.outOperand[i]], chain.out[i] + first);
+    }
+};
+
+/// The chain on the elements of some rows of tables: the first `tables` inputs, and all outputs. Rows behind
+/// the first negative one are none. By elements of the rows.
+struct PointwiseRows
+{
+    PointwiseChain chain;
+    const int32_t* rows = nullptr;
+    int64_t width = 1;
+    int tables = 0;
+
+    GRADLOOM_DEVICE void operator()(int64_t i) const
+    {
+        const Division d = divide(i, width);
+        const int64_t row = rows[d.quotient];
+        if (row < 0)
+            return;
+        const int64_t at = row * width + d.rest;
+        Lanes<1> values[PointwiseChain::maxOperands];
+        for (int k = 0; k < chain.inputs; ++k)
+            values[k].v[0] = chain.in[k][k < tables ? at : chain.period[k] == 1 ? 0 : i];
+        runSteps(chain, values);
+        for (int k = 0; k < chain.outputs; ++k)
+            chain.out[k][at] = values[chain.outOperand[k]].v[0];
     }
 };
 

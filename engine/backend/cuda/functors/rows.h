@@ -227,13 +227,26 @@ struct GatherGradient
         return false;
     }
 
+    /// Whether the row is the first one of its row of the table.
+    template <class Team>
+    GRADLOOM_DEVICE bool isFirst(Team& team, int64_t row) const
+    {
+        const int32_t index = indices[row];
+        return index >= 0 && index < rows && index != padding && !isRepeated(team, row, index);
+    }
+
     template <class Team>
     GRADLOOM_DEVICE void operator()(Team& team, int64_t row) const
     {
+        if (isFirst(team, row))
+            addFrom(team, row, table + indices[row] * width);
+    }
+
+    /// Adds all rows with the index of `row`, which is the first of them.
+    template <class Team>
+    GRADLOOM_DEVICE void addFrom(Team& team, int64_t row, float* sum) const
+    {
         const int32_t index = indices[row];
-        if (index < 0 || index >= rows || index == padding || isRepeated(team, row, index))
-            return;
-        float* sum = table + index * width;
         for (int64_t base = row; base < count; base += team.size()) {
             const int64_t i = base + team.rank();
             uint32_t hits = team.ballot(i < count && indices[i] == index);
@@ -242,6 +255,50 @@ struct GatherGradient
                     for (int64_t c = team.rank(); c < width; c += team.size())
                         sum[c] += dy[at * width + c];
         }
+    }
+};
+
+/// Marks the rows of dy that are the first with their index, and clears the list of rows of the table. Teams
+/// of at most 32 threads; by rows of dy.
+struct GatherFirsts
+{
+    GatherGradient sums;
+    int32_t* isFirst = nullptr;
+    int32_t* rows = nullptr;
+    int64_t most = 0; ///< rows of the list
+
+    template <class Team>
+    GRADLOOM_DEVICE void operator()(Team& team, int64_t row) const
+    {
+        const bool first = sums.isFirst(team, row);
+        if (team.rank() != 0)
+            return;
+        isFirst[row] = first ? 1 : 0;
+        if (row < most)
+            rows[row] = -1;
+    }
+};
+
+/// The sums of GatherGradient without the rows that nothing adds to, in the order in which they occur;
+/// `sums.table` takes them and was zeroed. Teams of at most 32 threads; by rows of dy.
+struct GatherRowsGradient
+{
+    GatherGradient sums;
+    const int32_t* isFirst = nullptr;
+    int32_t* rows = nullptr;
+
+    template <class Team>
+    GRADLOOM_DEVICE void operator()(Team& team, int64_t row) const
+    {
+        if (isFirst[row] == 0)
+            return;
+        float before = 0; // exact: whole numbers below 2^24
+        for (int64_t i = team.rank(); i < row; i += team.size())
+            before += static_cast<float>(isFirst[i]);
+        const auto position = static_cast<int64_t>(team.sum(before));
+        if (team.rank() == 0)
+            rows[position] = sums.indices[row];
+        sums.addFrom(team, row, sums.table + position * sums.width);
     }
 };
 
