@@ -140,6 +140,9 @@ std::optional<Launch> libraryConvolution(Preparation&, const LibraryConvolution&
     if (convolution.shape.padTop != convolution.shape.padBottom ||
         convolution.shape.padLeft != convolution.shape.padRight)
         throw std::logic_error("the library takes symmetric padding only");
+    for (const void* address : {convolution.x, convolution.weights, convolution.y})
+        if (!isAligned(address))
+            throw std::logic_error("the library takes whole vectors only");
     // As cuDNN, which has no algorithm for some sizes: these here take the direct way.
     if (convolution.shape.kh == 5)
         return std::nullopt;

@@ -275,6 +275,43 @@ TEST(CudaOperations, RandomNumbersAreThoseOfTheCpuBitForBit)
     }
 }
 
+/// A convolution over the second part of a concatenation, which the planner puts behind the first one: 300
+/// bytes from the beginning.
+Tensor convolutionOfPart(std::unique_ptr<backend::Backend> device)
+{
+    ir::Builder b;
+    const ValueId inputs[] = {
+        b.input("a", f({1, 5, 5, 3})), b.input("b", f({1, 5, 5, 3})), b.input("w", f({3, 3, 3, 4}))};
+    const ValueId first = b.unary("square", inputs[0]);
+    const ValueId second = b.unary("square", inputs[1]);
+    b.output("both", b.op("concat", {first, second}, {{"axis", int64_t{0}}}));
+    const Params window{
+        {"stride", list({1, 1})}, {"padding", list({1, 1, 1, 1})}, {"dilation", list({1, 1})}};
+    const ValueId y = b.op("conv2d", {second, inputs[2], ir::noValue}, window);
+    b.output("y", y);
+    auto plan = std::make_shared<compile::Plan>(compile::plan(b.program()));
+    EXPECT_NE(plan->locations[static_cast<size_t>(second)].offset % 16, 0);
+    const auto executable = device->load(plan, {}).value();
+    Random random(2);
+    for (const ValueId id : inputs) {
+        Tensor t(b.shape(id));
+        for (float& x : t.floats())
+            x = random.uniform(-1, 1);
+        executable->write(id, {t.data(), static_cast<size_t>(t.bytes())});
+    }
+    executable->run();
+    Tensor result(b.shape(y));
+    executable->read(y, {result.data(), static_cast<size_t>(result.bytes())});
+    return result;
+}
+
+TEST(CudaConvolution, TakesTensorsThatBeginAnywhere)
+{
+    EXPECT_LT(difference(convolutionOfPart(backend::open("cpu", {1}).value()),
+                  convolutionOfPart(openEmulatedCuda())),
+        2e-5);
+}
+
 TEST(CudaFunctors, Bfloat16IsRoundedToNearestEven)
 {
     EXPECT_EQ(cuda::fromBf16(cuda::toBf16(1.0F)), 1.0F);

@@ -44,7 +44,7 @@ void addDirect(Preparation& p, const ConvolutionCall& call)
     float* to = parts > 1 ? p.scratch(parts * size) : call.weights;
     p.teams(parts * tiles, DirectConvolutionWeights{s, parts, call.x, call.y, to}, teamForTile(1));
     if (parts > 1)
-        p.each(size, ReduceFinish{to, call.weights, size, parts, false, 1});
+        p.teams(size, ReduceFinish{to, call.weights, size, parts, false, 1}, {});
 }
 
 /// A convolution by cuDNN in number format T: collects launches first, because there may be no algorithm.
@@ -65,9 +65,11 @@ public:
         c.number = isFloat ? Number::F32 : Number::Bf16;
         const int64_t image = m_inner.n * m_inner.h * m_inner.w * m_inner.c;
         const int64_t result = m_inner.n * m_inner.oh * m_inner.ow * m_inner.k;
-        const bool ownImage = !isFloat || !isPadSymmetric(m_call.shape);
+        // cuDNN reads and writes whole vectors; a tensor that is part of another one may begin anywhere.
+        const bool ownImage = !isFloat || !isPadSymmetric(m_call.shape) || !isAligned(m_call.x);
+        m_ownResult = !isFloat || !isAligned(m_call.y);
         c.x = ownImage ? m_p.scratch<T>(image) : reinterpret_cast<T*>(m_call.x);
-        c.y = isFloat ? reinterpret_cast<T*>(m_call.y) : m_p.scratch<T>(result);
+        c.y = m_ownResult ? m_p.scratch<T>(result) : reinterpret_cast<T*>(m_call.y);
         c.weights = m_p.scratch<T>(weightRows(m_inner) * m_inner.k);
         auto launch = libraryConvolution(m_p, c);
         if (!launch)
@@ -92,9 +94,8 @@ private:
         if (c.pass != ConvolutionPass::Weights)
             m_p.each(weightRows(s) * s.k,
                 ConvertTransposed<float, T>{m_call.weights, static_cast<T*>(c.weights), weightRows(s), s.k});
-        if constexpr (!isFloat)
-            if (c.pass != ConvolutionPass::Forward)
-                m_p.each(result, FloatToBf16{m_call.y, static_cast<Bf16*>(c.y)});
+        if (m_ownResult && c.pass != ConvolutionPass::Forward)
+            m_p.each(result, Convert<float, T>{m_call.y, static_cast<T*>(c.y)});
     }
 
     void writeResult(const LibraryConvolution& c, bool ownImage, int64_t result)
@@ -111,9 +112,8 @@ private:
                 m_inner.h == s.h ? 0 : s.padTop, m_inner.w == s.w ? 0 : s.padLeft, m_inner.h, m_inner.w};
             m_p.each(s.n * s.h * s.w * s.c, crop);
         }
-        if constexpr (!isFloat)
-            if (forward)
-                m_p.each(result, Bf16ToFloat{static_cast<const Bf16*>(c.y), m_call.y});
+        if (m_ownResult && forward)
+            m_p.each(result, Convert<T, float>{static_cast<const T*>(c.y), m_call.y});
         if (m_call.bias == nullptr && !m_call.relu)
             return;
         float* target = forward ? m_call.y : m_call.x;
@@ -128,6 +128,7 @@ private:
     Preparation& m_p;
     const ConvolutionCall& m_call;
     const WindowShape m_inner;
+    bool m_ownResult = false;
 };
 
 } // namespace

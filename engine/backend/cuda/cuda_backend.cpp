@@ -8,9 +8,6 @@ namespace gradloom::cuda {
 
 namespace {
 
-/// Oldest GPUs that the kernels are compiled for.
-constexpr int oldestCapability = 75;
-
 class CudaBackend : public backend::Backend
 {
 public:
@@ -19,7 +16,7 @@ public:
     {
     }
 
-    const Device& device() const { return *m_device; }
+    Device& device() { return *m_device; }
 
     backend::DeviceInfo info() const override
     {
@@ -96,11 +93,7 @@ Result<std::unique_ptr<backend::Backend>> openCuda(int index, const backend::Dev
 {
     try {
         auto opened = std::make_unique<CudaBackend>(index, options);
-        const int capability = opened->device().capability();
-        if (capability < oldestCapability)
-            return unsupported(
-                "The GPU " + opened->device().name() + " is too old: compute capability 7.5 is needed.");
-        if (options.precision == backend::Precision::Bf16 && capability < 80)
+        if (options.precision == backend::Precision::Bf16 && !opened->device().libraries().hasShortFloats())
             return unsupported("The GPU " + opened->device().name() +
                                " does not know bfloat16; choose TF32 or float32 as the precision.");
         return std::unique_ptr<backend::Backend>(std::move(opened));

@@ -41,29 +41,36 @@ std::vector<int64_t> inputBytes(const ir::Program& program)
 
 } // namespace
 
+// All copies go to the stream that computes: it does not wait for the default one, where a copy from ordinary
+// memory may still be under way when the call returns.
 CudaMemory::CudaMemory(std::shared_ptr<Device> device, int64_t bytes) : m_device(std::move(device))
 {
+    const std::lock_guard lock(m_device->turn);
     m_device->use();
     m_block = Block(Block::Where::Device, bytes);
-    check(cudaMemset(m_block.data(), 0, static_cast<size_t>(bytes)), "clearing memory");
+    check(cudaMemsetAsync(m_block.data(), 0, static_cast<size_t>(bytes), m_device->compute()),
+        "clearing memory");
+    m_device->wait();
 }
 
 void CudaMemory::upload(std::span<const std::byte> source, int64_t offset)
 {
     const std::lock_guard lock(m_device->turn);
     m_device->use();
-    m_device->wait();
-    check(cudaMemcpy(m_block.data() + offset, source.data(), source.size(), cudaMemcpyHostToDevice),
+    check(cudaMemcpyAsync(m_block.data() + offset, source.data(), source.size(), cudaMemcpyHostToDevice,
+              m_device->compute()),
         "copying weights to it");
+    m_device->wait();
 }
 
 void CudaMemory::download(std::span<std::byte> destination, int64_t offset) const
 {
     const std::lock_guard lock(m_device->turn);
     m_device->use();
-    m_device->wait();
-    check(cudaMemcpy(destination.data(), m_block.data() + offset, destination.size(), cudaMemcpyDeviceToHost),
+    check(cudaMemcpyAsync(destination.data(), m_block.data() + offset, destination.size(),
+              cudaMemcpyDeviceToHost, m_device->compute()),
         "copying weights from it");
+    m_device->wait();
 }
 
 CudaExecutable::CudaExecutable(std::shared_ptr<Device> device, std::shared_ptr<const compile::Plan> plan,

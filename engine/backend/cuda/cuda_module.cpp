@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include <dlfcn.h>
+
 namespace gradloom::cuda {
 
 std::vector<CudaOp> allCudaOps();
@@ -40,7 +42,8 @@ std::string noDriver()
 std::string problemOf(cudaError_t status, int driver)
 {
     if (driver == 0)
-        return noDriver();
+        return "There is no NVIDIA driver on this machine; install one for CUDA " +
+               cudaVersion(CUDART_VERSION) + " or newer to compute on a GPU.";
     if (status == cudaErrorInsufficientDriver || driver / 1000 < CUDART_VERSION / 1000)
         return "The NVIDIA driver knows CUDA " + cudaVersion(driver) + " only, but CUDA " +
                cudaVersion(CUDART_VERSION) + " is needed; install a newer driver.";
@@ -49,7 +52,64 @@ std::string problemOf(cudaError_t status, int driver)
     return std::string("CUDA cannot start: ") + cudaGetErrorString(status) + ".";
 }
 
-CudaDevice deviceAt(int index)
+/// Asks the driver's management library, because CUDA itself would first take memory for its context on the
+/// device.
+class DriverLibrary
+{
+public:
+    DriverLibrary() : m_library(dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL))
+    {
+        using Start = int (*)();
+        const auto start = function<Start>("nvmlInit_v2");
+        m_handleOf = function<HandleOf>("nvmlDeviceGetHandleByPciBusId_v2");
+        m_memoryOf = function<MemoryOf>("nvmlDeviceGetMemoryInfo");
+        m_ready = start && m_handleOf && m_memoryOf && start() == 0;
+    }
+    ~DriverLibrary()
+    {
+        using Stop = int (*)();
+        if (const auto stop = function<Stop>("nvmlShutdown"); stop && m_ready)
+            stop();
+        if (m_library)
+            dlclose(m_library);
+    }
+    DriverLibrary(const DriverLibrary&) = delete;
+    DriverLibrary& operator=(const DriverLibrary&) = delete;
+
+    /// Free bytes of a device, 0 where nobody knows.
+    int64_t freeBytes(int index) const
+    {
+        char bus[32] = {};
+        void* handle = nullptr;
+        Memory memory;
+        if (!m_ready || cudaDeviceGetPCIBusId(bus, sizeof bus, index) != cudaSuccess ||
+            m_handleOf(bus, &handle) != 0 || m_memoryOf(handle, &memory) != 0)
+            return 0;
+        return static_cast<int64_t>(memory.free);
+    }
+
+private:
+    /// nvmlMemory_t
+    struct Memory
+    {
+        unsigned long long total = 0, free = 0, used = 0;
+    };
+    using HandleOf = int (*)(const char*, void**);
+    using MemoryOf = int (*)(void*, Memory*);
+
+    template <class F>
+    F function(const char* name) const
+    {
+        return m_library ? reinterpret_cast<F>(dlsym(m_library, name)) : nullptr;
+    }
+
+    void* m_library;
+    HandleOf m_handleOf = nullptr;
+    MemoryOf m_memoryOf = nullptr;
+    bool m_ready = false;
+};
+
+CudaDevice deviceAt(int index, const DriverLibrary& driver)
 {
     CudaDevice device;
     device.index = index;
@@ -63,15 +123,10 @@ CudaDevice deviceAt(int index)
     device.name = properties.name;
     device.memoryBytes = static_cast<int64_t>(properties.totalGlobalMem);
     device.computeCapability = properties.major * 10 + properties.minor;
-    size_t free = 0;
-    size_t total = 0;
+    device.freeBytes = driver.freeBytes(index);
     if (device.computeCapability < oldestCapability)
         device.problem = "This GPU is too old: compute capability 7.5 is needed.";
-    else if (cudaSetDevice(index) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess)
-        device.problem = "This GPU cannot be used now; another program may have it to itself.";
-    device.freeBytes = static_cast<int64_t>(free);
     device.usable = device.problem.empty();
-    cudaGetLastError();
     return device;
 }
 
@@ -91,9 +146,23 @@ CudaReport report()
         report.problem = problemOf(status == cudaSuccess ? cudaErrorNoDevice : status, driver);
         return report;
     }
+    const DriverLibrary library;
     for (int index = 0; index < count; ++index)
-        report.devices.push_back(deviceAt(index));
+        report.devices.push_back(deviceAt(index, library));
     return report;
+}
+
+/// As openCuda, but what is wrong with the machine is said as in the report.
+Result<std::unique_ptr<backend::Backend>> openDevice(int index, const backend::DeviceOptions& options)
+{
+    const CudaReport found = report();
+    if (!found.problem.empty())
+        return unsupported(found.problem);
+    if (index < 0 || index >= static_cast<int>(found.devices.size()))
+        return unsupported("There is no GPU " + std::to_string(index) + " in this machine.");
+    if (const CudaDevice& device = found.devices[static_cast<size_t>(index)]; !device.usable)
+        return unsupported(device.problem);
+    return openCuda(index, options);
 }
 
 std::vector<std::string> operations()
@@ -113,6 +182,6 @@ extern "C" __attribute__((visibility("default"))) const gradloom::backend::CudaM
 {
     using namespace gradloom;
     static const backend::CudaModule module{
-        backend::cudaModuleAbi, cuda::report, cuda::openCuda, cuda::operations};
+        backend::cudaModuleAbi, cuda::report, cuda::openDevice, cuda::operations};
     return &module;
 }

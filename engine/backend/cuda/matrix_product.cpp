@@ -53,11 +53,13 @@ void setAttribute(
         "describing a product");
 }
 
-/// The largest power of two up to 256 that divides the address.
-uint32_t alignmentOf(const void* address)
+/// The largest power of two up to 256 that divides the addresses of all matrices of a batch, which lie
+/// `stride` bytes apart.
+uint32_t alignmentOf(const void* address, int64_t stride = 0)
 {
+    const uintptr_t bits = reinterpret_cast<uintptr_t>(address) | static_cast<uintptr_t>(stride);
     uint32_t alignment = 256;
-    while (reinterpret_cast<uintptr_t>(address) % alignment != 0)
+    while (bits % alignment != 0)
         alignment /= 2;
     return alignment;
 }
@@ -127,10 +129,14 @@ private:
         const Preference preference(created);
         setAttribute(
             preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(workspaceBytes));
-        setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignmentOf(m_product.b));
-        setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignmentOf(m_product.a));
-        setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignmentOf(m_product.c));
-        setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignmentOf(m_product.c));
+        const int64_t bytes = m_product.number == Number::F32 ? 4 : 2;
+        const uint32_t ofResult = alignmentOf(m_product.c, m_product.strideC * 4);
+        setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
+            alignmentOf(m_product.b, m_product.strideB * bytes));
+        setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+            alignmentOf(m_product.a, m_product.strideA * bytes));
+        setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, ofResult);
+        setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, ofResult);
         // Sums that threads add to one place in any order differ from run to run.
         if (deterministic)
             setAttribute(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,

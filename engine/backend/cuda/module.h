@@ -12,7 +12,7 @@
 ///
 /// Program and module are built from one source tree and talk through classes whose functions are all virtual
 /// (Backend, Executable, Memory) and through plain values (Plan, Result, std::string). The module therefore
-/// needs no symbol of the program: it compiles the three sources of the engine whose functions those values
+/// needs no symbol of the program: it compiles the few sources of the engine whose functions those values
 /// call (Shape, Params) into itself, hidden from others. A program that exported its symbols to modules would
 /// have to keep every engine function, used or not, and could not be stripped.
 namespace gradloom::backend {
@@ -26,7 +26,7 @@ struct CudaDevice
     int index = 0;
     std::string name;
     int64_t memoryBytes = 0;
-    int64_t freeBytes = 0;
+    int64_t freeBytes = 0;     ///< 0 where nobody knows
     int computeCapability = 0; ///< 90 means 9.0
     bool usable = false;
     std::string problem; ///< one sentence where it is not usable

@@ -197,7 +197,7 @@ void addReduction(Preparation& p, const ReduceCall& call)
     else
         p.teams(r.parts * others, ReduceColumns{r}, teamForTile(1));
     if (joined)
-        p.each(size, ReduceFinish{r.y, call.y, size, r.parts, call.max, call.scale});
+        p.teams(size, ReduceFinish{r.y, call.y, size, r.parts, call.max, call.scale}, {});
 }
 
 bool fitsFour(int64_t columns, std::initializer_list<const void*> addresses)

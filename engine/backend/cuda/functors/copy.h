@@ -165,6 +165,7 @@ struct ConvertTransposed
     }
 };
 
+using CopyFloat = Convert<float, float>;
 using FloatToBf16 = Convert<float, Bf16>;
 using Bf16ToFloat = Convert<Bf16, float>;
 using TransposeFloat = ConvertTransposed<float, float>;

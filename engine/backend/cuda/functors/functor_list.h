@@ -23,6 +23,7 @@
     X(StridedCopy)                                                                                           \
     X(BiasActivation<1>)                                                                                     \
     X(BiasActivation<4>)                                                                                     \
+    X(CopyFloat)                                                                                             \
     X(FloatToBf16)                                                                                           \
     X(Bf16ToFloat)                                                                                           \
     X(TransposeFloat)                                                                                        \
@@ -36,11 +37,8 @@
     X(CrossEntropyGradient)                                                                                  \
     X(OneHot)                                                                                                \
     X(Gather)                                                                                                \
-    X(ReduceFinish)                                                                                          \
-    X(BatchNormStatistics)                                                                                   \
     X(BatchNormApply<1>)                                                                                     \
     X(BatchNormApply<4>)                                                                                     \
-    X(BatchNormGradientFinish)                                                                               \
     X(BatchNormGradientApply<1>)                                                                             \
     X(BatchNormGradientApply<4>)                                                                             \
     X(MaxPool<uint8_t>)                                                                                      \
@@ -72,6 +70,9 @@
     X(GatherRowsGradient)                                                                                    \
     X(ReduceRows)                                                                                            \
     X(ReduceColumns)                                                                                         \
+    X(ReduceFinish)                                                                                          \
+    X(BatchNormStatistics)                                                                                   \
+    X(BatchNormGradientFinish)                                                                               \
     X(BatchNormMoments)                                                                                      \
     X(BatchNormGradientSums)                                                                                 \
     X(GroupNorm)                                                                                             \

@@ -90,7 +90,8 @@ struct BatchNormMoments
     }
 };
 
-/// Mean and biased variance from the parts' moments, and gamma/√(variance+epsilon); by channels.
+/// Mean and biased variance from the parts' moments, and gamma/√(variance+epsilon); teams by channels.
+/// `shared`: three floats a thread.
 struct BatchNormStatistics
 {
     BatchNormShape s;
@@ -101,13 +102,23 @@ struct BatchNormStatistics
     float* variance = nullptr;
     float* scale = nullptr;
 
-    GRADLOOM_DEVICE void operator()(int64_t channel) const
+    template <class Team>
+    GRADLOOM_DEVICE void operator()(Team& team, int64_t channel) const
     {
         Moments m;
-        for (int64_t part = 0; part < s.parts; ++part) {
+        for (int64_t part = team.rank(); part < s.parts; part += team.size()) {
             const float* from = partials + (part * s.channels + channel) * 3;
             m.join({from[0], from[1], from[2]});
         }
+        float* mine = team.shared + 3 * team.rank();
+        mine[0] = m.count;
+        mine[1] = m.mean;
+        mine[2] = m.squares;
+        team.sync();
+        if (team.rank() != 0)
+            return;
+        for (int other = 1; other < team.size(); ++other)
+            m.join({mine[3 * other], mine[3 * other + 1], mine[3 * other + 2]});
         const float biased = m.squares / static_cast<float>(s.rows);
         mean[channel] = m.mean;
         variance[channel] = biased;
@@ -212,15 +223,20 @@ struct BatchNormGradientFinish
     float* dbeta = nullptr;
     float* factors = nullptr; ///< [3, channels]: ofDy, ofX, constant
 
-    GRADLOOM_DEVICE void operator()(int64_t channel) const
+    template <class Team>
+    GRADLOOM_DEVICE void operator()(Team& team, int64_t channel) const
     {
         float sum = 0;
         float product = 0;
-        for (int64_t part = 0; part < s.parts; ++part) {
+        for (int64_t part = team.rank(); part < s.parts; part += team.size()) {
             const float* from = partials + (part * s.channels + channel) * 2;
             sum += from[0];
             product += from[1];
         }
+        sum = team.sum(sum);
+        product = team.sum(product);
+        if (team.rank() != 0)
+            return;
         const float rstd = 1.0F / sqrtf(in.variance[channel] + in.epsilon);
         const float perRow = 1.0F / static_cast<float>(s.rows);
         const float ofDy = in.gamma[channel] * rstd;

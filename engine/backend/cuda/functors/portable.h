@@ -147,8 +147,8 @@ struct ColumnTile
 /// function of the shape only, so that results do not depend on the device.
 inline int64_t reductionParts(int64_t length, int64_t others)
 {
-    constexpr int64_t enoughTeams = 264;
-    constexpr int64_t worthATeam = 128;
+    constexpr int64_t enoughTeams = 528;
+    constexpr int64_t worthATeam = 64;
     const int64_t most = length / worthATeam;
     const int64_t wanted = enoughTeams / (others < 1 ? 1 : others);
     const int64_t parts = most < wanted ? most : wanted;

@@ -166,14 +166,15 @@ struct RecurrentSequence
     {
         const int64_t stride = f.layer.columns;
         const float* u = f.layer.u + column;
-        float sum[4] = {0, 0, 0, 0};
+        constexpr int together = 8;
+        float sum[together] = {};
         int64_t k = 0;
-        for (; k + 4 <= f.layer.h; k += 4)
-            for (int part = 0; part < 4; ++part)
+        for (; k + together <= f.layer.h; k += together)
+            for (int part = 0; part < together; ++part)
                 sum[part] += state[k + part] * u[(k + part) * stride];
         for (; k < f.layer.h; ++k)
             sum[0] += state[k] * u[k * stride];
-        return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
     }
 };
 
@@ -401,15 +402,15 @@ struct RecurrentSequenceBackward
 
     GRADLOOM_DEVICE float product(const float* products, int64_t i, int64_t begin, int64_t end) const
     {
-        float sum[2] = {0, 0};
+        constexpr int together = 4;
+        float sum[together] = {};
         int64_t j = begin;
-        for (; j + 2 <= end; j += 2) {
+        for (; j + together <= end; j += together)
+            for (int part = 0; part < together; ++part)
+                sum[part] += products[j + part] * uTransposed[(j + part) * b.layer.h + i];
+        for (; j < end; ++j)
             sum[0] += products[j] * uTransposed[j * b.layer.h + i];
-            sum[1] += products[j + 1] * uTransposed[(j + 1) * b.layer.h + i];
-        }
-        if (j < end)
-            sum[0] += products[j] * uTransposed[j * b.layer.h + i];
-        return sum[0] + sum[1];
+        return (sum[0] + sum[1]) + (sum[2] + sum[3]);
     }
 };
 

@@ -73,7 +73,7 @@ struct ReduceColumns
     }
 };
 
-/// Joins the parts; by elements of the result.
+/// Joins the parts; teams by elements of the result.
 struct ReduceFinish
 {
     const float* partials = nullptr;
@@ -83,14 +83,17 @@ struct ReduceFinish
     bool max = false;
     float scale = 1;
 
-    GRADLOOM_DEVICE void operator()(int64_t i) const
+    template <class Team>
+    GRADLOOM_DEVICE void operator()(Team& team, int64_t i) const
     {
-        float value = partials[i];
-        for (int64_t part = 1; part < parts; ++part) {
+        float value = max ? -INFINITY : 0.0F;
+        for (int64_t part = team.rank(); part < parts; part += team.size()) {
             const float other = partials[part * size + i];
             value = max ? larger(value, other) : value + other;
         }
-        y[i] = max ? value : value * scale;
+        value = max ? team.max(value) : team.sum(value) * scale;
+        if (team.rank() == 0)
+            y[i] = value;
     }
 };
 

@@ -19,7 +19,7 @@ CudaOp batch_norm()
                 statistics.mean = p.out(1);
                 statistics.variance = p.out(2);
                 statistics.scale = p.scratch(s.channels);
-                p.each(s.channels, statistics);
+                p.teams(s.channels, statistics, {32, 96});
                 const auto apply = [&]<int Width>(BatchNormApply<Width> functor) {
                     functor.channels = s.channels;
                     functor.x = p.in(0);

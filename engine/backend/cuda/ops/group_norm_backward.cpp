@@ -18,7 +18,7 @@ CudaOp group_norm_backward()
             p.teams(parts * tiles,
                 GroupNormParameterGradient{s, parts, p.in(0), p.in(4), p.in(2), p.in(3), partials},
                 teamForTile(2));
-            p.each(2 * s.channels, ReduceFinish{partials, sums, 2 * s.channels, parts, false, 1});
+            p.teams(2 * s.channels, ReduceFinish{partials, sums, 2 * s.channels, parts, false, 1}, {});
             const int64_t bytes = s.channels * 4;
             p.launch(
                 [dgamma = p.out(1), dbeta = p.out(2), sums, bytes, channels = s.channels](const Context& c) {
