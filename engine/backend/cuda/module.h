@@ -18,7 +18,7 @@
 namespace gradloom::backend {
 
 /// Changes whenever Backend, Plan or the struct below change in a way that an older module would misread.
-inline constexpr uint32_t cudaModuleAbi = 2;
+inline constexpr uint32_t cudaModuleAbi = 3;
 
 /// A CUDA device of this machine, usable or not.
 struct CudaDevice
