@@ -12,7 +12,7 @@ std::string memoryOrNothing(int64_t bytes)
     return bytes > 0 ? train::memoryText(bytes) : std::string();
 }
 
-Status run(const CommonOptions& options)
+Status runDevices(const CommonOptions& options)
 {
     Json json = Json::array();
     TextTable table({"device", "name", ">memory", ">free", "driver", "cuDNN", ""});
@@ -34,7 +34,7 @@ Command devices()
     return {"devices", "List where networks can be computed", [](CLI::App& app) {
                 auto options = std::make_shared<CommonOptions>();
                 addOutputOptions(app, *options);
-                return [options] { return run(*options); };
+                return [options] { return runDevices(*options); };
             }};
 }
 

@@ -16,7 +16,7 @@ const data::DataPart& partOf(const train::RunData& data, const std::string& spli
     return split == "test" ? data.split.test : split == "train" ? data.split.training : data.split.validation;
 }
 
-Status run(const EvaluateOptions& options)
+Status runEvaluate(const EvaluateOptions& options)
 {
     auto project = loadProject(options);
     if (!project)
@@ -60,7 +60,7 @@ Command evaluate()
                     ->check(CLI::IsMember({"test", "validation", "train"}))
                     ->capture_default_str();
                 app.add_option("--batch", options->batch, "Samples at a time")->check(CLI::Range(1, 1 << 20));
-                return [options] { return run(*options); };
+                return [options] { return runEvaluate(*options); };
             }};
 }
 

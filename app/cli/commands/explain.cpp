@@ -107,7 +107,7 @@ std::string answerText(const ExplainOptions& options, const Picture& picture, co
     return text;
 }
 
-Status writeFiles(const ExplainOptions& options, const Picture& picture, const explain::Answer& answer)
+Status writeExplanation(const ExplainOptions& options, const Picture& picture, const explain::Answer& answer)
 {
     if (!options.output.empty()) {
         const Shape& shape = picture.stored.shape();
@@ -124,7 +124,7 @@ Status writeFiles(const ExplainOptions& options, const Picture& picture, const e
     return options.raw.empty() ? Status() : data::writeNpy(options.raw, answer.map);
 }
 
-Status run(ExplainOptions options)
+Status runExplain(ExplainOptions options)
 {
     const explain::MethodType* method = explain::methodTypes().find(options.method);
     if (!method)
@@ -163,7 +163,7 @@ Status run(ExplainOptions options)
     if (!options.out.empty())
         if (Status status = makeFolder(options.out); !status)
             return status;
-    if (Status status = writeFiles(options, *picture, *answer); !status)
+    if (Status status = writeExplanation(options, *picture, *answer); !status)
         return status;
     return emit(
         options, "explain", answerJson(options, *picture, *answer), answerText(options, *picture, *answer));
@@ -208,7 +208,7 @@ Command explain()
                 ->check(CLI::Range(0, 64));
             app.add_option("--strength", options->strength, "Strength of the heat, 0 to 1")
                 ->check(CLI::Range(0.0, 1.0));
-            return [options] { return run(*options); };
+            return [options] { return runExplain(*options); };
         }};
 }
 

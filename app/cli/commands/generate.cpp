@@ -17,7 +17,7 @@ struct GenerateOptions : TrainedOptions
     std::string raw;
 };
 
-Status writeFiles(const GenerateOptions& options, const train::Preparation& how, const Tensor& made)
+Status writeMade(const GenerateOptions& options, const train::Preparation& how, const Tensor& made)
 {
     if (!options.raw.empty())
         if (Status status = data::writeNpy(options.raw, made); !status)
@@ -33,7 +33,7 @@ Status writeFiles(const GenerateOptions& options, const train::Preparation& how,
     return data::writePng(options.output, data::pictureGrid(pictures, columns));
 }
 
-Status run(const GenerateOptions& options)
+Status runGenerate(const GenerateOptions& options)
 {
     if (options.output.empty() && options.raw.empty())
         return invalidArgument("Nothing says where to write to: give -o FILE.png or --raw FILE.npy.");
@@ -49,7 +49,7 @@ Status run(const GenerateOptions& options)
     auto made = train::generate(*model->model, options.count, project->training.seed);
     if (!made)
         return made.error();
-    if (Status status = writeFiles(options, *how, *made); !status)
+    if (Status status = writeMade(options, *how, *made); !status)
         return status;
     const std::string shape = made->shape().withoutFirst().toString();
     std::string text = std::to_string(options.count) + " samples of " + shape;
@@ -74,7 +74,7 @@ Command generate()
                     ->capture_default_str();
                 app.add_option("-o,--output", options->output, "Picture of all of them to write (PNG)")->type_name("FILE");
                 app.add_option("--raw", options->raw, "Numbers to write (NumPy)")->type_name("FILE");
-                return [options] { return run(*options); };
+                return [options] { return runGenerate(*options); };
             }};
 }
 

@@ -20,7 +20,7 @@ Json nodeJson(const graph::Node& node, const layers::LayerType* type, const grap
         {"trainable", info.trainable}, {"flops", info.flops}};
 }
 
-Status run(const CommonOptions& options)
+Status runInfo(const CommonOptions& options)
 {
     auto project = loadProject(options);
     if (!project)
@@ -68,7 +68,7 @@ Command info()
     return {"info", "Table of a project's layers with shapes, parameters and FLOPs", [](CLI::App& app) {
                 auto options = std::make_shared<CommonOptions>();
                 addCommonOptions(app, *options);
-                return [options] { return run(*options); };
+                return [options] { return runInfo(*options); };
             }};
 }
 

@@ -24,7 +24,7 @@ Json layerJson(const layers::LayerType& type)
         {"outputs", portsJson(type.outputs)}, {"variadic", type.variadic}};
 }
 
-Status run(const CommonOptions& options)
+Status runLayers(const CommonOptions& options)
 {
     Json json = Json::array();
     for (const auto& type : layers::layerTypes().all())
@@ -51,7 +51,7 @@ Command layers()
     return {"layers", "List the layers this program knows", [](CLI::App& app) {
                 auto options = std::make_shared<CommonOptions>();
                 addOutputOptions(app, *options);
-                return [options] { return run(*options); };
+                return [options] { return runLayers(*options); };
             }};
 }
 

@@ -50,7 +50,7 @@ std::string searchText(const train::RateSearch& search)
            " (where it is lowest)\n";
 }
 
-Status run(RateOptions options)
+Status runLrFind(RateOptions options)
 {
     auto project = loadProject(options);
     if (!project)
@@ -88,7 +88,7 @@ Command lr_find()
             app.add_option("--steps", options->search.steps, "Batches from one to the other")
                 ->check(CLI::Range(int64_t{10}, int64_t{1} << 24))
                 ->capture_default_str();
-            return [options] { return run(*options); };
+            return [options] { return runLrFind(*options); };
         }};
 }
 

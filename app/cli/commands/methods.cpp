@@ -43,7 +43,7 @@ Json metricsJson()
     return json;
 }
 
-Status run(const CommonOptions& options)
+Status runMethods(const CommonOptions& options)
 {
     const Json json{{"optimizers", optimizersJson()}, {"schedules", schedulesJson()},
         {"training_options", paramsJson(train::trainingOptionSpecs())}, {"metrics", metricsJson()}};
@@ -71,7 +71,7 @@ Command methods()
     return {"methods", "List optimizers, schedules, training options and metrics", [](CLI::App& app) {
                 auto options = std::make_shared<CommonOptions>();
                 addOutputOptions(app, *options);
-                return [options] { return run(*options); };
+                return [options] { return runMethods(*options); };
             }};
 }
 

@@ -237,7 +237,7 @@ std::string programText(const Json& program, bool timed)
            grouped(program["copied_updates"].get<int64_t>()) + " updates copied\n";
 }
 
-Status run(const PlanOptions& options)
+Status runPlan(const PlanOptions& options)
 {
     auto project = loadProject(options);
     if (!project)
@@ -284,7 +284,7 @@ Command plan()
                     ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
                 app.add_flag("--forward", options->forward, "The judging pass instead of the training step");
                 app.add_flag("--time", options->time, "Runs it and says how long each operation takes");
-                return [options] { return run(*options); };
+                return [options] { return runPlan(*options); };
             }};
 }
 

@@ -227,7 +227,7 @@ std::string numbersText(const std::string& input, std::span<const float> values,
     return text + (unit.empty() ? "" : " " + unit) + "\n";
 }
 
-Status run(const PredictOptions& options)
+Status runPredict(const PredictOptions& options)
 {
     auto project = loadProject(options);
     if (!project)
@@ -285,7 +285,7 @@ Command predict()
                        "texts, or files "
                        "with one a line. Arrays: *.npy")
                     ->required();
-                return [options] { return run(*options); };
+                return [options] { return runPredict(*options); };
             }};
 }
 

@@ -11,7 +11,7 @@ struct ReportOptions : TrainedOptions
     std::string run;
 };
 
-Status run(ReportOptions options)
+Status runReport(ReportOptions options)
 {
     auto project = loadProject(options);
     if (!project)
@@ -42,7 +42,7 @@ Command report()
                 app.add_option("--run", options->run,
                        "Folder of the run, for the curves; the weights' folder if not given")
                     ->type_name("DIR");
-                return [options] { return run(*options); };
+                return [options] { return runReport(*options); };
             }};
 }
 

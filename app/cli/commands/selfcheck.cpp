@@ -62,7 +62,7 @@ Status verdict(const train::Selfcheck& check)
     return Error{ErrorCode::Numerical, check.device + " does not pass: " + failed + ".", {}};
 }
 
-Status run(CheckOptions options)
+Status runSelfcheck(CheckOptions options)
 {
     auto training = train::readTrainingOptions(
         {{"precision", options.precision}, {"deterministic", options.deterministic}});
@@ -110,7 +110,7 @@ Command selfcheck()
                 "Operands are random, memory is poisoned first. An error is the largest difference to the\n"
                 "reference relative to the largest number of the result. The CPU is compared with its own\n"
                 "kernels for the lowest instruction set. Exit code 1: a primitive does not pass.");
-            return [options] { return run(*options); };
+            return [options] { return runSelfcheck(*options); };
         }};
 }
 

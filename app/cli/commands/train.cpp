@@ -153,7 +153,7 @@ Status setTrainingOptions(const TrainOptions& options, project::Training& traini
     return code ? Status(ioError("The path of " + options.transfer + " cannot be found out.")) : Status();
 }
 
-Status run(TrainOptions options)
+Status runTrain(TrainOptions options)
 {
     auto project = loadProject(options);
     if (!project)
@@ -236,7 +236,7 @@ Command train()
                     ->type_name("FILE");
                 app.footer("Training options:\n" + optionsHelp(train::trainingOptionSpecs()));
                 app.add_flag("--report", options->report, "Writes report.html beside the weights at the end");
-                return [options] { return run(*options); };
+                return [options] { return runTrain(*options); };
             }};
 }
 
