@@ -20,6 +20,17 @@ void copyRow(const Tensor& from, int64_t index, Tensor& into, size_t to)
     std::memcpy(into.data() + to * bytes, from.data() + static_cast<size_t>(index) * bytes, bytes);
 }
 
+/// Asks for a sample of a shuffled order ahead of time: what lies anywhere in memory takes long to come.
+void prefetchSample(const Dataset& dataset, int64_t index)
+{
+    constexpr int64_t line = 64;
+    constexpr int64_t most = 4096; // the rest of a large sample follows by itself
+    const int64_t bytes = dataset.sampleElements() * sizeOf(dataset.samples.dtype());
+    const std::byte* const begin = dataset.samples.data() + index * bytes;
+    for (int64_t at = 0; at < std::min(bytes, most); at += line)
+        __builtin_prefetch(begin + at);
+}
+
 /// Long, so that a loader thread seldom has to be woken and then works for a while; but not at the price of much memory.
 int usualQueueLength(const Dataset& dataset, int64_t batchSize)
 {
@@ -53,6 +64,8 @@ void fillBatch(const Dataset& dataset, std::span<const int64_t> indices, std::sp
     const bool tokens = dataset.samples.dtype() == DType::I32;
     for (size_t i = 0; i < size; ++i) {
         const bool valid = i < indices.size();
+        if (i + 1 < indices.size())
+            prefetchSample(dataset, indices[i + 1]);
         const int64_t index = valid ? indices[i] : filling[(i - indices.size()) % filling.size()];
         if (tokens)
             copyRow(dataset.samples, index, batch.samples, i);

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 namespace gradloom::data {
 
 namespace {
 
-constexpr int64_t maxChannelsInPlace = 64;
+constexpr size_t maxChannelsInPlace = 64;
 
 /// (value × scale − mean) ÷ deviation as one multiplication and one addition.
 struct Line
@@ -25,32 +26,60 @@ Line lineOf(const Preprocess& preprocess, int64_t channel)
     return {preprocess.scale / deviation, -mean / deviation};
 }
 
+/// Numbers of a fixed count that are computed at once: such loops become vector instructions.
+constexpr size_t block = 16;
+
 template <typename T>
-void applyChannels(const T* in, std::span<float> out, std::span<const Line> lines)
+void applyBlock(const T* in, const float* factors, const float* offsets, float* out)
 {
-    const size_t channels = lines.size();
-    for (size_t i = 0; i < out.size(); i += channels)
-        for (size_t c = 0; c < channels; ++c)
-            out[i + c] = static_cast<float>(in[i + c]) * lines[c].factor + lines[c].offset;
+    float values[block]; // nothing else can be in its memory, which a compiler could not know of `out`
+    for (size_t i = 0; i < block; ++i)
+        values[i] = static_cast<float>(in[i]) * factors[i] + offsets[i];
+    std::memcpy(out, values, sizeof values);
+}
+
+/// Each channel has its own line. Their factors and offsets are written side by side, so often that blocks fit.
+template <typename T>
+void applyLines(const T* in, std::span<float> out, std::span<const Line> lines)
+{
+    float factors[maxChannelsInPlace * block];
+    float offsets[maxChannelsInPlace * block];
+    const size_t period = lines.size() * block;
+    for (size_t i = 0; i < period; ++i) {
+        factors[i] = lines[i % lines.size()].factor;
+        offsets[i] = lines[i % lines.size()].offset;
+    }
+    size_t at = 0;
+    size_t place = 0; // in the period
+    for (; at + block <= out.size(); at += block) {
+        applyBlock(in + at, factors + place, offsets + place, out.data() + at);
+        place = place + block == period ? 0 : place + block;
+    }
+    for (; at < out.size(); ++at, ++place)
+        out[at] = static_cast<float>(in[at]) * factors[place] + offsets[place];
+}
+
+/// For samples that are too short for blocks, or have too many channels.
+template <typename T>
+void applySlowly(const Preprocess& preprocess, const T* in, std::span<float> out, size_t channels)
+{
+    for (size_t i = 0; i < out.size(); ++i) {
+        const Line line = lineOf(preprocess, static_cast<int64_t>(i % channels));
+        out[i] = static_cast<float>(in[i]) * line.factor + line.offset;
+    }
 }
 
 template <typename T>
 void applyTo(const Preprocess& preprocess, const T* in, int64_t channels, std::span<float> out)
 {
     const bool alike = preprocess.mean.empty() && preprocess.deviation.empty();
-    if (alike || channels == 1) {
-        const Line line = lineOf(preprocess, 0);
-        for (size_t i = 0; i < out.size(); ++i)
-            out[i] = static_cast<float>(in[i]) * line.factor + line.offset;
-        return;
-    }
-    std::array<Line, maxChannelsInPlace> few{};
-    std::vector<Line> many(channels > maxChannelsInPlace ? static_cast<size_t>(channels) : 0);
-    const std::span<Line> lines =
-        many.empty() ? std::span<Line>(few).first(static_cast<size_t>(channels)) : std::span<Line>(many);
-    for (int64_t c = 0; c < channels; ++c)
-        lines[static_cast<size_t>(c)] = lineOf(preprocess, c);
-    applyChannels(in, out, lines);
+    const auto count = static_cast<size_t>(alike ? 1 : channels);
+    if (count > maxChannelsInPlace || out.size() < count * block)
+        return applySlowly(preprocess, in, out, count);
+    std::array<Line, maxChannelsInPlace> lines{};
+    for (size_t c = 0; c < count; ++c)
+        lines[c] = lineOf(preprocess, static_cast<int64_t>(c));
+    applyLines(in, out, std::span<const Line>(lines).first(count));
 }
 
 void applyRaw(const Preprocess& preprocess, DType dtype, const std::byte* stored, int64_t channels,
