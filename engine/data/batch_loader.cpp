@@ -31,12 +31,13 @@ void prefetchSample(const Dataset& dataset, int64_t index)
         __builtin_prefetch(begin + at);
 }
 
-/// Long, so that a loader thread seldom has to be woken and then works for a while; but not at the price of much memory.
+/// Long, so that a loader thread seldom has to be woken and then works for a while, and so that it may come milliseconds
+/// late where a step takes microseconds; but within what caches hold.
 int usualQueueLength(const Dataset& dataset, int64_t batchSize)
 {
     constexpr int64_t fewest = 4;
-    constexpr int64_t most = 16;
-    constexpr int64_t memory = int64_t{16} << 20;
+    constexpr int64_t most = 256;
+    constexpr int64_t memory = int64_t{4} << 20;
     const int64_t batchBytes = batchSize * dataset.sampleElements() * 4;
     return static_cast<int>(std::clamp(memory / std::max<int64_t>(1, batchBytes), fewest, most));
 }
