@@ -121,6 +121,9 @@ class Supervised(Trainer):
             self.feed(noise, len(x))
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
+        if self.checked:  # SparseAdam adds epsilon before it corrects the second moment, Adam and Gradloom behind it
+            for optimizer in self.optimizers[1:]:
+                optimizer.param_groups[0]["eps"] = 1e-8 * (1 - 0.999 ** (self.number + 1)) ** 0.5
         loss = self.loss(x, labels)
         loss.backward()
         for optimizer in self.optimizers:
