@@ -31,6 +31,7 @@ SessionResult TrainingRun::conclude(const Status& status)
         result.state = State::Failed;
         result.error = status.error();
     } else if (m_stepper) {
+        tellHowItRan();
         checkpoint(false);
         if (!m_stopped)
             restoreBest();
@@ -48,6 +49,14 @@ SessionResult TrainingRun::conclude(const Status& status)
     result.epochs = m_position.epochs;
     result.waitingShare = waitingShare();
     return result;
+}
+
+void TrainingRun::tellHowItRan()
+{
+    std::string said;
+    for (LoadedProgram* program : m_stepper->programs())
+        if (const std::string note = program->executable().note(); !note.empty() && note != said)
+            m_channel.addRemark(said = note);
 }
 
 Status TrainingRun::loop()

@@ -67,6 +67,8 @@ private:
     /// Share of this session's training time in which steps waited for the loader.
     double waitingShare() const;
     SessionResult conclude(const Status& status);
+    /// What the device has to say about the way it did the steps.
+    void tellHowItRan();
 
     // training_epoch.cpp: what happens between epochs.
     /// At the end of an epoch, and of a run that ends within one (`whole` false): validation, best weights,

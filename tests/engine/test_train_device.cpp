@@ -200,6 +200,18 @@ TEST_F(TrainDevice, TheNeedIsWhatIsTaken)
     EXPECT_GT(more.optimizer, need.optimizer + weights - 1);
 }
 
+TEST(TrainDeviceOptions, SayHowAGpuComputes)
+{
+    const auto options = [](Params given) { return readTrainingOptions(given).value().device(3); };
+    EXPECT_EQ(options({}).precision, backend::Precision::Tf32);
+    EXPECT_FALSE(options({}).deterministic);
+    EXPECT_EQ(options({}).threads, 3);
+    EXPECT_EQ(options({{"precision", std::string("float32")}}).precision, backend::Precision::Float32);
+    EXPECT_EQ(options({{"precision", std::string("bf16")}}).precision, backend::Precision::Bf16);
+    EXPECT_TRUE(options({{"deterministic", true}}).deterministic);
+    EXPECT_FALSE(readTrainingOptions({{"precision", std::string("fp8")}}));
+}
+
 TEST(MemoryText, HasUnits)
 {
     EXPECT_EQ(memoryText(0), "0 B");

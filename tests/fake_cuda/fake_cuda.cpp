@@ -102,6 +102,7 @@ public:
     void poison() override { m_inner->poison(); }
     std::vector<double> timeOps() override { return m_inner->timeOps(); }
     int64_t memoryBytes() const override { return m_inner->memoryBytes(); }
+    std::string note() const override { return "Each step was pretended."; }
 
 private:
     std::shared_ptr<const compile::Plan> m_plan;
