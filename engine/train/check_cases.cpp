@@ -206,37 +206,57 @@ Status addPointwise(CheckCases& cases)
     return {};
 }
 
-Status addOptimizers(CheckCases& cases)
+graph::Graph chainOf(std::vector<graph::Node> nodes)
 {
     graph::Graph graph;
-    const auto node = [&](const char* id, const char* type, Params params) {
-        graph::Node made;
-        made.id = id;
-        made.type = type;
-        made.params = std::move(params);
-        if (!graph.nodes.empty())
-            graph.edges.push_back({graph.nodes.back().id, 0, made.id, 0});
-        graph.nodes.push_back(std::move(made));
-    };
-    node("in", "input", {{"shape", std::vector<int64_t>{7}}});
-    node("hidden", "dense", {{"units", int64_t{33}}, {"activation", std::string("relu")}});
-    node("scores", "dense", {{"units", int64_t{4}}});
-    node("loss", "cross_entropy", {});
-    for (const OptimizerType& type : optimizerTypes().all()) {
-        TrainingRecipe recipe;
-        recipe.rule.optimizer = &type;
-        recipe.rule.params = completeParams(type.parameters, {}, type.id).value();
-        recipe.rule.clipNorm = 1;
-        recipe.rule.emaDecay = 0.9;
-        ProgramOptions options;
-        options.batch = 5;
-        options.training = true;
-        auto program = trainingProgram(graph, options, recipe);
-        if (!program)
-            return program.error();
-        if (Status status = cases.add(std::move(*program)); !status)
-            return status;
-    }
+    graph.nodes = std::move(nodes);
+    for (size_t i = 1; i < graph.nodes.size(); ++i)
+        graph.edges.push_back({graph.nodes[i - 1].id, 0, graph.nodes[i].id, 0});
+    return graph;
+}
+
+graph::Node nodeOf(const char* id, const char* type, Params params)
+{
+    graph::Node node;
+    node.id = id;
+    node.type = type;
+    node.params = std::move(params);
+    return node;
+}
+
+/// A training step with every optimizer: of numbers with all that may come with an update, of tokens with a
+/// table of which only some rows move.
+Status addOptimizers(CheckCases& cases)
+{
+    const graph::Node scores = nodeOf("scores", "dense", {{"units", int64_t{4}}});
+    const graph::Node loss = nodeOf("loss", "cross_entropy", {});
+    const graph::Graph numbers = chainOf({nodeOf("in", "input", {{"shape", std::vector<int64_t>{7}}}),
+        nodeOf("hidden", "dense", {{"units", int64_t{33}}, {"activation", std::string("relu")}}), scores,
+        loss});
+    const graph::Graph tokens =
+        chainOf({nodeOf("in", "input", {{"kind", std::string("tokens")}, {"shape", std::vector<int64_t>{6}}}),
+            nodeOf("table", "embedding",
+                {{"vocabulary", int64_t{40}}, {"size", int64_t{5}}, {"padding_index", int64_t{-1}},
+                    {"sparse", true}}),
+            nodeOf("flat", "flatten", {}), scores, loss});
+    for (const OptimizerType& type : optimizerTypes().all())
+        for (const graph::Graph* graph : {&numbers, &tokens}) {
+            TrainingRecipe recipe;
+            recipe.rule.optimizer = &type;
+            recipe.rule.params = completeParams(type.parameters, {}, type.id).value();
+            if (graph == &numbers) {
+                recipe.rule.clipNorm = 1;
+                recipe.rule.emaDecay = 0.9;
+            }
+            ProgramOptions options;
+            options.batch = 5;
+            options.training = true;
+            auto program = trainingProgram(*graph, options, recipe);
+            if (!program)
+                return program.error();
+            if (Status status = cases.add(std::move(*program)); !status)
+                return status;
+        }
     return {};
 }
 
