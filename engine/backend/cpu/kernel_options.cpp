@@ -94,6 +94,13 @@ double attentionWork(const AttentionShape& s)
            (2.0 * static_cast<double>(s.size + s.valueSize) + exponential);
 }
 
+std::string convKernelName(const ConvShape& shape)
+{
+    if (!shape.winograd)
+        return "direct " + tileName();
+    return shape.strideH == 1 ? "Winograd F(4×4, 3×3)" : "Winograd F(4×4, 2×2), 4 phases";
+}
+
 std::string tileName()
 {
     return std::to_string(tileKernels().rows) + "×" + std::to_string(tileKernels().width);

@@ -32,6 +32,9 @@ AttentionOperands attentionOperandsOf(const Preparation& preparation);
 /// Floating point operations of the products and exponentials of one pass.
 double attentionWork(const AttentionShape& shape);
 
+/// What a convolution without groups of single channels is computed with, for people.
+std::string convKernelName(const ConvShape& shape);
+
 /// Rows and columns of the microkernel's tile in use, for people: "6×16".
 std::string tileName();
 

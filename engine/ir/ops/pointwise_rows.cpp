@@ -31,6 +31,13 @@ OpType pointwise_rows()
     type.flops = [](std::span<const TensorType> in, std::span<const TensorType>, const Params&) {
         return in[0].shape.elements() * in[1].shape[-1];
     };
+    type.bytes = [](std::span<const TensorType> in, std::span<const TensorType> out) {
+        const int64_t part = in[0].shape.elements() * in[1].shape[-1] * sizeOf(in[1].dtype); // rows of one table
+        int64_t sum = in[0].bytes() + static_cast<int64_t>(out.size()) * part;
+        for (size_t i = 1; i < in.size(); ++i)
+            sum += std::min(in[i].bytes(), part);
+        return sum;
+    };
     return type;
 }
 

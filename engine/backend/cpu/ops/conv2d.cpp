@@ -8,6 +8,7 @@ namespace {
 
 void prepareDepthwise(Preparation& p, const ConvShape& shape)
 {
+    p.kernel = "depthwise";
     const DepthwiseArgs args{p.in(0), p.in(1), epilogueOf(p, p.in(2)), p.out()};
     p.phase(depthwiseUnits(shape), convWork(shape),
         [=](int64_t begin, int64_t end, int) { depthwiseForward(shape, args, begin, end); });
@@ -22,6 +23,7 @@ CpuOp conv2d()
                 const ConvShape shape = convShapeOf(p.op, p.inShape(0), w);
                 if (isDepthwise(shape) && shape.groups > 1)
                     return prepareDepthwise(p, shape);
+                p.kernel = convKernelName(shape);
                 const int64_t packed = p.common(convPackedSize(shape));
                 p.perThread(convForwardScratch(shape));
                 const auto scratch = p.scratch;

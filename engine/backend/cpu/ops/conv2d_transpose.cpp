@@ -11,12 +11,14 @@ CpuOp conv2d_transpose()
                 const ConvShape shape = convShapeOf(p.op, p.outShape(), w);
                 const Epilogue epilogue = epilogueOf(p, p.in(2));
                 if (isDepthwise(shape) && shape.groups > 1 && epilogue.plain()) {
+                    p.kernel = "depthwise";
                     const DepthwiseDataArgs args{p.in(0), p.in(1), p.out()};
                     p.phase(depthwiseDataUnits(shape), convWork(shape), [=](int64_t begin, int64_t end, int) {
                         depthwiseBackwardData(shape, args, begin, end);
                     });
                     return;
                 }
+                p.kernel = convKernelName(shape);
                 const int64_t packed = p.common(convDataPackedSize(shape));
                 p.perThread(convDataScratch(shape));
                 const auto scratch = p.scratch;

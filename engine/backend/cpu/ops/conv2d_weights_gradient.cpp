@@ -10,12 +10,14 @@ CpuOp conv2d_weights_gradient()
                 const Shape& w = p.outShape(0);
                 const ConvShape shape = convShapeOf(p.op, p.inShape(0), w);
                 if (isDepthwise(shape) && shape.groups > 1) {
+                    p.kernel = "depthwise";
                     const DepthwiseWeightArgs args{p.in(0), p.in(1), p.out(0), p.out(1), false};
                     p.phase(depthwiseWeightUnits(shape), convWork(shape), [=](int64_t begin, int64_t end, int) {
                         depthwiseBackwardWeights(shape, args, begin, end);
                     });
                     return;
                 }
+                p.kernel = convKernelName(shape);
                 const ConvWeightSplit split = convWeightSplit(shape, p.threads);
                 const int64_t partials = p.common(convWeightPartials(shape, split));
                 p.perThread(convWeightScratch(shape));
