@@ -169,9 +169,10 @@ def off_cell(off: list[float]) -> str:
 
 def losses_agree(result: dict) -> bool:
     """Rounding errors grow from step to step, because Adam's first steps are as long for a tiny gradient as for a large
-    one. So PyTorch's own distance from double precision is the measure, beside a few roundings."""
+    one. So PyTorch's own distance from double precision is the measure, beside the rounding of Winograd's transforms,
+    which is near 1e-5 where PyTorch convolves directly."""
     ours, theirs = result["our_off"], result["torch_off"]
-    return all(max(ours[:steps]) < 10 * max(theirs[:steps]) + 1e-5 for steps in (2, 5, len(ours)))
+    return all(max(ours[:steps]) < 10 * max(theirs[:steps]) + 5e-5 for steps in (2, 5, len(ours)))
 
 
 def memory_cell(start: float, peak: float) -> str:
