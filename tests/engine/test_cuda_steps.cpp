@@ -20,7 +20,8 @@ std::vector<fs::path> benchmarkModels()
 {
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(fs::path(GRADLOOM_SOURCE_DIR) / "tests/bench/models"))
-        files.push_back(entry.path());
+        if (entry.path().filename().string().ends_with(".gradloom.json"))
+            files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     return files;
 }
