@@ -234,8 +234,8 @@ public:
                 const auto* begin = address(static_cast<ValueId>(i));
                 inputs[static_cast<ValueId>(i)].assign(begin, begin + value.type.bytes());
             }
-        std::memset(m_arena.data(), 0xff, static_cast<size_t>(m_arena.bytes()));
-        std::memset(m_scratch.data(), 0xff, static_cast<size_t>(m_scratch.bytes()));
+        for (Buffer* buffer : {&m_arena, &m_scratch})
+            std::fill_n(buffer->data(), buffer->bytes(), std::byte{0xff});
         for (const auto& [id, bytes] : inputs)
             write(id, bytes);
     }
