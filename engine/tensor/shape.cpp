@@ -63,6 +63,17 @@ Result<Shape> Shape::checked(const std::vector<int64_t>& extents)
     return Shape(extents);
 }
 
+std::array<int64_t, Shape::maxRank> denseStrides(const Shape& shape)
+{
+    std::array<int64_t, Shape::maxRank> strides{};
+    int64_t stride = 1;
+    for (int axis = shape.rank(); axis-- > 0;) {
+        strides[static_cast<size_t>(axis)] = stride;
+        stride *= shape[axis];
+    }
+    return strides;
+}
+
 int64_t sizeOf(DType type)
 {
     return type == DType::U8 ? 1 : 4;

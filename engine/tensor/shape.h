@@ -48,6 +48,9 @@ private:
     int m_rank = 0;
 };
 
+/// Strides of a dense tensor, in elements.
+std::array<int64_t, Shape::maxRank> denseStrides(const Shape& shape);
+
 enum class DType { F32, I32, U8 };
 
 int64_t sizeOf(DType type);

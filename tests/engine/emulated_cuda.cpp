@@ -2,15 +2,11 @@
 
 #include "engine/backend/cuda/functors/functor_list.h"
 #include "engine/backend/cuda/library.h"
-#include "engine/base/registry.h"
-#include "engine/ir/op_type.h"
 #include "tests/engine/fiber_team.h"
 
 #include <cstring>
 
 namespace gradloom::cuda {
-
-std::vector<CudaOp> allCudaOps();
 
 template <class F>
 void forEach(const Context&, int64_t count, const F& functor)
@@ -192,22 +188,9 @@ public:
         const cuda::Settings& settings)
         : m_plan(std::move(plan)), m_model(model), m_arena(m_plan->arenaBytes)
     {
-        static const Registry<cuda::CudaOp> ops(cuda::allCudaOps());
-        for (const bool measuring : {true, false}) {
-            int64_t scratchBytes = 0;
-            m_launches.clear();
-            for (const ir::Op& op : m_plan->program.ops) {
-                cuda::Preparation p(
-                    *m_plan, op, settings, [this](ValueId id) { return address(id); }, m_scratch.data());
-                if (!op.type->alias)
-                    ops.find(op.type->id)->prepare(p);
-                scratchBytes = std::max(scratchBytes, p.scratchBytes());
-                for (auto& launch : p.launches)
-                    m_launches.push_back(std::move(launch));
-            }
-            if (measuring)
-                m_scratch = Buffer(scratchBytes);
-        }
+        const auto at = [this](ValueId id) { return address(id); };
+        m_scratch = Buffer(cuda::prepareSteps(*m_plan, settings, at, nullptr).scratchBytes);
+        m_steps = cuda::prepareSteps(*m_plan, settings, at, m_scratch.data()).launches;
     }
 
     void write(ValueId value, std::span<const std::byte> bytes) override
@@ -220,8 +203,9 @@ public:
     }
     void run() override
     {
-        for (const auto& launch : m_launches)
-            launch({});
+        for (const auto& launches : m_steps)
+            for (const cuda::Launch& launch : launches)
+                launch({});
         for (const ir::Update& update : m_plan->copies)
             std::memcpy(address(update.target), address(update.source),
                 static_cast<size_t>(m_plan->program.typeOf(update.target).bytes()));
@@ -257,7 +241,7 @@ private:
     std::shared_ptr<const compile::Plan> m_plan;
     backend::ModelMemory m_model;
     Buffer m_arena, m_scratch;
-    std::vector<cuda::Launch> m_launches;
+    std::vector<std::vector<cuda::Launch>> m_steps;
 };
 
 class EmulatedBackend : public backend::Backend

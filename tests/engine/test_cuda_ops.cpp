@@ -11,7 +11,6 @@
 
 namespace gradloom::cuda {
 
-std::vector<CudaOp> allCudaOps();
 
 } // namespace gradloom::cuda
 

@@ -55,17 +55,6 @@ StridedCopy simplified(const StridedCopy& copy)
 
 } // namespace
 
-std::array<int64_t, Shape::maxRank> denseStrides(const Shape& shape)
-{
-    std::array<int64_t, Shape::maxRank> strides{};
-    int64_t stride = 1;
-    for (int axis = shape.rank(); axis-- > 0;) {
-        strides[static_cast<size_t>(axis)] = stride;
-        stride *= shape[axis];
-    }
-    return strides;
-}
-
 void addStridedCopy(Preparation& p, const StridedCopy& given)
 {
     const StridedCopy copy = simplified(given);

@@ -17,8 +17,6 @@ struct StridedCopy
     uint32_t* target = nullptr;
 };
 
-/// Strides of a dense tensor, in elements.
-std::array<int64_t, Shape::maxRank> denseStrides(const Shape& shape);
 /// Adds the copy as a pass over the outermost dimension.
 void addStridedCopy(Preparation& preparation, const StridedCopy& copy);
 

@@ -38,7 +38,7 @@ void addDirect(Preparation& p, const ConvolutionCall& call)
     if (call.pass == ConvolutionPass::Data)
         return p.each(s.n * s.h * s.w * s.c,
             DirectConvolutionData{s, call.y, call.weights, call.bias, call.relu, call.x});
-    const int64_t tiles = weightRows(s) * DirectConvolutionWeights::tiles(s.k);
+    const int64_t tiles = weightRows(s) * ColumnTile::count(s.k);
     const int64_t parts = reductionParts(s.n * s.oh * s.ow, tiles);
     const int64_t size = weightRows(s) * s.k;
     float* to = parts > 1 ? p.scratch(parts * size) : call.weights;
@@ -83,12 +83,19 @@ public:
 private:
     static constexpr bool isFloat = std::is_same_v<T, float>;
 
+    /// The image within what cuDNN gets, which may be padded already.
+    ImageFrame frame() const
+    {
+        const WindowShape& s = m_call.shape;
+        return {s.h, s.w, s.c, m_inner.h == s.h ? 0 : s.padTop, m_inner.w == s.w ? 0 : s.padLeft, m_inner.h,
+            m_inner.w};
+    }
+
     void readOperands(const LibraryConvolution& c, bool ownImage, int64_t result)
     {
         const WindowShape& s = m_call.shape;
         if (c.pass != ConvolutionPass::Data && ownImage) {
-            const PadImage<T> pad{m_call.x, static_cast<T*>(c.x), s.h, s.w, s.c,
-                m_inner.h == s.h ? 0 : s.padTop, m_inner.w == s.w ? 0 : s.padLeft, m_inner.h, m_inner.w};
+            const PadImage<T> pad{m_call.x, static_cast<T*>(c.x), frame()};
             m_p.each(m_inner.n * m_inner.h * m_inner.w * m_inner.c, pad);
         }
         if (c.pass != ConvolutionPass::Weights)
@@ -108,8 +115,7 @@ private:
         }
         const bool forward = c.pass == ConvolutionPass::Forward;
         if (!forward && ownImage) {
-            const CropImage<T> crop{static_cast<const T*>(c.x), m_call.x, s.h, s.w, s.c,
-                m_inner.h == s.h ? 0 : s.padTop, m_inner.w == s.w ? 0 : s.padLeft, m_inner.h, m_inner.w};
+            const CropImage<T> crop{static_cast<const T*>(c.x), m_call.x, frame()};
             m_p.each(s.n * s.h * s.w * s.c, crop);
         }
         if (m_ownResult && forward)

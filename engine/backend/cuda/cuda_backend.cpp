@@ -1,8 +1,6 @@
 #include "engine/backend/cuda/cuda_backend.h"
 
 #include "engine/backend/cuda/cuda_executable.h"
-#include "engine/base/registry.h"
-#include "engine/ir/op_type.h"
 
 namespace gradloom::cuda {
 
@@ -33,8 +31,10 @@ public:
     {
         size_t free = 0;
         size_t total = 0;
-        if (cudaSetDevice(m_device->index()) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess)
+        if (cudaSetDevice(m_device->index()) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess) {
+            cudaGetLastError();
             return {};
+        }
         return {static_cast<int64_t>(total), static_cast<int64_t>(free)};
     }
 

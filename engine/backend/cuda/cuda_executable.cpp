@@ -1,14 +1,11 @@
 #include "engine/backend/cuda/cuda_executable.h"
 
-#include "engine/base/registry.h"
 #include "engine/ir/op_type.h"
 
 #include <algorithm>
 #include <cstring>
 
 namespace gradloom::cuda {
-
-std::vector<CudaOp> allCudaOps();
 
 namespace {
 
@@ -19,12 +16,6 @@ using ir::ValueId;
 constexpr int warmUpRuns = 2;
 /// Results go to the host through a buffer of this size at most.
 constexpr int64_t readBufferBytes = int64_t{4} << 20;
-
-const Registry<CudaOp>& cudaOps()
-{
-    static const Registry<CudaOp> registry(allCudaOps());
-    return registry;
-}
 
 std::byte* deviceAddress(const std::shared_ptr<backend::Memory>& memory)
 {
@@ -84,33 +75,19 @@ CudaExecutable::CudaExecutable(std::shared_ptr<Device> device, std::shared_ptr<c
 
 CudaExecutable::~CudaExecutable()
 {
-    // The last step may still run in this memory.
+    // The last step may still run in this memory; nobody may be capturing meanwhile.
+    const std::lock_guard lock(m_device->turn);
     cudaSetDevice(m_device->index());
     cudaStreamSynchronize(m_device->copies());
     cudaStreamSynchronize(m_device->compute());
 }
 
-/// Twice: the first time for the size of the scratch memory.
 void CudaExecutable::prepare(const backend::DeviceOptions& options)
 {
-    Settings settings;
-    settings.precision = options.precision;
-    settings.deterministic = options.deterministic;
-    settings.libraries = &m_device->libraries();
-    for (const bool measuring : {true, false}) {
-        int64_t scratchBytes = 0;
-        m_steps.clear();
-        for (const ir::Op& op : m_plan->program.ops) {
-            Preparation preparation(
-                *m_plan, op, settings, [this](ValueId id) { return address(id); }, m_scratch.data());
-            if (!op.type->alias)
-                cudaOps().find(op.type->id)->prepare(preparation);
-            scratchBytes = std::max(scratchBytes, preparation.scratchBytes());
-            m_steps.push_back(std::move(preparation.launches));
-        }
-        if (measuring)
-            m_scratch = Block(Block::Where::Device, scratchBytes);
-    }
+    const Settings settings{options.precision, options.deterministic, &m_device->libraries()};
+    const auto at = [this](ValueId id) { return address(id); };
+    m_scratch = Block(Block::Where::Device, prepareSteps(*m_plan, settings, at, nullptr).scratchBytes);
+    m_steps = prepareSteps(*m_plan, settings, at, m_scratch.data()).launches;
 }
 
 std::byte* CudaExecutable::address(ValueId id) const
@@ -161,7 +138,6 @@ void CudaExecutable::sendOperations() const
         for (const Launch& launch : launches)
             launch(context);
     sendUpdates();
-    check(cudaGetLastError(), "starting a step");
 }
 
 void CudaExecutable::sendUpdates() const
@@ -170,6 +146,7 @@ void CudaExecutable::sendUpdates() const
     for (const ir::Update& update : m_plan->copies)
         copyBytes(context, address(update.target), address(update.source),
             m_plan->program.typeOf(update.target).bytes());
+    check(cudaGetLastError(), "starting a step");
 }
 
 void CudaExecutable::run()

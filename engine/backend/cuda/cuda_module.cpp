@@ -10,8 +10,6 @@
 
 namespace gradloom::cuda {
 
-std::vector<CudaOp> allCudaOps();
-
 namespace {
 
 using backend::CudaDevice;
@@ -42,8 +40,7 @@ std::string noDriver()
 std::string problemOf(cudaError_t status, int driver)
 {
     if (driver == 0)
-        return "There is no NVIDIA driver on this machine; install one for CUDA " +
-               cudaVersion(CUDART_VERSION) + " or newer to compute on a GPU.";
+        return noDriver();
     if (status == cudaErrorInsufficientDriver || driver / 1000 < CUDART_VERSION / 1000)
         return "The NVIDIA driver knows CUDA " + cudaVersion(driver) + " only, but CUDA " +
                cudaVersion(CUDART_VERSION) + " is needed; install a newer driver.";
@@ -149,6 +146,7 @@ CudaReport report()
     const DriverLibrary library;
     for (int index = 0; index < count; ++index)
         report.devices.push_back(deviceAt(index, library));
+    cudaGetLastError(); // what a device did not answer is in its problem
     return report;
 }
 

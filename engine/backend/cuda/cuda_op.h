@@ -27,8 +27,8 @@ struct Settings
 };
 
 /// What an operation is made ready with: where its operands are on the device, and where it leaves its
-/// launches. All addresses are final, so launches keep them. Operations are prepared twice: the first time
-/// the scratch memory is not there yet and only its size is found out.
+/// launches. All addresses are final, so launches keep them. See prepareSteps for when
+/// `scratch` is null.
 class Preparation
 {
 public:
@@ -105,5 +105,19 @@ struct CudaOp
     std::string id; ///< of the ir::OpType
     std::function<void(Preparation& preparation)> prepare;
 };
+
+/// One for each file in engine/backend/cuda/ops.
+std::vector<CudaOp> allCudaOps();
+
+/// The launches of a plan by operation, and the scratch memory that they need.
+struct PreparedSteps
+{
+    std::vector<std::vector<Launch>> launches;
+    int64_t scratchBytes = 0;
+};
+
+/// To be called twice: without scratch memory, to learn how much is needed, and with it.
+PreparedSteps prepareSteps(const compile::Plan& plan, const Settings& settings,
+    const Preparation::AddressOf& addressOf, std::byte* scratch);
 
 } // namespace gradloom::cuda

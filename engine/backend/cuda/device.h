@@ -18,7 +18,7 @@ public:
         check(cudaGetDeviceProperties(&m_properties, index), "asking for its properties");
         m_compute = makeStream();
         m_copies = makeStream();
-        m_libraries = std::make_unique<Libraries>(index, capability(), m_compute.get());
+        m_libraries = std::make_unique<Libraries>(capability(), m_compute.get());
     }
 
     /// CUDA keeps the device in use by thread.

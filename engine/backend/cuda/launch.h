@@ -30,7 +30,7 @@ inline TeamSize teamForTile(int floatsPerThread)
 }
 
 /// Runs functor(0) .. functor(count-1), one thread for each. Defined for the functors of functor_list.h: for
-/// the GPU in kernels_*.cu, for tests as a loop.
+/// the GPU in kernels_*.cu, for tests in tests/engine/emulated_cuda.cpp.
 template <class F>
 void forEach(const Context& context, int64_t count, const F& functor);
 

@@ -10,7 +10,7 @@ namespace gradloom::cuda {
 class Libraries
 {
 public:
-    Libraries(int device, int capability, cudaStream_t stream) : m_device(device), m_capability(capability)
+    Libraries(int capability, cudaStream_t stream) : m_capability(capability)
     {
         cudnnHandle_t dnn = nullptr;
         check(cudnnCreate(&dnn), "starting");
@@ -23,17 +23,21 @@ public:
 
     cudnnHandle_t dnn() const { return m_dnn.get(); }
     cublasLtHandle_t blas() const { return m_blas.get(); }
-    int device() const { return m_device; }
     /// Whether products in TF32 and bfloat16 exist (compute capability 8.0).
     bool hasShortFloats() const { return m_capability >= 80; }
     AlgorithmCache& algorithms() { return m_algorithms; }
 
+    /// What cuBLASLt may use on the device, for all products: they run one after the other on the stream. The
+    /// size its documentation recommends for the newest devices.
+    static constexpr int64_t workspaceBytes = int64_t{32} << 20;
+    void* workspace() const { return m_workspace.data(); }
+
 private:
-    int m_device;
     int m_capability;
     Owned<cudnnHandle_t, cudnnDestroy> m_dnn;
     Owned<cublasLtHandle_t, cublasLtDestroy> m_blas;
     AlgorithmCache m_algorithms;
+    Block m_workspace{Block::Where::Device, workspaceBytes};
 };
 
 } // namespace gradloom::cuda

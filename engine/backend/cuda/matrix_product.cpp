@@ -7,9 +7,6 @@ namespace gradloom::cuda {
 
 namespace {
 
-/// What cuBLASLt may use on the device; the size its documentation recommends for the newest devices.
-constexpr int64_t workspaceBytes = int64_t{32} << 20;
-
 using Description = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
 using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
 using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
@@ -79,7 +76,7 @@ public:
     Product(Preparation& p, const MatrixProduct& product)
         : m_product(product), m_blas(p.settings.libraries->blas())
     {
-        m_workspace = p.scratch<std::byte>(workspaceBytes);
+        m_workspace = p.settings.libraries->workspace();
         describe(p);
         const cudaDataType_t type = product.number == Number::Bf16 ? CUDA_R_16BF : CUDA_R_32F;
         const MatrixProduct& m = product;
@@ -96,7 +93,7 @@ public:
         check(
             cublasLtMatmul(m_blas, m_description.get(), &one, m_product.b, m_left.get(), m_product.a,
                 m_right.get(), &zero, m_product.c, m_result.get(), m_product.c, m_result.get(), &m_algorithm,
-                m_workspace, static_cast<size_t>(workspaceBytes), static_cast<cudaStream_t>(context.stream)),
+                m_workspace, static_cast<size_t>(Libraries::workspaceBytes), static_cast<cudaStream_t>(context.stream)),
             "multiplying matrices");
     }
 
@@ -128,7 +125,7 @@ private:
         check(cublasLtMatmulPreferenceCreate(&created), "describing a product");
         const Preference preference(created);
         setAttribute(
-            preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(workspaceBytes));
+            preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(Libraries::workspaceBytes));
         const int64_t bytes = m_product.number == Number::F32 ? 4 : 2;
         const uint32_t ofResult = alignmentOf(m_product.c, m_product.strideC * 4);
         setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,

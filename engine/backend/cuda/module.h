@@ -37,7 +37,7 @@ struct CudaReport
 {
     std::string driverVersion;  ///< newest CUDA the driver knows, "13.0"; empty without a driver
     std::string runtimeVersion; ///< CUDA the module was built with
-    std::string cudnnVersion;   ///< "9.13.0"; empty where cuDNN cannot be loaded
+    std::string cudnnVersion;   ///< "9.13.0"
     std::vector<CudaDevice> devices;
     std::string problem;
 };

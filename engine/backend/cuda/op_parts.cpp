@@ -2,12 +2,28 @@
 
 #include "engine/backend/cuda/functors/pointwise.h"
 #include "engine/backend/cuda/functors/reduce.h"
+#include "engine/base/registry.h"
 #include "engine/ir/op_type.h"
 #include "engine/ir/pointwise.h"
 
 #include <stdexcept>
 
 namespace gradloom::cuda {
+
+PreparedSteps prepareSteps(const compile::Plan& plan, const Settings& settings,
+    const Preparation::AddressOf& addressOf, std::byte* scratch)
+{
+    static const Registry<CudaOp> ops(allCudaOps());
+    PreparedSteps steps;
+    for (const ir::Op& op : plan.program.ops) {
+        Preparation preparation(plan, op, settings, addressOf, scratch);
+        if (!op.type->alias)
+            ops.find(op.type->id)->prepare(preparation);
+        steps.scratchBytes = std::max(steps.scratchBytes, preparation.scratchBytes());
+        steps.launches.push_back(std::move(preparation.launches));
+    }
+    return steps;
+}
 
 bool hasRelu(const Preparation& p)
 {
@@ -70,19 +86,9 @@ RandomSource randomSource(const Preparation& p, size_t counter)
     return {p.in<int32_t>(counter), static_cast<uint32_t>(p.op.attributes.integer("stream"))};
 }
 
-std::array<int64_t, Shape::maxRank> denseStrides(const Shape& shape)
-{
-    std::array<int64_t, Shape::maxRank> strides{};
-    int64_t stride = 1;
-    for (int axis = shape.rank(); axis-- > 0;) {
-        strides[static_cast<size_t>(axis)] = stride;
-        stride *= shape[axis];
-    }
-    return strides;
-}
-
 void addCopy(Preparation& p, const CopyLayout& layout)
 {
+    static_assert(StridedCopy::maxRank == Shape::maxRank);
     StridedCopy copy;
     copy.rank = layout.extents.rank();
     for (int axis = 0; axis < copy.rank; ++axis) {
@@ -107,11 +113,12 @@ namespace {
 
 PointwiseFn pointwiseFn(const std::string& name)
 {
-    const auto table = ir::pointwiseFunctions();
-    for (size_t i = 0; i < table.size(); ++i)
-        if (table[i].name == name)
-            return static_cast<PointwiseFn>(i);
-    throw std::logic_error("the GPU does not know the function \"" + name + "\"");
+    // PointwiseFn counts the functions of the table, of which SigmoidGradient is the last.
+    const auto* function = ir::findPointwiseFunction(name);
+    const auto index = function ? function - ir::pointwiseFunctions().data() : -1;
+    if (index < 0 || index > static_cast<std::ptrdiff_t>(PointwiseFn::SigmoidGradient))
+        throw std::logic_error("the GPU does not know the function \"" + name + "\"");
+    return static_cast<PointwiseFn>(index);
 }
 
 /// Whether four elements can be read and written at once.
@@ -186,7 +193,7 @@ void addReduction(Preparation& p, const ReduceCall& call)
     r.inner = call.inner;
     r.max = call.max;
     const bool rows = call.inner == 1;
-    const int64_t others = call.outer * (rows ? 1 : ReduceColumns::tiles(call.inner));
+    const int64_t others = call.outer * (rows ? 1 : ColumnTile::count(call.inner));
     r.parts = reductionParts(call.reduce, others);
     const bool joined = r.parts > 1;
     const int64_t size = call.outer * call.inner;

@@ -11,11 +11,12 @@ namespace gradloom::cuda {
 
 bool hasRelu(const Preparation& preparation);
 
-/// Sizes of the convolution over `x` (N×H×W×C) with a kernel kh×kw.
+/// Extents of a convolution's weights.
 struct ConvolutionKernel
 {
     int64_t height, width, filters;
 };
+/// Sizes of the convolution over `x` (N×H×W×C).
 WindowShape convolutionShape(const ir::Op& op, const Shape& x, const ConvolutionKernel& kernel);
 /// Sizes of the pooling over `x` (N×H×W×C).
 WindowShape poolingShape(const ir::Op& op, const Shape& x);
@@ -25,8 +26,6 @@ WindowShape resizeShape(const Shape& x, const Shape& y);
 /// Counter and stream of a random operation.
 RandomSource randomSource(const Preparation& preparation, size_t counter);
 
-/// Strides of a dense tensor, in elements.
-std::array<int64_t, Shape::maxRank> denseStrides(const Shape& shape);
 /// Copies `extents` elements between two layouts.
 struct CopyLayout
 {

@@ -12,11 +12,6 @@ namespace {
 /// them in every step of its sequence.
 constexpr int64_t cachedWeights = 131072;
 
-int64_t gatesOf(RecurrentKind kind)
-{
-    return kind == RecurrentKind::Lstm ? 4 : kind == RecurrentKind::Gru ? 3 : 1;
-}
-
 /// Operands of the forward primitive and of its adjoint.
 struct RecurrentOperandIndex
 {
@@ -36,7 +31,7 @@ RecurrentLayer layerOf(const Preparation& p, const RecurrentOperandIndex& at)
     l.n = p.inShape(0)[0];
     l.t = p.inShape(0)[1];
     l.h = p.inShape(2)[0];
-    l.columns = gatesOf(l.kind) * l.h;
+    l.columns = p.inShape(2)[1];
     l.reserveWidth = l.kind == RecurrentKind::Lstm ? 5 * l.h : l.kind == RecurrentKind::Gru ? 4 * l.h : 0;
     l.reverse = p.op.attributes.flag("reverse");
     l.u = p.in(2);

@@ -48,11 +48,6 @@ void forceConvAlgorithm(ConvAlgorithm algorithm)
     forced = algorithm;
 }
 
-ConvAlgorithm forcedConvAlgorithm()
-{
-    return forced;
-}
-
 bool prefersWinograd(const ConvShape& s)
 {
     const ConvAlgorithm algorithm = forced;

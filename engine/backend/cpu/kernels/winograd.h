@@ -30,8 +30,6 @@ enum class ConvAlgorithm {
 
 /// Forces an algorithm for convolutions that are prepared from now on: for tests and benchmarks.
 void forceConvAlgorithm(ConvAlgorithm algorithm);
-/// What has been forced; Automatic at the start.
-ConvAlgorithm forcedConvAlgorithm();
 
 /// Whether this convolution and its gradients are to be computed with Winograd's algorithm.
 bool prefersWinograd(const ConvShape& shape);

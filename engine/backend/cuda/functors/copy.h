@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/backend/cuda/functors/portable.h"
+#include "engine/backend/cuda/functors/window.h"
 
 namespace gradloom::cuda {
 
@@ -172,25 +172,29 @@ using TransposeFloat = ConvertTransposed<float, float>;
 using TransposeToBf16 = ConvertTransposed<float, Bf16>;
 using TransposeFromBf16 = ConvertTransposed<Bf16, float>;
 
+/// An image in the middle of a larger one.
+struct ImageFrame
+{
+    int64_t height = 0, width = 0, channels = 0;
+    int64_t top = 0, left = 0;
+    int64_t paddedHeight = 0, paddedWidth = 0;
+};
+
 /// Pixels of x (N×H×W×C) in the middle of a larger image y, zeros around it; by elements of y.
 template <class To>
 struct PadImage
 {
     const float* x = nullptr;
     To* y = nullptr;
-    int64_t height = 0, width = 0, channels = 0;
-    int64_t top = 0, left = 0;
-    int64_t paddedHeight = 0, paddedWidth = 0;
+    ImageFrame f;
 
     GRADLOOM_DEVICE void operator()(int64_t i) const
     {
-        const Division c = divide(i, channels);
-        const Division w = divide(c.quotient, paddedWidth);
-        const Division h = divide(w.quotient, paddedHeight);
-        const int64_t row = h.rest - top;
-        const int64_t column = w.rest - left;
-        const bool inside = row >= 0 && row < height && column >= 0 && column < width;
-        store(inside ? x[((h.quotient * height + row) * width + column) * channels + c.rest] : 0.0F, y + i);
+        const Pixel p(i, f.paddedHeight, f.paddedWidth, f.channels);
+        const int64_t row = p.y - f.top;
+        const int64_t column = p.x - f.left;
+        const bool inside = row >= 0 && row < f.height && column >= 0 && column < f.width;
+        store(inside ? x[((p.n * f.height + row) * f.width + column) * f.channels + p.c] : 0.0F, y + i);
     }
 };
 
@@ -200,18 +204,13 @@ struct CropImage
 {
     const From* x = nullptr;
     float* y = nullptr;
-    int64_t height = 0, width = 0, channels = 0;
-    int64_t top = 0, left = 0;
-    int64_t paddedHeight = 0, paddedWidth = 0;
+    ImageFrame f;
 
     GRADLOOM_DEVICE void operator()(int64_t i) const
     {
-        const Division c = divide(i, channels);
-        const Division w = divide(c.quotient, width);
-        const Division h = divide(w.quotient, height);
-        const int64_t from =
-            ((h.quotient * paddedHeight + h.rest + top) * paddedWidth + w.rest + left) * channels + c.rest;
-        y[i] = valueOf(x[from]);
+        const Pixel p(i, f.height, f.width, f.channels);
+        y[i] = valueOf(
+            x[((p.n * f.paddedHeight + p.y + f.top) * f.paddedWidth + p.x + f.left) * f.channels + p.c]);
     }
 };
 

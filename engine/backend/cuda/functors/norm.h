@@ -28,7 +28,7 @@ struct BatchNormShape
 {
     int64_t rows = 0, channels = 0, parts = 1;
 
-    int64_t tiles() const { return (channels + ColumnTile::width - 1) / ColumnTile::width; }
+    int64_t tiles() const { return ColumnTile::count(channels); }
     int64_t teams() const { return parts * tiles(); }
 };
 
@@ -44,7 +44,7 @@ struct BatchNormMoments
     GRADLOOM_DEVICE void operator()(Team& team, int64_t index) const
     {
         const ColumnTile tile(team);
-        const Division at = divide(index, (s.channels + ColumnTile::width - 1) / ColumnTile::width);
+        const Division at = divide(index, ColumnTile::count(s.channels));
         for (int c = tile.column; c < ColumnTile::width; c += tile.columns) {
             const int64_t channel = at.rest * ColumnTile::width + c;
             Moments m;
@@ -177,37 +177,27 @@ struct BatchNormGradientSums
     GRADLOOM_DEVICE void operator()(Team& team, int64_t index) const
     {
         const ColumnTile tile(team);
-        const Division at = divide(index, (s.channels + ColumnTile::width - 1) / ColumnTile::width);
+        const Division at = divide(index, ColumnTile::count(s.channels));
         const int64_t begin = partBegin(s.rows, s.parts, at.quotient);
         const int64_t end = partBegin(s.rows, s.parts, at.quotient + 1);
         for (int c = tile.column; c < ColumnTile::width; c += tile.columns) {
             const int64_t channel = at.rest * ColumnTile::width + c;
-            float sum = 0;
-            float product = 0;
+            float sums[2] = {}; // of dy, of the products
             if (channel < s.channels) {
                 const float mean = in.mean[channel];
                 for (int64_t row = begin + tile.row; row < end; row += tile.rows) {
                     const int64_t i = row * s.channels + channel;
                     const float g = in.gradient(i);
-                    sum += g;
-                    product += g * (in.x[i] - mean);
+                    sums[0] += g;
+                    sums[1] += g * (in.x[i] - mean);
                 }
             }
-            float* mine = team.shared + 2 * team.rank();
-            mine[0] = sum;
-            mine[1] = product;
-            team.sync();
+            tile.addRows(team, sums);
             if (tile.row == 0 && channel < s.channels) {
-                for (int row = 1; row < tile.rows; ++row) {
-                    const float* other = team.shared + 2 * (row * tile.columns + tile.column);
-                    sum += other[0];
-                    product += other[1];
-                }
                 float* to = partials + (at.quotient * s.channels + channel) * 2;
-                to[0] = sum;
-                to[1] = product;
+                to[0] = sums[0];
+                to[1] = sums[1];
             }
-            team.sync();
         }
     }
 };
@@ -364,36 +354,25 @@ struct GroupNormParameterGradient
     GRADLOOM_DEVICE void operator()(Team& team, int64_t index) const
     {
         const ColumnTile tile(team);
-        const Division at = divide(index, (s.channels + ColumnTile::width - 1) / ColumnTile::width);
+        const Division at = divide(index, ColumnTile::count(s.channels));
         const int64_t rows = s.samples * s.spatial;
         const int64_t end = partBegin(rows, parts, at.quotient + 1);
         for (int c = tile.column; c < ColumnTile::width; c += tile.columns) {
             const int64_t channel = at.rest * ColumnTile::width + c;
-            float sum = 0;
-            float product = 0;
+            float sums[2] = {}; // of the products, of dy
             if (channel < s.channels)
                 for (int64_t row = partBegin(rows, parts, at.quotient) + tile.row; row < end;
                      row += tile.rows) {
                     const int64_t group =
                         divide(row, s.spatial).quotient * s.groups + channel / s.groupChannels();
                     const float g = dy[row * s.channels + channel];
-                    sum += g;
-                    product += g * (x[row * s.channels + channel] - mean[group]) * rstd[group];
+                    sums[0] += g * (x[row * s.channels + channel] - mean[group]) * rstd[group];
+                    sums[1] += g;
                 }
-            float* mine = team.shared + 2 * team.rank();
-            mine[0] = sum;
-            mine[1] = product;
-            team.sync();
-            if (tile.row == 0 && channel < s.channels) {
-                for (int row = 1; row < tile.rows; ++row) {
-                    const float* other = team.shared + 2 * (row * tile.columns + tile.column);
-                    sum += other[0];
-                    product += other[1];
-                }
-                partials[(at.quotient * 2) * s.channels + channel] = product;
-                partials[(at.quotient * 2 + 1) * s.channels + channel] = sum;
-            }
-            team.sync();
+            tile.addRows(team, sums);
+            if (tile.row == 0 && channel < s.channels)
+                for (int k = 0; k < 2; ++k)
+                    partials[(at.quotient * 2 + k) * s.channels + channel] = sums[k];
         }
     }
 };

@@ -4,14 +4,13 @@
 #include <cstdint>
 #include <cstring>
 
-/// Kernels are written as functors that a plain C++ compiler takes too: launched in grids on a GPU, called in
-/// loops by tests on the CPU. A functor for elements has `operator()(int64_t index)`, one for teams
+/// Kernels are written as functors that a plain C++ compiler takes too: launched in grids on a GPU, called by
+/// tests on the CPU, in loops and in teams of fibers. A functor for elements has `operator()(int64_t index)`, one for teams
 /// `operator()(Team& team, int64_t index)`: the threads of a team work on one row, column block or sequence
 /// together.
 ///
 /// A team offers rank() and size() of its threads, sync(), sum(v) and max(v) over all threads, ballot(b) (a
-/// bit for each thread, teams of at most 32) and `shared`, memory of all of them. On the CPU a team is one
-/// thread.
+/// bit for each thread, teams of at most 32) and `shared`, memory of all of them.
 #if defined(__CUDACC__)
 #define GRADLOOM_DEVICE __host__ __device__ __forceinline__
 #else
@@ -19,19 +18,6 @@
 #endif
 
 namespace gradloom::cuda {
-
-/// The team of one thread, for tests on the CPU.
-struct HostTeam
-{
-    float* shared = nullptr;
-
-    int rank() const { return 0; }
-    int size() const { return 1; }
-    void sync() const {}
-    float sum(float v) const { return v; }
-    float max(float v) const { return v; }
-    uint32_t ballot(bool b) const { return b ? 1 : 0; }
-};
 
 struct Division
 {
@@ -128,6 +114,9 @@ GRADLOOM_DEVICE void storeLanes(const Lanes<Width>& lanes, float* to)
 struct ColumnTile
 {
     static constexpr int width = 32;
+    /// Tiles that so many columns take.
+    static GRADLOOM_DEVICE int64_t count(int64_t all) { return (all + width - 1) / width; }
+
     int columns; ///< threads side by side
     int rows;    ///< threads one behind the other
     int column;
@@ -140,6 +129,20 @@ struct ColumnTile
         rows = team.size() / columns;
         column = team.rank() % columns;
         row = team.rank() / columns;
+    }
+
+    /// Adds the sums of all rows of threads to those of the first one, in their order. `team.shared`: Count
+    /// floats a thread.
+    template <int Count, class Team>
+    GRADLOOM_DEVICE void addRows(Team& team, float (&sums)[Count]) const
+    {
+        for (int k = 0; k < Count; ++k)
+            team.shared[Count * team.rank() + k] = sums[k];
+        team.sync();
+        for (int other = 1; row == 0 && other < rows; ++other)
+            for (int k = 0; k < Count; ++k)
+                sums[k] += team.shared[Count * (other * columns + column) + k];
+        team.sync();
     }
 };
 

@@ -132,8 +132,8 @@ struct RecurrentSequence
         float* cells = hidden + l.h;
         float* products = cells + l.h;
         for (int64_t i = team.rank(); i < l.h; i += team.size()) {
-            hidden[i] = l.h0 != nullptr ? l.h0[seq * l.h + i] : 0.0F;
-            cells[i] = l.c0 != nullptr ? l.c0[seq * l.h + i] : 0.0F;
+            hidden[i] = l.stateBefore(f.y, seq, 0, i);
+            cells[i] = l.cellBefore(f.reserve, seq, 0, i);
             state[i] = l.dropped(hidden[i], seq, i);
         }
         team.sync();
@@ -222,7 +222,7 @@ struct RecurrentStart
     GRADLOOM_DEVICE void operator()(int64_t index) const
     {
         const Division d = divide(index, layer.h);
-        state[index] = layer.dropped(layer.h0 != nullptr ? layer.h0[index] : 0.0F, d.quotient, d.rest);
+        state[index] = layer.dropped(layer.stateBefore(nullptr, d.quotient, 0, d.rest), d.quotient, d.rest);
     }
 };
 

@@ -44,13 +44,11 @@ struct ReduceColumns
 {
     Reduction r;
 
-    static int64_t tiles(int64_t inner) { return (inner + ColumnTile::width - 1) / ColumnTile::width; }
-
     template <class Team>
     GRADLOOM_DEVICE void operator()(Team& team, int64_t index) const
     {
         const ColumnTile tile(team);
-        const int64_t tileCount = (r.inner + ColumnTile::width - 1) / ColumnTile::width;
+        const int64_t tileCount = ColumnTile::count(r.inner);
         const Division byTile = divide(index, tileCount);
         const Division byOuter = divide(byTile.quotient, r.outer);
         const int64_t begin = partBegin(r.reduce, r.parts, byOuter.quotient);

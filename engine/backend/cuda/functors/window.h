@@ -17,7 +17,7 @@ struct WindowShape
     int64_t k = 0;      ///< filters of a convolution
     int64_t groups = 1; ///< of a convolution
 
-    /// The smallest and the largest window position whose window without dilation may cover `place`.
+    /// The smallest window position whose window without dilation may cover `place`.
     static GRADLOOM_DEVICE int64_t firstWindow(int64_t place, int64_t pad, int64_t reach, int64_t stride)
     {
         const int64_t from = place + pad - reach + 1;
@@ -328,35 +328,28 @@ struct DirectConvolutionWeights
     const float* dy = nullptr;
     float* partials = nullptr;
 
-    static int64_t tiles(int64_t k) { return (k + ColumnTile::width - 1) / ColumnTile::width; }
-
     template <class Team>
     GRADLOOM_DEVICE void operator()(Team& team, int64_t index) const
     {
         const ColumnTile tile(team);
         const int64_t depth = s.c / s.groups;
-        const Division byTile = divide(index, (s.k + ColumnTile::width - 1) / ColumnTile::width);
+        const Division byTile = divide(index, ColumnTile::count(s.k));
         const Division byRow = divide(byTile.quotient, s.kh * s.kw * depth);
         const Pixel tap(byRow.rest, s.kh, s.kw, depth);
         const int64_t places = s.n * s.oh * s.ow;
         const int64_t end = partBegin(places, parts, byRow.quotient + 1);
         for (int column = tile.column; column < ColumnTile::width; column += tile.columns) {
             const int64_t filter = byTile.rest * ColumnTile::width + column;
-            float sum = 0;
+            float sums[1] = {};
             if (filter < s.k) {
                 const int64_t channel = filter / (s.k / s.groups) * depth + tap.c;
                 for (int64_t at = partBegin(places, parts, byRow.quotient) + tile.row; at < end;
                      at += tile.rows)
-                    sum += product(at, filter, channel, tap);
+                    sums[0] += product(at, filter, channel, tap);
             }
-            team.shared[team.rank()] = sum;
-            team.sync();
-            if (tile.row == 0 && filter < s.k) {
-                for (int row = 1; row < tile.rows; ++row)
-                    sum += team.shared[row * tile.columns + tile.column];
-                partials[byTile.quotient * s.k + filter] = sum;
-            }
-            team.sync();
+            tile.addRows(team, sums);
+            if (tile.row == 0 && filter < s.k)
+                partials[byTile.quotient * s.k + filter] = sums[0];
         }
     }
 

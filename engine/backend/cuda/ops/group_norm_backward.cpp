@@ -11,7 +11,7 @@ CudaOp group_norm_backward()
             const Shape& x = p.inShape(0);
             const Shape& statistics = p.inShape(2);
             const GroupNormShape s{statistics[0], x.elements() / statistics[0] / x[-1], x[-1], statistics[1]};
-            const int64_t tiles = (s.channels + ColumnTile::width - 1) / ColumnTile::width;
+            const int64_t tiles = ColumnTile::count(s.channels);
             const int64_t parts = reductionParts(s.samples * s.spatial, tiles);
             float* partials = p.scratch(parts * 2 * s.channels);
             float* sums = p.scratch(2 * s.channels);
