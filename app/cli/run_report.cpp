@@ -109,7 +109,7 @@ void addRun(exports::Report& report, const std::filesystem::path& folder)
     report.facts.emplace_back("Steps", grouped(static_cast<int64_t>(std::max(0.0, numberIn(run, "step")))));
     report.facts.emplace_back("Training time", clock(numberIn(run, "seconds")) + " min");
     if (const double waiting = numberIn(run, "waiting_share"); std::isfinite(waiting))
-        report.facts.emplace_back("Waiting for data", percent(waiting, 2) + " of the time");
+        report.facts.emplace_back("Waiting for data", percent(waiting, 2) + " of the time since the last start");
     report.facts.emplace_back(
         "Samples per second", grouped(std::llround(std::max(0.0, numberIn(run, "samples_per_second")))));
 }

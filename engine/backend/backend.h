@@ -95,6 +95,8 @@ struct DeviceOptions
     bool giveWay = false; ///< CPU: its threads run behind ordinary ones, see thread_priority.h
     Precision precision = Precision::Tf32; ///< GPU
     bool deterministic = false; ///< GPU: only algorithms that give the same bits every time
+
+    bool operator==(const DeviceOptions&) const = default;
 };
 
 /// Memory of a device's own; zeros where nobody knows or counts.

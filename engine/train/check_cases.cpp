@@ -206,24 +206,6 @@ Status addPointwise(CheckCases& cases)
     return {};
 }
 
-graph::Graph chainOf(std::vector<graph::Node> nodes)
-{
-    graph::Graph graph;
-    graph.nodes = std::move(nodes);
-    for (size_t i = 1; i < graph.nodes.size(); ++i)
-        graph.edges.push_back({graph.nodes[i - 1].id, 0, graph.nodes[i].id, 0});
-    return graph;
-}
-
-graph::Node nodeOf(const char* id, const char* type, Params params)
-{
-    graph::Node node;
-    node.id = id;
-    node.type = type;
-    node.params = std::move(params);
-    return node;
-}
-
 /// A training step with every optimizer: of numbers with all that may come with an update, of tokens with a
 /// table of which only some rows move.
 Status addOptimizers(CheckCases& cases)
@@ -329,6 +311,24 @@ Status CheckCases::add(ir::Program program)
         m_cases.push_back(writer.finish(op));
     }
     return {};
+}
+
+graph::Graph chainOf(std::vector<graph::Node> nodes)
+{
+    graph::Graph graph;
+    graph.nodes = std::move(nodes);
+    for (size_t i = 1; i < graph.nodes.size(); ++i)
+        graph.edges.push_back({graph.nodes[i - 1].id, 0, graph.nodes[i].id, 0});
+    return graph;
+}
+
+graph::Node nodeOf(const char* id, const char* type, Params params)
+{
+    graph::Node node;
+    node.id = id;
+    node.type = type;
+    node.params = std::move(params);
+    return node;
 }
 
 Status addAllPrograms(CheckCases& cases)

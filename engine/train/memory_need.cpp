@@ -45,17 +45,15 @@ Result<MemoryNeed> memoryNeed(const graph::Graph& graph, const StepperOptions& o
     return need;
 }
 
-Result<MemoryNeed> memoryNeed(const project::Project& project, const layers::TargetTypes& labels)
+Result<MemoryNeed> memoryNeed(
+    const project::Project& project, const layers::TargetTypes& labels, size_t devices)
 {
     auto methods = chooseMethods(project.training);
     if (!methods)
         return methods.error();
-    StepperOptions options;
-    options.program.batch = project.training.batch;
-    options.program.labels = labels;
-    options.recipe.rule = methods->rule();
-    options.generatorRule = methods->generatorRule();
-    options.accumulate = methods->options.accumulate;
+    StepperOptions options = stepperOptions(project, *methods, labels);
+    options.parallel = devices > 0;
+    options.otherDevices.resize(devices > 0 ? devices - 1 : 0); // only their number counts here
     return memoryNeed(project.graph, options);
 }
 

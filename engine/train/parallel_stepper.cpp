@@ -106,6 +106,7 @@ Status ParallelStepper::loadAll(Model& model)
     for (const auto& device : m_options.otherDevices)
         if (Status status = addReplica(model, device); !status)
             return status;
+    weightsChanged();
     m_communicator = backend::hostCommunicator(m_exchanged);
     m_lossWeights.resize(m_slots.size());
     m_sampleCounts.resize(m_slots.size());
@@ -129,7 +130,6 @@ Status ParallelStepper::addReplica(Model& first, const std::shared_ptr<backend::
         return status;
     m_slots.push_back(replica.memory.slots);
     m_replicas.push_back(std::move(replica));
-    weightsChanged();
     return {};
 }
 

@@ -9,7 +9,7 @@ namespace gradloom::train {
 /// batch, their sum is what every device updates its own copy of the weights with. Where no layer looks at
 /// the whole batch (BatchNorm takes each device's share for itself) or draws random numbers, the result is
 /// that of one device with the whole batch, but for rounding. The model's device is the first one; its
-/// running statistics are those that count.
+/// running statistics are those that count. Gradients that are read are those of its share.
 class ParallelStepper : public SupervisedStepper
 {
 public:

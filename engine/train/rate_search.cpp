@@ -44,11 +44,9 @@ Result<SearchRun> startSearch(
     if (!model)
         return model.error();
     run.model = std::move(*model);
-    StepperOptions stepping;
-    stepping.program.batch = project.training.batch;
-    stepping.program.labels = data.labels();
-    stepping.recipe.rule = methods->rule();
+    StepperOptions stepping = stepperOptions(project, *methods, data.labels());
     stepping.recipe.rule.emaDecay = 0;
+    stepping.accumulate = 1; // each batch tries a rate
     stepping.stepsPerEpoch = options.steps + 1;
     auto stepper = Stepper::create(*run.model, std::move(stepping));
     if (!stepper)

@@ -130,25 +130,16 @@ void judgeCase(backend::Backend& device, const CheckCase& one, PrimitiveCheck& c
 
 graph::Graph smallNetwork()
 {
-    graph::Graph graph;
-    const auto node = [&](const char* id, const char* type, Params params) {
-        graph::Node made;
-        made.id = id;
-        made.type = type;
-        made.params = std::move(params);
-        if (!graph.nodes.empty())
-            graph.edges.push_back({graph.nodes.back().id, 0, made.id, 0});
-        graph.nodes.push_back(std::move(made));
-    };
-    node("in", "input", {{"shape", std::vector<int64_t>{14, 14, 1}}});
-    node("conv", "conv2d", {{"filters", int64_t{16}}, {"activation", std::string("relu")}});
-    node("pool", "max_pool2d", {});
-    node("flat", "flatten", {});
-    node("drop", "dropout", {{"rate", 0.2}});
-    node("hidden", "dense", {{"units", int64_t{32}}, {"activation", std::string("relu")}});
-    node("scores", "dense", {{"units", int64_t{10}}});
-    node("loss", "cross_entropy", {});
-    return graph;
+    return chainOf({
+        nodeOf("in", "input", {{"shape", std::vector<int64_t>{14, 14, 1}}}),
+        nodeOf("conv", "conv2d", {{"filters", int64_t{16}}, {"activation", std::string("relu")}}),
+        nodeOf("pool", "max_pool2d", {}),
+        nodeOf("flat", "flatten", {}),
+        nodeOf("drop", "dropout", {{"rate", 0.2}}),
+        nodeOf("hidden", "dense", {{"units", int64_t{32}}, {"activation", std::string("relu")}}),
+        nodeOf("scores", "dense", {{"units", int64_t{10}}}),
+        nodeOf("loss", "cross_entropy", {}),
+    });
 }
 
 /// Losses of some training steps of a small network and all its weights after them, as one vector: whole

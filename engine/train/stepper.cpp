@@ -2,13 +2,27 @@
 
 #include "engine/graph/adversary.h"
 #include "engine/graph/expand.h"
+#include "engine/project/project.h"
 #include "engine/train/game_stepper.h"
+#include "engine/train/methods.h"
 #include "engine/train/parallel_stepper.h"
 #include "engine/train/supervised_stepper.h"
 
 #include <algorithm>
 
 namespace gradloom::train {
+
+StepperOptions stepperOptions(
+    const project::Project& project, const Methods& methods, const layers::TargetTypes& labels)
+{
+    StepperOptions options;
+    options.program.batch = project.training.batch;
+    options.program.labels = labels;
+    options.recipe.rule = methods.rule();
+    options.generatorRule = methods.generatorRule();
+    options.accumulate = methods.options.accumulate;
+    return options;
+}
 
 Result<std::unique_ptr<Stepper>> Stepper::create(Model& model, StepperOptions options)
 {

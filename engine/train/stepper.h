@@ -11,7 +11,13 @@
 #include <span>
 #include <vector>
 
+namespace gradloom::project {
+struct Project;
+}
+
 namespace gradloom::train {
+
+struct Methods;
 
 struct StepperOptions
 {
@@ -25,6 +31,10 @@ struct StepperOptions
     bool parallel = false;
     std::vector<std::shared_ptr<backend::Backend>> otherDevices;
 };
+
+/// What a project says about its steps: batch, optimizers, accumulation.
+StepperOptions stepperOptions(
+    const project::Project& project, const Methods& methods, const layers::TargetTypes& labels);
 
 /// Where in the run a step is done.
 struct StepPlace
@@ -49,7 +59,7 @@ class Stepper
 {
 public:
     static Result<std::unique_ptr<Stepper>> create(Model& model, StepperOptions options);
-    /// What is run in turn for a drawing: all that a step needs to know about memory before anything is taken.
+    /// The programs whose turns make the steps of a drawing, so that their memory is known before any is taken.
     static Result<std::vector<ir::Program>> makePrograms(const graph::Graph& graph, StepperOptions options);
     virtual ~Stepper() = default;
 
@@ -60,7 +70,7 @@ public:
     /// the host.
     std::optional<StepResult> take(bool wait);
     virtual bool hasAccuracy() const { return false; }
-    /// What is run on the device, in order: one program, with accumulation another one, in a GAN's game one a side.
+    /// What is run on the device: one program, with accumulation another one, in a GAN's game one a side.
     virtual std::vector<LoadedProgram*> programs() const = 0;
     /// Of what it takes, without the batch.
     virtual Shape sampleShape() const = 0;

@@ -9,9 +9,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Steps between two captures of the model on the host; the search for a NaN repeats at most so many.
+/// Fewest steps between two captures of the model on the host, from which the search for a NaN repeats.
 constexpr int64_t rewindInterval = 100;
-constexpr double rewindSeconds = 0.5; ///< and at least so long, so that capturing costs nothing
+constexpr double rewindSeconds = 0.5; ///< and least time, so that capturing costs nothing
 constexpr double rateWindow = 0.5; ///< seconds over which samples per second are averaged
 } // namespace
 

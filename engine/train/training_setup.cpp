@@ -155,15 +155,10 @@ Status TrainingRun::openDevices(StepperOptions& options)
 
 Status TrainingRun::compile()
 {
-    StepperOptions options;
+    StepperOptions options = stepperOptions(m_project, m_methods, m_data->labels());
     if (Status status = openDevices(options); !status)
         return status;
-    options.program.batch = m_project.training.batch;
-    options.program.labels = m_data->labels();
-    options.recipe.rule = m_methods.rule();
-    options.generatorRule = m_methods.generatorRule();
     options.recipe.keepGradients = m_options.publish;
-    options.accumulate = m_methods.options.accumulate;
     options.stepsPerEpoch = m_stepsPerEpoch;
     if (m_methods.options.balanceClasses) {
         auto weights = balancedClassWeights(m_data->split.training, m_data->classes());

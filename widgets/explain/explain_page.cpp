@@ -156,6 +156,7 @@ void ExplainPage::setProject(const project::Project& project)
     if (project.graph == m_project.graph && project.training.seed == m_project.training.seed) {
         m_stale = m_stale || !(project.training.options == m_project.training.options); // they say how a GPU computes
         m_project = project;
+        updateModel();
         return;
     }
     m_project = project;

@@ -9,7 +9,6 @@
 
 #include <array>
 #include <chrono>
-#include <tuple>
 
 namespace gradloom::widgets {
 
@@ -63,9 +62,7 @@ Status build(const ExplainModel& wanted, State& state)
 {
     state.model.reset();
     state.batch.reset();
-    const auto& [had, wants] = std::tie(state.deviceOptions, wanted.deviceOptions);
-    const bool same = state.deviceId == wanted.device && had.precision == wants.precision &&
-        had.deterministic == wants.deterministic;
+    const bool same = state.deviceId == wanted.device && state.deviceOptions == wanted.deviceOptions;
     if (!state.device || !same) {
         state.device.reset(); // two at a time would take twice the memory
         auto device = backend::open(wanted.device, wanted.deviceOptions);

@@ -46,10 +46,10 @@ Result<LoadedPlan> load(const PlanOptions& options, const project::Project& proj
         return model.error();
     LoadedPlan plan;
     plan.model = std::move(*model);
-    train::StepperOptions how;
-    how.program.batch = project.training.batch;
     if (options.forward) {
-        auto program = train::forwardProgram(project.graph, how.program);
+        train::ProgramOptions how;
+        how.batch = project.training.batch;
+        auto program = train::forwardProgram(project.graph, how);
         if (!program)
             return program.error();
         auto loaded = train::LoadedProgram::load(**device, plan.model->memory(), std::move(*program));
@@ -61,10 +61,7 @@ Result<LoadedPlan> load(const PlanOptions& options, const project::Project& proj
     auto methods = train::chooseMethods(project.training);
     if (!methods)
         return methods.error();
-    how.recipe.rule = methods->rule();
-    how.generatorRule = methods->generatorRule();
-    how.accumulate = methods->options.accumulate;
-    auto stepper = train::Stepper::create(*plan.model, std::move(how));
+    auto stepper = train::Stepper::create(*plan.model, train::stepperOptions(project, *methods, {}));
     if (!stepper)
         return stepper.error();
     plan.stepper = std::move(*stepper);

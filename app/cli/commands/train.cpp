@@ -129,8 +129,8 @@ std::string resultText(const train::SessionResult& result, const TrainOptions& o
                options.project + " --resume " + options.out + "\n";
     else if (!result.epochs.empty()) {
         const auto& last = result.epochs.back();
-        text = "Trained " + grouped(result.steps) + " steps in " + clock(last.seconds) + " min, of which " +
-               percent(result.waitingShare, 2) + " waiting for data.\n";
+        text = "Trained " + grouped(result.steps) + " steps in " + clock(last.seconds) + " min; " +
+               percent(result.waitingShare, 2) + " of this run's time went into waiting for data.\n";
     }
     text += "weights  " + (std::filesystem::path(options.out) / train::lastWeightsFile).string() + "\n";
     if (options.report)
@@ -174,9 +174,9 @@ Status runTrain(TrainOptions options)
     note(options, (*data)->loaded.name + ": " + grouped((*data)->split.training.count()) +
                       " samples to train, " + grouped((*data)->split.validation.count()) + " to validate, " +
                       grouped((*data)->split.test.count()) + " to test. Writing to " + options.out + ".");
-    if (const auto need = train::memoryNeed(*project, (*data)->labels()))
+    if (const auto need = train::memoryNeed(*project, (*data)->labels(), options.devices.size()))
         note(options, "Training takes " + train::memoryText(need->total()) + " of memory" +
-                          (options.devices.empty() ? " on " + options.device : std::string(", shared by the devices")) + ".");
+                          (options.devices.empty() ? " on " + options.device : std::string(" on each device")) + ".");
 
     train::SessionOptions session;
     session.device = options.device;
