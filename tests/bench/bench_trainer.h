@@ -60,11 +60,8 @@ public:
         m_model = take(train::Model::create(project.graph, labels, m_device, project.training.seed));
         const train::Methods methods = take(train::chooseMethods(project.training));
         m_learningRate = methods.learningRate();
-        train::StepperOptions options;
+        train::StepperOptions options = train::stepperOptions(project, methods, labels);
         options.program.batch = batch;
-        options.program.labels = labels;
-        options.recipe.rule = methods.rule();
-        options.generatorRule = methods.generatorRule();
         m_stepper = take(train::Stepper::create(*m_model, std::move(options)));
         m_inputType = {
             m_stepper->sampleShape().prepended(batch), m_stepper->programs()[0]->inputType("input")->dtype};

@@ -1,6 +1,6 @@
 """Times Gradloom against PyTorch at its best on this machine.
 
-    python tests/bench/compare_pytorch.py --program build/bin/train_bench
+    python tests/bench/compare_pytorch.py --program build/release/bin/train_bench
 
 First PyTorch's settings are tried one after the other: memory layout, torch.compile of the network or of the
 optimizer too, threads, Adam variants, memory kept by the allocator. Then the fastest of them and Gradloom take turns,

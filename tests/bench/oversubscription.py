@@ -1,6 +1,6 @@
 """What training costs when other programs keep all cores busy.
 
-    python tests/bench/oversubscription.py --program build/bin/train_bench
+    python tests/bench/oversubscription.py --program build/release/bin/train_bench
 
 Each network is trained alone and beside one busy process a core, in turn. A fair machine leaves half of its time, so the
 step should take about twice as long; processor time that grows instead is lost to threads that wait by looping.

@@ -1,10 +1,11 @@
 """Trains the benchmark networks on PyTorch; compare_pytorch.py starts it and sends one JSON command a line.
 
-A command {"model", "batch", "layout", "compile", "threads", "adam", "sparse"} with "steps" times steps and answers with their
-milliseconds; with "seconds" it times as many steps as fit into them, at least five; with "losses" (a folder) it writes
-weights.safetensors and data.safetensors there, trains 20 steps from them without dropout and with Gradloom's noise, and
-answers with the losses in single and in double precision; {"memory": true} answers with the peak resident bytes after the imports and now. Everything made
-for a command is kept for the next one of its kind.
+A command {"model", "batch", "layout", "compile", "threads", "adam", "sparse"} with "steps" times steps and answers
+with their milliseconds; with "seconds" it times as many steps as fit into them, at least five and at most twenty;
+with "losses" (a folder) it writes weights.safetensors and data.safetensors there, trains 20 steps from them without
+dropout and with Gradloom's noise, and answers with the losses in single and in double precision; {"memory": true}
+answers with the peak resident bytes after the imports and now. Everything made for a command is kept for the next one
+of its kind.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Times whole trainings of the fashion_cnn sample (read, shuffle, train, validate, save), Gradloom against PyTorch.
+"""Times whole trainings of the fashion_cnn sample (read, shuffle, train, validate; Gradloom also writes its files), Gradloom against PyTorch.
 
-    python tests/bench/whole_run.py --program build/bin/gradloom-cli [--epochs 8] [--rounds 3]
+    python tests/bench/whole_run.py --program build/release/bin/gradloom-cli [--epochs 8] [--rounds 3]
 
 Both start as new processes in turn. PyTorch's program is the one a careful user writes: the data set is read and scaled
 once, batches are gathered by a permuted index, the loss stays on its side of the step, Adam is fused, the schedule is
-the sample's cosine; the memory layout is the faster of the two and its start-up (the import) is timed apart.
+the sample's cosine; the memory layout is the faster of the two and its start-up (the import) is not counted.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def torch_run(epochs: int, channels_last: bool) -> None:
             optimizer.step()
             schedule.step()
         accuracy(x[validation], y[validation])
-    score = accuracy(*load("t10k"))
-    print(json.dumps({"seconds": time.perf_counter() - started, "accuracy": score}))
+    seconds = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "accuracy": accuracy(*load("t10k"))}))
 
 
 def time_torch(epochs: int, channels_last: bool) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Makes the golden numbers that the engine's tests compare with, by PyTorch in double precision.
 
-    python tests/golden/make_golden.py --samples build/bin/golden_samples
+    python tests/golden/make_golden.py --samples build/release/bin/golden_samples
 
 Everything random comes from fixed seeds. Files are only rewritten as a whole; see README.md beside this file.
 """
