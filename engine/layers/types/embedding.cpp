@@ -42,7 +42,7 @@ LayerType embedding()
             "is none."),
         realParam("init_range", "Initial range", 0.05, 0, 10,
             "The vectors start as random numbers between −r and r."),
-        switchParam("sparse", "Update used rows only", false,
+        switchParam("sparse", "Sparse update", false,
             "At each step only the vectors of tokens that occur in the batch are updated, which is much "
             "faster for a "
             "large vocabulary. The same result for SGD without momentum; with a method that remembers (Adam, "
