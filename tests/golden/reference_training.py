@@ -135,10 +135,14 @@ def make_optimizers(folder: Path) -> None:
 
 
 def make_losses(folder: Path) -> None:
-    """Losses of the first 20 steps of the classic convolutional network, and its weights' norms behind them."""
+    """Losses of the first 20 steps of the classic convolutional network, and its weights' norms behind them.
+
+    With the usual epsilon the first steps of Adam are as long for tiny gradients as for large ones, which makes
+    differences of any rounding errors; a large one keeps the numbers comparable.
+    """
     network = Network(folder / "models" / "classic_cnn.gradloom.json")
     weights = network.weights()
-    optimizer = torch.optim.Adam(list(weights.values()), lr=1e-3)
+    optimizer = torch.optim.Adam(list(weights.values()), lr=1e-3, eps=1e-3)
     losses = []
     for step in range(STEPS):
         optimizer.zero_grad()

@@ -267,7 +267,8 @@ TEST(GoldenTraining, LossesOfTheClassicCnn)
     auto golden = project::loadSafetensors(goldenFolder() / "training" / "classic_cnn.safetensors");
     ASSERT_TRUE(golden.ok()) << golden.error().message;
     const Tensor& expected = golden->tensors.at("losses");
-    Trainer trainer(modelProject("classic_cnn").graph, 16, ruleOf({"adam", {{"learning_rate", 1e-3}}}));
+    Trainer trainer(modelProject("classic_cnn").graph, 16,
+        ruleOf({"adam", {{"learning_rate", 1e-3}, {"epsilon", 1e-3}}}));
     for (int step = 0; step < steps; ++step) {
         const double loss = expected.floats()[static_cast<size_t>(step)];
         EXPECT_NEAR(trainer.step(10, step), loss, 1e-4 * loss) << "step " << step + 1;

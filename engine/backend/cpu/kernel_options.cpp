@@ -98,7 +98,7 @@ std::string convKernelName(const ConvShape& shape)
 {
     if (!shape.winograd)
         return "direct " + tileName();
-    return shape.strideH == 1 ? "Winograd F(4×4, 3×3)" : "Winograd F(4×4, 2×2), 4 phases";
+    return "Winograd " + winogradName(shape) + (shape.strideH == 1 ? "" : ", 4 phases");
 }
 
 std::string tileName()

@@ -25,19 +25,23 @@ constexpr int64_t maxWidth = 64;
 /// `loadTap(row, tap, to)` writes a row's values of one tap.
 template <class Load>
 void packTransformed(
-    const WinogradForm& form, const GemmOperand& operand, int64_t column, float* packed, const Load& loadTap)
+    const ConvShape& shape, const GemmOperand& operand, int64_t column, float* packed, const Load& loadTap)
 {
+    const WinogradForm& form = *WinogradPhases(shape).form;
+    const WinogradBlocks blocks(shape, form);
     float row[winogradMaxTaps * maxWidth];
     const TileKernels& kernels = tileKernels();
     const int64_t columns = std::min<int64_t>(kernels.width, operand.n - column);
     const int64_t width = kernels.panelColumns(columns);
-    float* to = packed + column * operand.k;
-    for (int64_t r = 0; r < operand.k; ++r, to += width) {
+    const int64_t stride = kernels.packedSize(operand.k, operand.n);
+    WinogradTile<float> to{
+        packed + column * operand.k, blocks.columns * stride, stride, blocks.rows, blocks.columns};
+    for (int64_t r = 0; r < operand.k; ++r, to.data += width) {
         for (int64_t tap = 0; tap < form.taps * form.taps; ++tap) {
             loadTap(r, tap, columns, row + tap * width);
             std::fill(row + tap * width + columns, row + (tap + 1) * width, 0.0F);
         }
-        form.weights(row, width, width, to, kernels.packedSize(operand.k, operand.n));
+        form.weights(row, width, width, to);
     }
 }
 
@@ -56,24 +60,35 @@ bool prefersWinograd(const ConvShape& s)
     if (algorithm == ConvAlgorithm::Winograd)
         return true;
     // Operations, and what else takes as long as so many of them, measured with kernel_bench: the transforms
-    // of a tile of 6 x 6 take 8 ns a channel, those of the kernels 10 ns each, where 105 operations take 1
-    // ns. Narrow layers would waste most of a vector.
+    // take 0.22 ns for an element of a tile and a channel, those of the kernels 0.28 ns, where 105 operations
+    // take 1 ns. Narrow layers would waste most of a vector.
     constexpr int64_t narrow = 8;
+    constexpr double perTileElement = 23;
+    constexpr double perKernelElement = 28;
     const WinogradPhases phases(s);
-    const double elements = phases.form->elements();
-    const double perTileChannel = 840 * elements / winogradMaxElements;
-    const double perKernel = 1000 * elements / winogradMaxElements;
-    const auto pixels = static_cast<double>(s.n * s.oh() * s.ow());
-    const auto tiles = static_cast<double>(s.n * WinogradTiles(s).perImage());
+    const WinogradTiles tiles(s);
+    const int64_t taps = phases.form->taps;
+    const auto elements =
+        static_cast<double>(s.n * tiles.vertical.points(taps) * tiles.horizontal.points(taps));
     const auto kernels = static_cast<double>(phases.depth * s.k);
-    const double direct = 2 * pixels * static_cast<double>(s.weightSize());
+    const auto kernelElements = static_cast<double>(WinogradBlocks(s, *phases.form).elements()) * kernels;
+    const double direct = 2 * static_cast<double>(s.n * s.oh() * s.ow() * s.weightSize());
     const double winograd =
-        (2 * elements * kernels + perTileChannel * static_cast<double>(phases.depth + s.k)) * tiles +
-        perKernel * kernels;
+        (2 * kernels + perTileElement * static_cast<double>(phases.depth + s.k)) * elements +
+        perKernelElement * kernelElements;
     return std::min(s.c, s.k) >= narrow && winograd < 0.9 * direct;
 }
 
-void winogradMultiply(const WinogradBlock& from, int64_t tiles, const float* packed, const WinogradBlock& to)
+std::string winogradName(const ConvShape& shape)
+{
+    const WinogradTiles tiles(shape);
+    const std::string taps = std::to_string(WinogradPhases(shape).form->taps);
+    return "F(" + std::to_string(tiles.vertical.big) + "×" + std::to_string(tiles.horizontal.big) + ", " +
+           taps + "×" + taps + ")";
+}
+
+void winogradMultiply(
+    const WinogradBlock& from, const WinogradBatch& batch, const float* packed, const WinogradBlock& to)
 {
     const TileKernels& kernels = tileKernels();
     const int64_t packedSize = kernels.packedSize(from.channels, to.channels);
@@ -81,39 +96,41 @@ void winogradMultiply(const WinogradBlock& from, int64_t tiles, const float* pac
     const int64_t start = 0;
     TileCall call;
     call.rows = rows;
-    call.rowCount = tiles;
     call.segmentOffsets = &start;
     call.segmentCount = 1;
     call.segmentLength = from.channels;
     call.ldc = to.channels;
-    for (int64_t e = 0; e < from.elements; ++e) {
-        for (int64_t t = 0; t < tiles; ++t)
-            rows[t] = from.element(e) + t * from.channels;
+    for (int64_t e = 0; e < int64_t(from.rows) * from.columns; ++e) {
+        int64_t begin, end;
+        batch.range(e / from.columns == from.rows - 1, e % from.columns == from.columns - 1, begin, end);
+        call.rowCount = end - begin;
+        for (int64_t t = begin; t < end; ++t)
+            rows[t - begin] = from.element(e) + t * from.channels;
         for (int64_t column = 0; column < to.channels; column += kernels.width) {
             call.columns = std::min<int64_t>(kernels.width, to.channels - column);
             call.ldb = kernels.panelColumns(call.columns);
             call.b = packed + e * packedSize + column * from.channels;
-            call.c = to.element(e) + column;
+            call.c = to.element(e) + begin * to.channels + column;
             kernels.run(call);
         }
     }
 }
 
-void winogradInputs(const ConvShape& shape, const float* x, int64_t firstTile, int64_t tiles,
-    const float* zeros, const WinogradBlock& to)
+void winogradInputs(const ConvShape& shape, const float* x, const WinogradBatch& batch, const float* zeros,
+    const WinogradBlock& to)
 {
-    const WinogradTiles grid(shape);
     const WinogradPhases phases(shape);
-    for (int64_t t = 0; t < tiles; ++t) {
-        const WinogradPlace place = grid.place(firstTile + t);
+    for (int64_t t = 0; t < batch.count(); ++t) {
+        const WinogradPlace& place = batch.places[t];
         const WinogradImage<const float> image{
             x + place.image * shape.h * shape.w * shape.c, shape.w, shape.c, zeros, 0, shape.h};
-        for (int64_t phase = 0; phase < phases.count; ++phase) {
+        WinogradTile<float> tile = to.tile(t, place, *phases.form);
+        for (int64_t phase = 0; phase < phases.count; ++phase, tile.data += shape.c) {
             const float* pixels[winogradMaxElements];
             image.pixels(place.y * phases.stride + phases.row(phase) - shape.padTop,
-                place.x * phases.stride + phases.column(phase) - shape.padLeft, phases.stride,
-                phases.form->side, pixels);
-            phases.form->input(pixels, shape.c, to.tile(t) + phase * shape.c, to.stride);
+                place.x * phases.stride + phases.column(phase) - shape.padLeft, phases.stride, tile.rows,
+                tile.columns, pixels);
+            phases.form->input(pixels, shape.c, tile);
         }
     }
 }
@@ -121,7 +138,7 @@ void winogradInputs(const ConvShape& shape, const float* x, int64_t firstTile, i
 int64_t winogradPackedSize(const ConvShape& shape)
 {
     const WinogradPhases phases(shape);
-    return phases.form->elements() * tileKernels().packedSize(phases.depth, shape.k);
+    return WinogradBlocks(shape, *phases.form).elements() * tileKernels().packedSize(phases.depth, shape.k);
 }
 
 int64_t winogradPackUnits(const ConvShape& shape)
@@ -134,7 +151,7 @@ void winogradPack(const ConvShape& shape, const float* weights, float* packed, i
     const WinogradPhases phases(shape);
     for (int64_t panel = begin; panel < end; ++panel) {
         const int64_t filter = panel * tileKernels().width;
-        packTransformed(*phases.form, {phases.depth, shape.k}, filter, packed,
+        packTransformed(shape, {phases.depth, shape.k}, filter, packed,
             [&](int64_t row, int64_t tap, int64_t columns, float* to) {
                 const int64_t offset = phases.tapOffset(shape, row / shape.c, tap);
                 if (offset < 0)
@@ -148,7 +165,7 @@ void winogradPack(const ConvShape& shape, const float* weights, float* packed, i
 int64_t winogradDataPackedSize(const ConvShape& shape)
 {
     const WinogradPhases phases(shape);
-    return phases.form->elements() * tileKernels().packedSize(shape.k, phases.depth);
+    return WinogradBlocks(shape, *phases.form).elements() * tileKernels().packedSize(shape.k, phases.depth);
 }
 
 int64_t winogradDataPackUnits(const ConvShape& shape)
@@ -167,7 +184,7 @@ void winogradDataPack(const ConvShape& shape, const float* weights, float* packe
                 const int64_t offset = phases.tapOffset(shape, (first + j) / shape.c, tap);
                 offsets[tap][j] = offset < 0 ? -1 : offset + (first + j) % shape.c * shape.k;
             }
-        packTransformed(*phases.form, {shape.k, phases.depth}, first, packed,
+        packTransformed(shape, {shape.k, phases.depth}, first, packed,
             [&](int64_t filter, int64_t tap, int64_t columns, float* to) {
                 for (int64_t j = 0; j < columns; ++j)
                     to[j] = offsets[tap][j] < 0 ? 0.0F : weights[offsets[tap][j] + filter];
@@ -179,8 +196,8 @@ int64_t winogradForwardScratch(const ConvShape& shape)
 {
     const WinogradPhases phases(shape);
     const int64_t tiles = winogradBlockTiles(shape);
-    return shape.c + shape.k + winogradBlockSize(*phases.form, tiles, phases.depth) +
-           winogradBlockSize(*phases.form, tiles, shape.k);
+    const WinogradBlocks blocks(shape, *phases.form);
+    return shape.c + shape.k + blocks.size(tiles, phases.depth) + blocks.size(tiles, shape.k);
 }
 
 int64_t winogradForwardUnits(const ConvShape& shape)
@@ -192,27 +209,28 @@ int64_t winogradForwardUnits(const ConvShape& shape)
 void winogradForward(const ConvShape& shape, const ConvForwardArgs& args, int64_t begin, int64_t end)
 {
     const WinogradTiles grid(shape);
-    const WinogradForm& form = *WinogradPhases(shape).form;
+    const WinogradPhases phases(shape);
+    const WinogradBlocks blocks(shape, *phases.form);
     const int64_t blockTiles = winogradBlockTiles(shape);
     const int64_t allTiles = shape.n * grid.perImage();
     float* scratch = args.scratch;
     float* zeros = takeFloats(scratch, shape.c);
     std::fill_n(zeros, shape.c, 0.0F);
     float* ignored = takeFloats(scratch, shape.k);
-    const WinogradBlock in = takeBlock(scratch, form, blockTiles, WinogradPhases(shape).depth);
-    const WinogradBlock out = takeBlock(scratch, form, blockTiles, shape.k);
+    const WinogradBlock in = blocks.take(scratch, blockTiles, phases.depth);
+    const WinogradBlock out = blocks.take(scratch, blockTiles, shape.k);
     for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t first = unit * blockTiles;
-        const int64_t tiles = std::min(blockTiles, allTiles - first);
-        winogradInputs(shape, args.x, first, tiles, zeros, in);
-        winogradMultiply(in, tiles, args.packed, out);
-        for (int64_t t = 0; t < tiles; ++t) {
-            const WinogradPlace place = grid.place(first + t);
+        const WinogradBatch batch(grid, first, std::min(blockTiles, allTiles - first));
+        winogradInputs(shape, args.x, batch, zeros, in);
+        winogradMultiply(in, batch, args.packed, out);
+        for (int64_t t = 0; t < batch.count(); ++t) {
+            const WinogradPlace& place = batch.places[t];
             const WinogradImage<float> image{args.y + place.image * shape.oh() * shape.ow() * shape.k,
                 shape.ow(), shape.k, ignored, 0, shape.oh()};
             float* pixels[winogradPixels];
-            image.pixels(place.y, place.x, 1, winogradOut, pixels);
-            form.output(out.tile(t), out.stride, shape.k, args.epilogue, pixels);
+            image.pixels(place.y, place.x, 1, place.rows, place.columns, pixels);
+            phases.form->output(out.tile(t, place, *phases.form), shape.k, args.epilogue, pixels);
         }
     }
 }

@@ -3,6 +3,7 @@
 #include "conv.h"
 
 #include <cstdint>
+#include <string>
 
 namespace gradloom::cpu {
 
@@ -17,7 +18,11 @@ namespace gradloom::cpu {
 // The gradients use the adjoint of the same algorithm, on the same tiles: D = A dy A^T, then
 // dx = sum of B (D U^T) B^T over the overlapping tiles, dw = G^T (sum of V^T D over the tiles) G.
 //
-// The interpolation points are 0, +-5/8, +-3/2 and infinity for 3 taps, 0, +-3/4, 2 and infinity for 2. They
+// Sides that 4 does not divide are cut into tiles of two neighbouring sizes (7 is 4 + 3, 13 is 4 + 3 + 3 +
+// 3): a tile of m pixels has m + taps - 1 points a side, a prefix of those of the largest tile, and what of U
+// is common to both serves both. 7 x 7 pixels cost 81 / 100 of the products of four tiles of 4 x 4.
+//
+// The interpolation points are infinity, 0, +-5/8 and +-3/2 for 3 taps, infinity, 0, +-3/4 and 2 for 2. They
 // are exact in binary and halve the rounding error of the usual 0, +-1, +-2 (relative RMS error 8e-7 instead
 // of 1.9e-6 over 64 channels).
 
@@ -33,6 +38,9 @@ void forceConvAlgorithm(ConvAlgorithm algorithm);
 
 /// Whether this convolution and its gradients are to be computed with Winograd's algorithm.
 bool prefersWinograd(const ConvShape& shape);
+
+/// As it is usually written, with the size of the largest tile: "F(4×4, 3×3)".
+std::string winogradName(const ConvShape& shape);
 
 // The same functions as in conv.h, which calls them where ConvShape::winograd is set.
 

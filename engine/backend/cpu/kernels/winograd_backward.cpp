@@ -28,9 +28,9 @@ public:
         const int64_t n = std::max<int64_t>(shape.n, 1);
         m_images = std::clamp<int64_t>(winogradBlockTiles(shape) / m_tiles.perImage(), 1, n);
         if (m_images == 1)
-            m_bands = std::clamp<int64_t>(minBands / n, 1, std::max<int64_t>(m_tiles.rows / 4, 1));
-        m_bandRows = (m_tiles.rows + m_bands - 1) / m_bands;
-        m_bands = (m_tiles.rows + m_bandRows - 1) / m_bandRows;
+            m_bands = std::clamp<int64_t>(minBands / n, 1, std::max<int64_t>(m_tiles.vertical.count / 4, 1));
+        m_bandRows = (m_tiles.vertical.count + m_bands - 1) / m_bands;
+        m_bands = (m_tiles.vertical.count + m_bandRows - 1) / m_bandRows;
     }
 
     int64_t count() const { return (m_shape.n + m_images - 1) / m_images * m_bands; }
@@ -44,18 +44,19 @@ public:
                 m_shape.h};
         const int64_t band = index % m_bands;
         const int64_t begin = band * m_bandRows;
-        const int64_t end = std::min(begin + m_bandRows, m_tiles.rows);
+        const int64_t end = std::min(begin + m_bandRows, m_tiles.vertical.count);
         const int64_t firstTile = image * m_tiles.perImage();
-        return {firstTile + std::max<int64_t>(begin - 1, 0) * m_tiles.columns,
-            firstTile + end * m_tiles.columns, image, 1, band == 0 ? 0 : ownedFrom(begin),
-            end == m_tiles.rows ? m_shape.h : ownedFrom(end)};
+        return {firstTile + std::max<int64_t>(begin - 1, 0) * m_tiles.horizontal.count,
+            firstTile + end * m_tiles.horizontal.count, image, 1, band == 0 ? 0 : ownedFrom(begin),
+            end == m_tiles.vertical.count ? m_shape.h : ownedFrom(end)};
     }
 
 private:
     /// First row of dx that belongs to the band starting with this row of tiles.
     int64_t ownedFrom(int64_t tileRow) const
     {
-        return std::clamp<int64_t>(tileRow * winogradOut * m_shape.strideH - m_shape.padTop, 0, m_shape.h);
+        return std::clamp<int64_t>(
+            m_tiles.vertical.begin(tileRow) * m_shape.strideH - m_shape.padTop, 0, m_shape.h);
     }
 
     ConvShape m_shape;
@@ -63,39 +64,38 @@ private:
     int64_t m_images = 1, m_bands = 1, m_bandRows = 1;
 };
 
-/// Transforms the gradients of `tiles` output tiles into `to`; `channels` of the filters from `dy` on.
-/// Adds their sums to `sum` unless that is null.
-void transformGradients(const ConvShape& shape, const float* dy, int64_t firstTile, int64_t tiles,
+/// Transforms the gradients of the tiles' outputs into `to`: as many filters from `dy` on as `to` has
+/// channels. Adds their sums to `sum` unless that is null.
+void transformGradients(const ConvShape& shape, const float* dy, const WinogradBatch& batch,
     const float* zeros, const WinogradBlock& to, float* sum)
 {
-    const WinogradTiles grid(shape);
     const WinogradForm& form = *WinogradPhases(shape).form;
-    for (int64_t t = 0; t < tiles; ++t) {
-        const WinogradPlace place = grid.place(firstTile + t);
+    for (int64_t t = 0; t < batch.count(); ++t) {
+        const WinogradPlace& place = batch.places[t];
         const WinogradImage<const float> image{
             dy + place.image * shape.oh() * shape.ow() * shape.k, shape.ow(), shape.k, zeros, 0, shape.oh()};
         const float* pixels[winogradPixels];
-        image.pixels(place.y, place.x, 1, winogradOut, pixels);
-        form.gradient(pixels, to.channels, to.tile(t), to.stride, sum);
+        image.pixels(place.y, place.x, 1, place.rows, place.columns, pixels);
+        form.gradient(pixels, to.channels, to.tile(t, place, form), sum);
     }
 }
 
 /// Adds the transformed products of a block to the rows of dx that the piece owns.
-void addToInput(const ConvShape& shape, float* dx, const DataPiece& piece, int64_t firstTile, int64_t tiles,
+void addToInput(const ConvShape& shape, float* dx, const DataPiece& piece, const WinogradBatch& batch,
     float* ignored, const WinogradBlock& from)
 {
-    const WinogradTiles grid(shape);
     const WinogradPhases phases(shape);
-    for (int64_t t = 0; t < tiles; ++t) {
-        const WinogradPlace place = grid.place(firstTile + t);
+    for (int64_t t = 0; t < batch.count(); ++t) {
+        const WinogradPlace& place = batch.places[t];
         const WinogradImage<float> image{dx + place.image * shape.h * shape.w * shape.c, shape.w, shape.c,
             ignored, piece.rowBegin, piece.rowEnd};
-        for (int64_t phase = 0; phase < phases.count; ++phase) {
+        WinogradTile<const float> tile = from.tile(t, place, *phases.form);
+        for (int64_t phase = 0; phase < phases.count; ++phase, tile.data += shape.c) {
             float* pixels[winogradMaxElements];
             image.pixels(place.y * phases.stride + phases.row(phase) - shape.padTop,
-                place.x * phases.stride + phases.column(phase) - shape.padLeft, phases.stride,
-                phases.form->side, pixels);
-            phases.form->addInput(from.tile(t) + phase * shape.c, from.stride, shape.c, pixels);
+                place.x * phases.stride + phases.column(phase) - shape.padLeft, phases.stride, tile.rows,
+                tile.columns, pixels);
+            phases.form->addInput(tile, shape.c, pixels);
         }
     }
 }
@@ -109,8 +109,8 @@ struct ProductSum
 };
 
 /// sum[e] (+)= in[e]^T gradients[e] for all elements.
-void addProducts(
-    const WinogradBlock& in, const WinogradBlock& gradients, int64_t tiles, const ProductSum& target)
+void addProducts(const WinogradBlock& in, const WinogradBlock& gradients, const WinogradBatch& batch,
+    const ProductSum& target)
 {
     const TileKernels& kernels = tileKernels();
     constexpr int64_t rowBlock = 8 * maxTileRows;
@@ -120,23 +120,26 @@ void addProducts(
     call.rows = rows;
     call.segmentOffsets = &start;
     call.segmentCount = 1;
-    call.segmentLength = tiles;
     call.step = in.channels;
     call.ldb = gradients.channels;
     call.ldc = target.ld;
     call.accumulate = target.accumulate;
-    for (int64_t e = 0; e < in.elements; ++e)
+    for (int64_t e = 0; e < int64_t(in.rows) * in.columns; ++e) {
+        int64_t begin, end;
+        batch.range(e / in.columns == in.rows - 1, e % in.columns == in.columns - 1, begin, end);
+        call.segmentLength = end - begin;
         for (int64_t row = 0; row < in.channels; row += rowBlock) {
             call.rowCount = std::min(rowBlock, in.channels - row);
             for (int64_t r = 0; r < call.rowCount; ++r)
-                rows[r] = in.element(e) + row + r;
+                rows[r] = in.element(e) + begin * in.channels + row + r;
             for (int64_t column = 0; column < gradients.channels; column += kernels.width) {
                 call.columns = std::min<int64_t>(kernels.width, gradients.channels - column);
-                call.b = gradients.element(e) + column;
+                call.b = gradients.element(e) + begin * gradients.channels + column;
                 call.c = target.sum + (e * in.channels + row) * target.ld + column;
                 kernels.run(call);
             }
         }
+    }
 }
 
 /// Tiles of a block of the weight gradient, the depth of its products: more than fit the second-level cache,
@@ -147,7 +150,7 @@ constexpr int64_t weightTiles = winogradMaxBlock;
 int64_t weightSumSize(const ConvShape& shape)
 {
     const WinogradPhases phases(shape);
-    return phases.form->elements() * phases.depth * shape.k + shape.k;
+    return WinogradBlocks(shape, *phases.form).elements() * phases.depth * shape.k + shape.k;
 }
 
 /// Filters of a slice: whole panels.
@@ -163,8 +166,8 @@ int64_t winogradDataScratch(const ConvShape& shape)
 {
     const WinogradPhases phases(shape);
     const int64_t tiles = winogradBlockTiles(shape);
-    return shape.k + shape.c + winogradBlockSize(*phases.form, tiles, shape.k) +
-           winogradBlockSize(*phases.form, tiles, phases.depth);
+    const WinogradBlocks blocks(shape, *phases.form);
+    return shape.k + shape.c + blocks.size(tiles, shape.k) + blocks.size(tiles, phases.depth);
 }
 
 int64_t winogradDataUnits(const ConvShape& shape)
@@ -175,6 +178,7 @@ int64_t winogradDataUnits(const ConvShape& shape)
 void winogradBackwardData(const ConvShape& shape, const ConvDataArgs& args, int64_t begin, int64_t end)
 {
     const DataGrid grid(shape);
+    const WinogradTiles tiles(shape);
     const WinogradPhases phases(shape);
     const int64_t blockTiles = winogradBlockTiles(shape);
     float* scratch = args.scratch;
@@ -182,8 +186,9 @@ void winogradBackwardData(const ConvShape& shape, const ConvDataArgs& args, int6
     std::fill_n(zeros, shape.k, 0.0F);
     float* ignored = takeFloats(scratch, shape.c);
     std::fill_n(ignored, shape.c, 0.0F);
-    const WinogradBlock gradients = takeBlock(scratch, *phases.form, blockTiles, shape.k);
-    const WinogradBlock products = takeBlock(scratch, *phases.form, blockTiles, phases.depth);
+    const WinogradBlocks blocks(shape, *phases.form);
+    const WinogradBlock gradients = blocks.take(scratch, blockTiles, shape.k);
+    const WinogradBlock products = blocks.take(scratch, blockTiles, phases.depth);
     const int64_t rowSize = shape.w * shape.c;
     for (int64_t unit = begin; unit < end; ++unit) {
         const DataPiece piece = grid.piece(unit);
@@ -192,10 +197,10 @@ void winogradBackwardData(const ConvShape& shape, const ConvDataArgs& args, int6
         const int64_t count = (piece.images - 1) * shape.h + piece.rowEnd - piece.rowBegin;
         std::fill_n(rows, count * rowSize, 0.0F);
         for (int64_t tile = piece.firstTile; tile < piece.lastTile; tile += blockTiles) {
-            const int64_t tiles = std::min(blockTiles, piece.lastTile - tile);
-            transformGradients(shape, args.dy, tile, tiles, zeros, gradients, nullptr);
-            winogradMultiply(gradients, tiles, args.packed, products);
-            addToInput(shape, args.dx, piece, tile, tiles, ignored, products);
+            const WinogradBatch batch(tiles, tile, std::min(blockTiles, piece.lastTile - tile));
+            transformGradients(shape, args.dy, batch, zeros, gradients, nullptr);
+            winogradMultiply(gradients, batch, args.packed, products);
+            addToInput(shape, args.dx, piece, batch, ignored, products);
         }
         applyEpilogue(rows, count * shape.w, shape.c, args.epilogue);
     }
@@ -224,15 +229,18 @@ int64_t winogradWeightScratch(const ConvShape& shape)
 {
     // The microkernel reads whole panels of the gradients, up to a panel past their end.
     const WinogradPhases phases(shape);
-    return std::max(shape.c, shape.k) + winogradBlockSize(*phases.form, weightTiles, phases.depth) +
-           winogradBlockSize(*phases.form, weightTiles, shape.k) + tileKernels().width;
+    const WinogradBlocks blocks(shape, *phases.form);
+    return std::max(shape.c, shape.k) + blocks.size(weightTiles, phases.depth) +
+           blocks.size(weightTiles, shape.k) + tileKernels().width;
 }
 
 void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
     int64_t begin, int64_t end)
 {
     const WinogradPhases phases(shape);
-    const int64_t allTiles = shape.n * WinogradTiles(shape).perImage();
+    const WinogradBlocks blocks(shape, *phases.form);
+    const WinogradTiles tiles(shape);
+    const int64_t allTiles = shape.n * tiles.perImage();
     for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t part = unit / split.slices;
         const int64_t filter = firstFilter(shape, split, unit % split.slices);
@@ -240,8 +248,8 @@ void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& spli
         float* scratch = args.scratch;
         float* zeros = takeFloats(scratch, std::max(shape.c, shape.k));
         std::fill_n(zeros, std::max(shape.c, shape.k), 0.0F);
-        const WinogradBlock in = takeBlock(scratch, *phases.form, weightTiles, phases.depth);
-        const WinogradBlock gradients = takeBlock(scratch, *phases.form, weightTiles, filters);
+        const WinogradBlock in = blocks.take(scratch, weightTiles, phases.depth);
+        const WinogradBlock gradients = blocks.take(scratch, weightTiles, filters);
         float* sum = args.partials + part * weightSumSize(shape) + filter;
         float* bias = sum + weightSumSize(shape) - shape.k;
         std::fill_n(bias, filters, 0.0F);
@@ -249,10 +257,10 @@ void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& spli
         const int64_t last = allTiles * (part + 1) / split.parts;
         // An empty batch still has to write its zeros.
         for (int64_t tile = first; tile < last || tile == first; tile += weightTiles) {
-            const int64_t tiles = std::min(weightTiles, last - tile);
-            winogradInputs(shape, args.x, tile, tiles, zeros, in);
-            transformGradients(shape, args.dy + filter, tile, tiles, zeros, gradients, bias);
-            addProducts(in, gradients, tiles, {sum, shape.k, tile > first});
+            const WinogradBatch batch(tiles, tile, std::min(weightTiles, last - tile));
+            winogradInputs(shape, args.x, batch, zeros, in);
+            transformGradients(shape, args.dy + filter, batch, zeros, gradients, bias);
+            addProducts(in, gradients, batch, {sum, shape.k, tile > first});
         }
     }
 }
@@ -266,16 +274,18 @@ void winogradReduceWeights(const ConvShape& shape, const ConvWeightSplit& split,
     int64_t begin, int64_t end)
 {
     const WinogradPhases phases(shape);
+    const WinogradBlocks blocks(shape, *phases.form);
     const int64_t size = weightSumSize(shape);
+    const int64_t stride = phases.depth * shape.k;
     for (int64_t row = begin; row < end; ++row) {
         float* taps[winogradMaxTaps];
         for (int64_t tap = 0; tap < phases.form->taps * phases.form->taps; ++tap) {
             const int64_t offset = phases.tapOffset(shape, row / shape.c, tap);
             taps[tap] = offset < 0 ? nullptr : args.dw + offset + row % shape.c * shape.k;
         }
-        phases.form->weightGradient(
-            {args.partials + row * shape.k, phases.depth * shape.k, split.parts, size}, shape.k, taps,
-            args.accumulate);
+        const WinogradTile<const float> sum{
+            args.partials + row * shape.k, blocks.columns * stride, stride, blocks.rows, blocks.columns};
+        phases.form->weightGradient({sum, split.parts, size}, shape.k, taps, args.accumulate);
     }
     if (begin > 0 || begin == end || args.db == nullptr)
         return;

@@ -11,26 +11,89 @@ namespace gradloom::cpu {
 
 // How Winograd's passes cut images into tiles and tiles into blocks: shared by forward and both gradients.
 
-/// Where a tile lies: the image and the tile's first output pixel.
+/// How one side of the output is cut: into as few tiles of at most 4 pixels as possible, of sizes as equal as
+/// possible, the larger ones first. 7 is 4 + 3 and not 4 + 4, which would waste a pixel's products.
+struct WinogradAxis
+{
+    int64_t count = 0;
+    int64_t big = winogradMaxOut; ///< side of the larger tiles; the others have one pixel less
+    int64_t bigCount = 0;
+
+    explicit WinogradAxis(int64_t outputs) : count((outputs + winogradMaxOut - 1) / winogradMaxOut)
+    {
+        if (count == 0)
+            return;
+        big = std::max<int64_t>((outputs + count - 1) / count, winogradMinOut);
+        bigCount = std::clamp<int64_t>(outputs - count * (big - 1), 1, count);
+    }
+    bool isBig(int64_t tile) const { return tile < bigCount; }
+    int64_t begin(int64_t tile) const { return tile * big - std::max<int64_t>(tile - bigCount, 0); }
+    /// Interpolation points of all tiles together.
+    int64_t points(int64_t taps) const { return count * (big + taps - 2) + bigCount; }
+};
+
+/// Where a tile lies: the image, the tile's first output pixel and its size.
 struct WinogradPlace
 {
     int64_t image, y, x;
+    int rows, columns;
 };
 
-/// The tiles of 4 x 4 output pixels, counted along columns, then rows, then images.
+/// The tiles of all images, counted along columns, then rows, then images.
 struct WinogradTiles
 {
-    int64_t rows, columns;
+    WinogradAxis vertical, horizontal;
 
-    explicit WinogradTiles(const ConvShape& shape)
-        : rows((shape.oh() + winogradOut - 1) / winogradOut),
-          columns((shape.ow() + winogradOut - 1) / winogradOut)
-    {
-    }
-    int64_t perImage() const { return rows * columns; }
+    explicit WinogradTiles(const ConvShape& shape) : vertical(shape.oh()), horizontal(shape.ow()) {}
+    int64_t perImage() const { return vertical.count * horizontal.count; }
     WinogradPlace place(int64_t tile) const
     {
-        return {tile / perImage(), tile % perImage() / columns * winogradOut, tile % columns * winogradOut};
+        const int64_t row = tile % perImage() / horizontal.count;
+        const int64_t column = tile % horizontal.count;
+        return {tile / perImage(), vertical.begin(row), horizontal.begin(column),
+            static_cast<int>(vertical.big) - (vertical.isBig(row) ? 0 : 1),
+            static_cast<int>(horizontal.big) - (horizontal.isBig(column) ? 0 : 1)};
+    }
+};
+
+inline constexpr int64_t winogradMaxBlock = 96;
+
+/// Some neighbouring tiles, sorted so that those with a certain element lie together: only large tiles have
+/// the last point of a side. The order is high and narrow, high and wide, low and wide, low and narrow.
+struct WinogradBatch
+{
+    WinogradPlace places[winogradMaxBlock];
+    int64_t starts[5] = {}; ///< of each kind, and the number of tiles
+    int rows, columns;      ///< of the largest tile
+
+    WinogradBatch(const WinogradTiles& grid, int64_t firstTile, int64_t tiles)
+        : rows(static_cast<int>(grid.vertical.big)), columns(static_cast<int>(grid.horizontal.big))
+    {
+        WinogradPlace unsorted[winogradMaxBlock];
+        for (int64_t t = 0; t < tiles; ++t) {
+            unsorted[t] = grid.place(firstTile + t);
+            ++starts[kind(unsorted[t]) + 1];
+        }
+        for (int k = 1; k < 5; ++k)
+            starts[k] += starts[k - 1];
+        int64_t next[4];
+        std::copy_n(starts, 4, next);
+        for (int64_t t = 0; t < tiles; ++t)
+            places[next[kind(unsorted[t])]++] = unsorted[t];
+    }
+    int64_t count() const { return starts[4]; }
+    /// The tiles that have the element of these points, the last of a side only if they are large.
+    void range(bool lastRow, bool lastColumn, int64_t& begin, int64_t& end) const
+    {
+        begin = lastColumn ? starts[1] : 0;
+        end = lastRow ? starts[2] : lastColumn ? starts[3] : starts[4];
+    }
+
+private:
+    int kind(const WinogradPlace& place) const
+    {
+        const bool wide = place.columns == columns;
+        return place.rows == rows ? (wide ? 1 : 0) : (wide ? 2 : 3);
     }
 };
 
@@ -69,44 +132,66 @@ struct WinogradImage
     Float* outside; ///< stands for pixels that are not in these rows
     int64_t rowBegin, rowEnd;
 
-    /// Pointers to the side x side pixels from (y, x) on, `step` apart.
-    void pixels(int64_t y, int64_t x, int64_t step, int64_t side, Float** to) const
+    /// Pointers to rows x columns pixels from (y, x) on, `step` apart.
+    void pixels(int64_t y, int64_t x, int64_t step, int rows, int columns, Float** to) const
     {
-        for (int64_t i = y; i < y + side * step; i += step)
-            for (int64_t j = x; j < x + side * step; j += step) {
-                const bool inside = i >= rowBegin && i < rowEnd && j >= 0 && j < width;
-                *to++ = inside ? base + (i * width + j) * channels : outside;
+        for (int i = 0; i < rows; ++i, y += step) {
+            if (y < rowBegin || y >= rowEnd) {
+                to = std::fill_n(to, columns, outside);
+                continue;
             }
+            Float* row = base + y * width * channels;
+            for (int64_t j = x; j < x + columns * step; j += step)
+                *to++ = j >= 0 && j < width ? row + j * channels : outside;
+        }
     }
 };
 
-/// The elements of the transformed tiles of a block: element e of tile t is at e * stride + t * channels.
+/// The transformed tiles of a block: element (i, j) of tile t is at (i * columns + j) * stride + t *
+/// channels.
 struct WinogradBlock
 {
     float* data;
-    int64_t elements;
+    int rows, columns; ///< points of the largest tile
     int64_t channels;
     int64_t stride;
 
-    /// A line more than needed keeps the elements from competing for the same lines of a cache.
-    static int64_t strideFor(int64_t tiles, int64_t channels) { return tiles * channels + 16; }
-    float* tile(int64_t t) const { return data + t * channels; }
+    WinogradTile<float> tile(int64_t t, const WinogradPlace& place, const WinogradForm& form) const
+    {
+        return {data + t * channels, columns * stride, stride, place.rows + form.taps - 1,
+            place.columns + form.taps - 1};
+    }
     float* element(int64_t e) const { return data + e * stride; }
 };
 
-/// Floats of a block.
-inline int64_t winogradBlockSize(const WinogradForm& form, int64_t tiles, int64_t channels)
+/// Blocks of a convolution: how large they are, and cut from scratch memory.
+struct WinogradBlocks
 {
-    return form.elements() * WinogradBlock::strideFor(tiles, channels);
-}
+    int rows, columns; ///< points of the largest tile
 
-/// Carves a block from scratch memory and moves it on.
-inline WinogradBlock takeBlock(float*& scratch, const WinogradForm& form, int64_t tiles, int64_t channels)
-{
-    const WinogradBlock block{scratch, form.elements(), channels, WinogradBlock::strideFor(tiles, channels)};
-    scratch += winogradBlockSize(form, tiles, channels);
-    return block;
-}
+    WinogradBlocks(const ConvShape& shape, const WinogradForm& form)
+        : rows(points(shape.oh(), form)), columns(points(shape.ow(), form))
+    {
+    }
+    int64_t elements() const { return int64_t(rows) * columns; }
+    /// Floats of a block.
+    int64_t size(int64_t tiles, int64_t channels) const { return elements() * strideFor(tiles, channels); }
+    /// Carves a block and moves `scratch` on.
+    WinogradBlock take(float*& scratch, int64_t tiles, int64_t channels) const
+    {
+        const WinogradBlock block{scratch, rows, columns, channels, strideFor(tiles, channels)};
+        scratch += size(tiles, channels);
+        return block;
+    }
+
+private:
+    static int points(int64_t outputs, const WinogradForm& form)
+    {
+        return static_cast<int>(WinogradAxis(outputs).big) + form.taps - 1;
+    }
+    /// A line more than needed keeps the elements from competing for the same lines of a cache.
+    static int64_t strideFor(int64_t tiles, int64_t channels) { return tiles * channels + 16; }
+};
 
 /// Carves `count` floats.
 inline float* takeFloats(float*& scratch, int64_t count)
@@ -116,14 +201,13 @@ inline float* takeFloats(float*& scratch, int64_t count)
     return floats;
 }
 
-inline constexpr int64_t winogradMaxBlock = 96;
-
 /// Tiles whose transformed blocks fit the second-level cache: whole tiles of the microkernel.
 inline int64_t winogradFittingTiles(const ConvShape& shape)
 {
     constexpr int64_t cacheFloats = 160 * 1024;
     const WinogradPhases phases(shape);
-    const int64_t fitting = cacheFloats / (phases.form->elements() * (phases.depth + shape.k));
+    const int64_t fitting =
+        cacheFloats / (WinogradBlocks(shape, *phases.form).elements() * (phases.depth + shape.k));
     return (std::clamp<int64_t>(fitting, 2 * maxTileRows, winogradMaxBlock - maxTileRows + 1) + maxTileRows -
                1) /
            maxTileRows * maxTileRows;
@@ -144,11 +228,12 @@ inline int64_t winogradBlockTiles(const ConvShape& shape)
     return std::max<int64_t>((all + even - 1) / even, 1);
 }
 
-/// Transforms the input of `tiles` tiles from `firstTile` on; `zeros` are c zeros.
-void winogradInputs(const ConvShape& shape, const float* x, int64_t firstTile, int64_t tiles,
-    const float* zeros, const WinogradBlock& to);
+/// Transforms the input of the tiles; `zeros` are c zeros.
+void winogradInputs(const ConvShape& shape, const float* x, const WinogradBatch& batch, const float* zeros,
+    const WinogradBlock& to);
 
 /// to[e] = from[e] * B[e] for the tiles of a block, B packed in column panels.
-void winogradMultiply(const WinogradBlock& from, int64_t tiles, const float* packed, const WinogradBlock& to);
+void winogradMultiply(
+    const WinogradBlock& from, const WinogradBatch& batch, const float* packed, const WinogradBlock& to);
 
 } // namespace gradloom::cpu
