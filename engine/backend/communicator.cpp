@@ -1,5 +1,9 @@
 #include "engine/backend/communicator.h"
 
+#include "engine/backend/module_loader.h"
+
+#include <algorithm>
+
 namespace gradloom::backend {
 
 namespace {
@@ -7,8 +11,8 @@ namespace {
 class HostCommunicator : public Communicator
 {
 public:
-    explicit HostCommunicator(int64_t elements)
-        : m_sum(static_cast<size_t>(elements)), m_one(static_cast<size_t>(elements))
+    HostCommunicator(int64_t elements, std::string note)
+        : m_sum(static_cast<size_t>(elements)), m_one(static_cast<size_t>(elements)), m_note(std::move(note))
     {
     }
 
@@ -27,17 +31,45 @@ public:
         for (const auto& memory : memories)
             memory->upload(std::as_bytes(total), offset);
     }
+    std::string note() const override { return m_note; }
 
 private:
     std::vector<float> m_sum;
     std::vector<float> m_one; ///< of one device
+    std::string m_note;
 };
+
+bool isGpu(const Backend* device)
+{
+    return device->info().id.starts_with("cuda:");
+}
 
 } // namespace
 
-std::unique_ptr<Communicator> hostCommunicator(int64_t elements)
+std::unique_ptr<Communicator> hostCommunicator(int64_t elements, std::string note)
 {
-    return std::make_unique<HostCommunicator>(elements);
+    return std::make_unique<HostCommunicator>(elements, std::move(note));
+}
+
+std::unique_ptr<Communicator> connect(std::span<Backend* const> devices, int64_t elements)
+{
+    const bool several = devices.size() > 1;
+    if (!std::all_of(devices.begin(), devices.end(), isGpu))
+        return hostCommunicator(
+            elements, several ? "The devices add up their gradients in the host's memory." : "");
+    const LoadedModule loaded = cudaModule();
+    if (!loaded.module)
+        return hostCommunicator(elements);
+    auto connected = loaded.module->connect(devices);
+    if (connected)
+        return std::move(*connected);
+    return hostCommunicator(elements, several ? connected.error().message + " " + sumsOnHost : "");
+}
+
+NcclReport ncclReport()
+{
+    const LoadedModule loaded = cudaModule();
+    return loaded.module ? loaded.module->nccl() : NcclReport{{}, loaded.problem};
 }
 
 } // namespace gradloom::backend

@@ -4,19 +4,42 @@
 
 namespace gradloom::backend {
 
-/// Adds up what several devices computed, in one process. One thread calls it.
+/// Adds up what several devices computed, in one process. One thread calls it. It goes before the programs
+/// whose results it adds up.
 class Communicator
 {
 public:
     virtual ~Communicator() = default;
     /// Takes the same range of a memory on each device, adds it up and gives every device the sum, the same
     /// bits for all. Work that the devices were given before is done first, what they are given afterwards
-    /// comes later.
+    /// comes later. `memories` in the order of the devices. Throws DeviceFailure.
     virtual void sum(
         std::span<const std::shared_ptr<Memory>> memories, int64_t firstElement, int64_t elements) = 0;
+    /// Whether sum() returns before the sum is there, so that the host never waits for it.
+    virtual bool runsAhead() const { return false; }
+    /// One line for people on how it adds up; may be empty.
+    virtual std::string note() const = 0;
 };
 
 /// By way of the host's memory, in the order of the devices; `elements` is the most that is ever added up.
-std::unique_ptr<Communicator> hostCommunicator(int64_t elements);
+std::unique_ptr<Communicator> hostCommunicator(int64_t elements, std::string note = {});
+
+/// What these devices have in common: NCCL where all are GPUs and it is installed, the host's memory
+/// otherwise.
+std::unique_ptr<Communicator> connect(std::span<Backend* const> devices, int64_t elements);
+
+/// NCCL as the CUDA module finds it on this machine.
+struct NcclReport
+{
+    std::string version; ///< "2.28.9"; empty where it cannot be used
+    std::string problem; ///< then one sentence: what is missing and what to do
+};
+
+/// Loads NCCL, which takes a moment.
+NcclReport ncclReport();
+
+/// What it means where NCCL is missing: a sentence to put behind the problem.
+inline constexpr const char* sumsOnHost =
+    "Several GPUs add up their gradients in the host's memory instead, which takes longer.";
 
 } // namespace gradloom::backend

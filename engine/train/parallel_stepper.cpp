@@ -106,10 +106,15 @@ Status ParallelStepper::loadAll(Model& model)
     for (const auto& device : m_options.otherDevices)
         if (Status status = addReplica(model, device); !status)
             return status;
+    std::vector<backend::Backend*> devices{&model.device()};
+    for (const auto& device : m_options.otherDevices)
+        devices.push_back(device.get());
+    m_communicator = backend::connect(devices, m_exchanged);
     weightsChanged();
-    m_communicator = backend::hostCommunicator(m_exchanged);
-    m_lossWeights.resize(m_slots.size());
-    m_sampleCounts.resize(m_slots.size());
+    for (Counts* counts : {&m_counts, &m_countsBefore}) {
+        counts->lossWeights.resize(m_slots.size());
+        counts->samples.resize(m_slots.size());
+    }
     prepareExtras();
     return {};
 }
@@ -184,6 +189,7 @@ void ParallelStepper::takeShare(const data::Batch& batch, size_t device)
 
 void ParallelStepper::begin(const data::Batch& batch, const StepPlace& place)
 {
+    std::swap(m_counts, m_countsBefore);
     for (size_t device = 0; device < m_slots.size(); ++device) {
         takeShare(batch, device);
         // Every device draws its own random numbers.
@@ -191,8 +197,8 @@ void ParallelStepper::begin(const data::Batch& batch, const StepPlace& place)
         std::array<int32_t, 4> random = place.random;
         random[1] ^= static_cast<int32_t>(otherNumbers * static_cast<uint32_t>(device));
         LoadedProgram& program = gatherOf(device);
-        m_lossWeights[device] = sumOf(writeBatch(program, m_share));
-        m_sampleCounts[device] = sumOf(m_share.filled);
+        m_counts.lossWeights[device] = sumOf(writeBatch(program, m_share));
+        m_counts.samples[device] = sumOf(m_share.filled);
         program.write("random", std::as_bytes(std::span(random)));
         program.run();
     }
@@ -208,19 +214,20 @@ void ParallelStepper::begin(const data::Batch& batch, const StepPlace& place)
     }
 }
 
-StepResult ParallelStepper::result(bool) const
+StepResult ParallelStepper::result(bool before) const
 {
+    const Counts& counts = before ? m_countsBefore : m_counts;
     std::vector<double> losses(m_slots.size());
     std::vector<double> accuracies(m_slots.size());
     for (size_t device = 0; device < m_slots.size(); ++device) {
-        losses[device] = gatherOf(device).readNumber("loss");
+        losses[device] = gatherOf(device).readNumber("loss", before);
         if (hasAccuracy())
-            accuracies[device] = gatherOf(device).readNumber("metric:accuracy");
+            accuracies[device] = gatherOf(device).readNumber("metric:accuracy", before);
     }
     StepResult result;
-    result.loss = static_cast<float>(weightedMean(losses, m_lossWeights));
+    result.loss = static_cast<float>(weightedMean(losses, counts.lossWeights));
     if (hasAccuracy())
-        result.accuracy = static_cast<float>(weightedMean(accuracies, m_sampleCounts));
+        result.accuracy = static_cast<float>(weightedMean(accuracies, counts.samples));
     return result;
 }
 

@@ -23,11 +23,16 @@ public:
     Weights slots() const override;
     Status setSlots(const Weights& slots) override;
     void weightsChanged() override;
+    std::string note() const override { return m_communicator->note(); }
 
 protected:
     void begin(const data::Batch& batch, const StepPlace& place) override;
     StepResult result(bool before) const override;
-    bool runsAhead() const override { return false; } // the sum waits for all devices
+    /// With NCCL nobody waits for the sum; through the host's memory everybody does.
+    bool runsAhead() const override
+    {
+        return m_communicator->runsAhead() && m_gather->executable().runsAhead();
+    }
 
 private:
     /// A device behind the first one.
@@ -37,6 +42,13 @@ private:
         backend::ModelMemory memory;
         std::unique_ptr<LoadedProgram> gather;
         std::unique_ptr<LoadedProgram> update;
+    };
+
+    /// What the devices' shares of a step count, by device.
+    struct Counts
+    {
+        std::vector<double> lossWeights; ///< in the loss
+        std::vector<double> samples;     ///< that are no filling
     };
 
     explicit ParallelStepper(StepperOptions options) : SupervisedStepper(std::move(options)) {}
@@ -63,8 +75,8 @@ private:
     std::vector<std::shared_ptr<backend::Memory>> m_slots; ///< of all devices
     int64_t m_exchanged = 0; ///< elements of them that are added up, the first ones
     data::Batch m_share;
-    std::vector<double> m_lossWeights;  ///< what each device's share of the last step counts in the loss
-    std::vector<double> m_sampleCounts; ///< samples in it that are no filling
+    Counts m_counts;       ///< of the last step
+    Counts m_countsBefore; ///< of the one before
 };
 
 } // namespace gradloom::train

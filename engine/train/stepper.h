@@ -86,6 +86,9 @@ public:
     virtual Weights slots() const = 0;
     virtual Status setSlots(const Weights& slots) = 0;
 
+    /// One line for people on how several devices do it; may be empty.
+    virtual std::string note() const { return {}; }
+
     /// Somebody else has written to `memory`, or to the model's weights.
     virtual void weightsChanged() {}
 

@@ -16,8 +16,6 @@ Error errorFrom(const std::exception& exception)
     if (dynamic_cast<const std::bad_alloc*>(&exception))
         return {ErrorCode::OutOfMemory,
             "The training does not fit into memory; use a smaller batch or network.", {}};
-    if (dynamic_cast<const backend::DeviceFailure*>(&exception))
-        return {ErrorCode::Internal, exception.what(), {}};
     return {ErrorCode::Internal, std::string("The training failed: ") + exception.what() + ".", {}};
 }
 

@@ -28,9 +28,18 @@ Error TrainingRun::numericalError(const std::string& what, const std::string& no
             formatParam(learningRate(m_position.step)) + ") or normalise the data.";
     else
         message += "choose a smaller learning rate (now " + formatParam(learningRate(m_position.step)) + ").";
-    if (m_files)
-        message += " The last checkpoint in " + m_options.outDir->string() + " is kept.";
-    return {ErrorCode::Numerical, std::move(message), origin.node};
+    return {ErrorCode::Numerical, message + whatIsKept(), origin.node};
+}
+
+Error TrainingRun::deviceFailed(const backend::DeviceFailure& failure) const
+{
+    return {ErrorCode::Internal, failure.what() + whatIsKept(), {}};
+}
+
+std::string TrainingRun::whatIsKept() const
+{
+    const bool any = m_files && m_checkpointStep >= 0;
+    return any ? " The last checkpoint in " + m_options.outDir->string() + " is kept." : std::string();
 }
 
 Error TrainingRun::stepFailed(float loss, int64_t step)

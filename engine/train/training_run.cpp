@@ -17,10 +17,14 @@ constexpr double rateWindow = 0.5; ///< seconds over which samples per second ar
 
 SessionResult TrainingRun::execute()
 {
-    Status status = prepare();
-    if (status && !m_stopped)
-        status = loop();
-    return conclude(status);
+    try {
+        Status status = prepare();
+        if (status && !m_stopped)
+            status = loop();
+        return conclude(status);
+    } catch (const backend::DeviceFailure& failure) {
+        return conclude(deviceFailed(failure));
+    }
 }
 
 SessionResult TrainingRun::conclude(const Status& status)

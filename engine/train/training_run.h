@@ -21,8 +21,8 @@ struct BegunStep
     double learningRate = 0;
 };
 
-/// The work of a session's engine thread, from loading the data to the last file. Errors come as the result;
-/// only what the standard library throws (no memory) leaves as an exception.
+/// The work of a session's engine thread, from loading the data to the last file. Errors come as the result, a lost
+/// device too; only what the standard library throws (no memory) leaves as an exception.
 class TrainingRun
 {
 public:
@@ -86,11 +86,13 @@ private:
     /// A run that ended by itself leaves the weights of its best epoch, where that is wanted.
     void restoreBest();
 
-    // training_failure.cpp: who is to blame for a loss that is no number.
+    // training_failure.cpp: a device that was lost, and who is to blame for a loss that is no number.
+    Error deviceFailed(const backend::DeviceFailure& failure) const;
     Error stepFailed(float loss, int64_t step);
     Error validationFailed(double loss);
     Result<std::string> nodeToBlame(int64_t step);
     Error numericalError(const std::string& what, const std::string& node) const;
+    std::string whatIsKept() const;
 
     std::string runRecord(const char* state, const Error* error) const;
 

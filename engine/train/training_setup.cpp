@@ -179,6 +179,8 @@ Status TrainingRun::compile()
     if (!stepper)
         return stepper.error();
     m_stepper = std::move(*stepper);
+    if (std::string note = m_stepper->note(); !note.empty())
+        m_channel.addRemark(std::move(note));
     if (m_methods.options.monitor == "accuracy" && !m_stepper->hasAccuracy())
         return invalidArgument("The best epoch shall be told by its accuracy, but the drawing's losses have none: set "
                                "monitor to loss.");

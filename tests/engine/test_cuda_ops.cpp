@@ -11,7 +11,6 @@
 
 namespace gradloom::cuda {
 
-
 } // namespace gradloom::cuda
 
 namespace gradloom::tests {
@@ -253,6 +252,39 @@ TEST(CudaModule, SaysInOneSentenceWhatIsMissing)
     ASSERT_FALSE(opened);
     for (const std::string& text : {report.problem, opened.error().message})
         EXPECT_TRUE(text.empty() || (text.ends_with('.') && text.find('\n') == std::string::npos)) << text;
+}
+
+TEST(CudaModule, LoadsNcclWhenItIsAskedFor)
+{
+    const auto* module = builtModule();
+    ASSERT_NE(module, nullptr);
+    const backend::NcclReport report = module->nccl();
+    EXPECT_NE(report.version.empty(), report.problem.empty());
+    EXPECT_TRUE(report.version.empty() || report.version.starts_with("2.")) << report.version;
+    EXPECT_TRUE(report.problem.empty() || report.problem.ends_with('.')) << report.problem;
+    const auto cpu = backend::open("cpu").value();
+    const std::vector<backend::Backend*> devices{cpu.get()};
+    const auto connected = module->connect(devices);
+    ASSERT_FALSE(connected);
+    EXPECT_EQ(connected.error().message,
+        report.problem.empty() ? "NCCL connects only GPUs that were opened together." : report.problem);
+}
+
+TEST(CudaModule, OneGpuAddsUpWithNccl)
+{
+    auto gpu = openGpu({});
+    if (!gpu || builtModule()->nccl().version.empty())
+        GTEST_SKIP() << "needs a GPU and NCCL";
+    const std::vector<backend::Backend*> devices{gpu.get()};
+    const auto communicator = backend::connect(devices, 5);
+    EXPECT_TRUE(communicator->runsAhead()) << communicator->note();
+    const std::vector<float> numbers{1, 2, 3, 4, 5};
+    std::vector<std::shared_ptr<backend::Memory>> memories{gpu->allocate(20).value()};
+    memories[0]->upload(std::as_bytes(std::span(numbers)), 0);
+    communicator->sum(memories, 1, 3);
+    std::vector<float> sums(5);
+    memories[0]->download(std::as_writable_bytes(std::span(sums)), 0);
+    EXPECT_EQ(sums, numbers);
 }
 
 #endif

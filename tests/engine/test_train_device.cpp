@@ -1,3 +1,4 @@
+#include "engine/backend/communicator.h"
 #include "engine/ir/op_type.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/memory_need.h"
@@ -7,6 +8,7 @@
 #include "tests/fake_cuda/fake_cuda.h"
 
 #include <algorithm>
+#include <tuple>
 
 /// Training and checking on a device that runs ahead and has memory of its own: pretended GPUs, which compute
 /// as the CPU does, so that everything must come out as there, to the bit.
@@ -242,8 +244,74 @@ TEST_F(TrainDevice, SeveralDevicesLearnWhatOneLearns)
                 for (const auto& [name, tensor] : one.first)
                     for (size_t i = 0; i < tensor.floats().size(); ++i)
                         ASSERT_NEAR(several.first.at(name).floats()[i], tensor.floats()[i], 2e-4) << name;
+                environment.set("GRADLOOM_FAKE_NCCL", "missing");
+                const auto onHost = outcome(project, "", devices);
+                environment.set("GRADLOOM_FAKE_NCCL", "there");
+                EXPECT_TRUE(train_test::sameBits(onHost.first, several.first))
+                    << "both add in the same order";
+                EXPECT_EQ(onHost.second, several.second) << "the same results, though one runs ahead";
             }
         }
+}
+
+TEST_F(TrainDevice, HowSeveralDevicesAddUpIsSaid)
+{
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    const auto remarks = [](std::vector<std::string> devices) {
+        auto project = train_test::smallProject();
+        SessionOptions options;
+        options.data = train_test::dataOf(project);
+        options.maxSteps = 3;
+        options.devices = std::move(devices);
+        TrainSession session(project, options);
+        EXPECT_FALSE(session.wait().error);
+        std::string all;
+        for (const std::string& remark : session.pollRemarks())
+            all += remark + "\n";
+        return all;
+    };
+    const std::string pretended = "Each step was pretended.\n";
+    const std::string onHost = " " + std::string(backend::sumsOnHost) + "\n" + pretended;
+    EXPECT_EQ(remarks({"cuda:0", "cuda:1"}), "NCCL 2.99.4 adds up the gradients of 2 GPUs.\n" + pretended);
+    EXPECT_EQ(remarks({"cuda:0"}), "NCCL 2.99.4 adds up the gradients of 1 GPU.\n" + pretended);
+    environment.set("GRADLOOM_FAKE_NCCL", "missing");
+    EXPECT_EQ(remarks({"cuda:0", "cuda:1"}), "NCCL is not installed." + onHost);
+    EXPECT_EQ(remarks({"cuda:0"}), pretended) << "one GPU misses nothing";
+    environment.set("GRADLOOM_FAKE_NCCL", "refusing");
+    EXPECT_EQ(
+        remarks({"cuda:0", "cuda:1"}), "NCCL cannot connect the GPUs: unhandled system error." + onHost);
+    EXPECT_EQ(
+        remarks({"cuda:0", "cpu"}), "The devices add up their gradients in the host's memory.\n" + pretended);
+}
+
+TEST_F(TrainDevice, ADeviceLostAmongSeveralEndsTheRunAndKeepsTheCheckpoint)
+{
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    const auto project = train_test::smallProject();
+    const test::TempFolder folder;
+    SessionOptions options = train_test::writingTo(folder / "whole", train_test::dataOf(project));
+    options.devices = {"cuda:0", "cuda:1"};
+    EXPECT_FALSE(train_test::trained(project, options).error);
+    // 7 steps an epoch, and a checkpoint adds up what was gathered: the sum of the ninth step is the tenth.
+    for (const auto& [setting, number, who] :
+        {std::tuple("GRADLOOM_FAKE_LOST_SUM", "10", "cuda:1: "), std::tuple("GRADLOOM_FAKE_LOST", "9", "")}) {
+        options.outDir = folder / setting;
+        options.resumeDir.reset();
+        environment.set(setting, number);
+        const SessionResult lost = train_test::trained(project, options);
+        environment.set(setting, "-1");
+        EXPECT_EQ(lost.state, State::Failed);
+        ASSERT_TRUE(lost.error);
+        EXPECT_EQ(lost.error->message,
+            who +
+                std::string(
+                    "The pretended GPU fell off the bus. Restart the machine. The last checkpoint in ") +
+                options.outDir->string() + " is kept.");
+        EXPECT_NE(test::readBytes(folder / setting / "run.json").find("\"failed\""), std::string::npos);
+        options.resumeDir = options.outDir;
+        EXPECT_FALSE(train_test::trained(project, options).error);
+        EXPECT_TRUE(train_test::sameBits(weightsIn(folder / "whole"), weightsIn(*options.outDir)));
+    }
 }
 
 TEST_F(TrainDevice, SeveralDevicesGoOnFromACheckpoint)

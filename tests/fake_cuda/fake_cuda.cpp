@@ -1,5 +1,6 @@
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cuda/module.h"
+#include "tests/fake_cuda/fake_nccl.h"
 
 #include "engine/ir/op_type.h"
 
@@ -13,7 +14,8 @@
 ///
 /// Environment: GRADLOOM_FAKE_DEVICES, how many there are (1); GRADLOOM_FAKE_MEMORY, bytes each has (1 GB);
 /// GRADLOOM_FAKE_PROBLEM, why there is none; GRADLOOM_FAKE_FAULT, a primitive whose results are wrong;
-/// GRADLOOM_FAKE_LOST, the number of the run at which a device is lost.
+/// GRADLOOM_FAKE_LOST, the number of the run at which a device is lost; GRADLOOM_FAKE_NCCL, "missing" or
+/// "refusing"; GRADLOOM_FAKE_LOST_SUM, the number of the sum in which the last device is lost.
 namespace {
 
 using namespace gradloom;
@@ -63,13 +65,21 @@ std::shared_ptr<backend::Memory> innerOf(const std::shared_ptr<backend::Memory>&
     return memory ? static_cast<FakeMemory&>(*memory).inner() : nullptr;
 }
 
+/// What a device has in common with its executables.
+struct FakeDevice
+{
+    std::mutex turn;
+    std::function<void()> look; ///< while the host waits for it
+};
+
 /// Runs ahead as a GPU does: what the run before the last one gave stays readable.
 class FakeExecutable : public backend::Executable
 {
 public:
-    FakeExecutable(
-        std::shared_ptr<const compile::Plan> plan, std::unique_ptr<backend::Executable> inner, Used used)
-        : m_plan(std::move(plan)), m_inner(std::move(inner)), m_used(std::move(used))
+    FakeExecutable(std::shared_ptr<const compile::Plan> plan, std::unique_ptr<backend::Executable> inner,
+        Used used, std::shared_ptr<FakeDevice> device)
+        : m_plan(std::move(plan)), m_inner(std::move(inner)), m_used(std::move(used)),
+          m_device(std::move(device))
     {
         *m_used += m_inner->memoryBytes();
         for (const auto& [name, id] : m_plan->program.outputs)
@@ -88,6 +98,7 @@ public:
     }
     void read(ir::ValueId value, std::span<std::byte> bytes) const override
     {
+        wait();
         m_inner->read(value, bytes);
         const char* fault = std::getenv("GRADLOOM_FAKE_FAULT");
         if (fault && m_plan->program.ops.back().type->id == fault)
@@ -96,6 +107,7 @@ public:
     bool runsAhead() const override { return true; }
     void readBefore(ir::ValueId value, std::span<std::byte> bytes) const override
     {
+        wait();
         const auto number = std::as_bytes(std::span(&m_before.at(value), 1));
         std::copy(number.begin(), number.end(), bytes.begin());
     }
@@ -105,9 +117,17 @@ public:
     std::string note() const override { return "Each step was pretended."; }
 
 private:
+    void wait() const
+    {
+        const std::lock_guard lock(m_device->turn);
+        if (m_device->look)
+            m_device->look();
+    }
+
     std::shared_ptr<const compile::Plan> m_plan;
     std::unique_ptr<backend::Executable> m_inner;
     Used m_used;
+    std::shared_ptr<FakeDevice> m_device;
     std::map<ir::ValueId, float> m_before;
     int64_t m_runs = 0;
 };
@@ -144,14 +164,84 @@ public:
         if (!inner)
             return inner.error();
         return std::unique_ptr<backend::Executable>(
-            std::make_unique<FakeExecutable>(std::move(plan), std::move(*inner), m_used));
+            std::make_unique<FakeExecutable>(std::move(plan), std::move(*inner), m_used, m_device));
     }
+    int index() const { return m_index; }
+    const std::shared_ptr<FakeDevice>& device() const { return m_device; }
 
 private:
     int m_index;
+    std::shared_ptr<FakeDevice> m_device = std::make_shared<FakeDevice>();
     std::unique_ptr<backend::Backend> m_inner;
     Used m_used;
 };
+
+/// Its stream is done at once; its memory is fetched for a sum and brought back when that is marked.
+class FakeRank : public cuda::Rank
+{
+public:
+    FakeRank(FakeBackend& device, bool last)
+        : m_index(device.index()), m_device(device.device()), m_last(last)
+    {
+    }
+    int index() const override { return m_index; }
+    std::mutex& turn() override { return m_device->turn; }
+    void* stream() override { return m_device.get(); }
+    std::byte* address(backend::Memory& memory) override
+    {
+        m_memory = &memory;
+        m_copy.resize(static_cast<size_t>(memory.bytes()));
+        memory.download(m_copy, 0);
+        return m_copy.data();
+    }
+    void use() override {}
+    void mark() override
+    {
+        m_memory->upload(m_copy, 0);
+        ++m_sums;
+    }
+    bool arrived() override
+    {
+        const int64_t lost = setting("GRADLOOM_FAKE_LOST_SUM", -1);
+        if (m_last && m_sums == lost)
+            throw backend::DeviceFailure("The pretended GPU fell off the bus. Restart the machine.");
+        return m_sums != lost; // the others wait for the last one
+    }
+    void whileWaiting(std::function<void()> look) override { m_device->look = std::move(look); }
+
+private:
+    int m_index;
+    std::shared_ptr<FakeDevice> m_device;
+    bool m_last;
+    backend::Memory* m_memory = nullptr;
+    std::vector<std::byte> m_copy;
+    int64_t m_sums = 0;
+};
+
+bool ncclIs(const std::string& what)
+{
+    const char* nccl = std::getenv("GRADLOOM_FAKE_NCCL");
+    return nccl && nccl == what;
+}
+
+backend::NcclReport nccl()
+{
+    if (ncclIs("missing"))
+        return {{}, "NCCL is not installed."};
+    return {cuda::ncclVersionText(test::fakeNcclVersion), {}};
+}
+
+Result<std::unique_ptr<backend::Communicator>> connect(std::span<backend::Backend* const> devices)
+{
+    if (ncclIs("missing"))
+        return unsupported(nccl().problem);
+    test::fakeNccl().initResult = ncclIs("refusing") ? 2 : 0;
+    std::vector<std::unique_ptr<cuda::Rank>> ranks;
+    for (backend::Backend* device : devices)
+        ranks.push_back(
+            std::make_unique<FakeRank>(static_cast<FakeBackend&>(*device), device == devices.back()));
+    return cuda::NcclCommunicator::connect(test::fakeNcclFunctions(), std::move(ranks));
+}
 
 /// The pretended GPUs, and one that is too old.
 backend::CudaReport report()
@@ -182,6 +272,6 @@ Result<std::unique_ptr<backend::Backend>> open(int index, const DeviceOptions& o
 
 extern "C" const backend::CudaModule* gradloom_cuda_module()
 {
-    static const backend::CudaModule module{backend::cudaModuleAbi, report, open, nullptr};
+    static const backend::CudaModule module{backend::cudaModuleAbi, report, open, nullptr, nccl, connect};
     return &module;
 }

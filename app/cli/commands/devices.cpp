@@ -1,7 +1,10 @@
 #include "app/cli/command.h"
 #include "app/cli/common.h"
 #include "app/cli/text_table.h"
+#include "engine/backend/communicator.h"
 #include "engine/train/memory_need.h"
+
+#include <algorithm>
 
 namespace gradloom::cli {
 
@@ -12,19 +15,31 @@ std::string memoryOrNothing(int64_t bytes)
     return bytes > 0 ? train::memoryText(bytes) : std::string();
 }
 
+std::string ncclText(const backend::NcclReport& nccl)
+{
+    if (nccl.version.empty())
+        return nccl.problem + " " + backend::sumsOnHost;
+    return "NCCL " + nccl.version + ": several GPUs add up their gradients among themselves.";
+}
+
 Status runDevices(const CommonOptions& options)
 {
     Json json = Json::array();
     TextTable table({"device", "name", ">memory", ">free", "driver", "cuDNN", ""});
-    for (const auto& device : backend::devices()) {
-        json.push_back({{"id", device.id}, {"name", device.name}, {"usable", device.usable},
-            {"problem", device.problem}, {"memory", device.memoryBytes}, {"free", device.freeBytes},
-            {"driver", device.driver}, {"cudnn", device.cudnn}});
+    const auto all = backend::devices();
+    const bool gpu = std::any_of(
+        all.begin() + 1, all.end(), [](const backend::DeviceInfo& device) { return device.usable; });
+    const backend::NcclReport nccl = gpu ? backend::ncclReport() : backend::NcclReport();
+    for (const auto& device : all) {
+        json.push_back(
+            {{"id", device.id}, {"name", device.name}, {"usable", device.usable}, {"problem", device.problem},
+                {"memory", device.memoryBytes}, {"free", device.freeBytes}, {"driver", device.driver},
+                {"cudnn", device.cudnn}, {"nccl", device.cudnn.empty() ? "" : nccl.version}});
         table.add({device.id, device.name, memoryOrNothing(device.memoryBytes),
             memoryOrNothing(device.freeBytes), device.driver.empty() ? "" : "CUDA " + device.driver,
             device.cudnn, device.usable ? "usable" : device.problem});
     }
-    return emit(options, "devices", json, table.toString());
+    return emit(options, "devices", json, table.toString() + (gpu ? "\n" + ncclText(nccl) + "\n" : ""));
 }
 
 } // namespace

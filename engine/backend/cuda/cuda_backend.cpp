@@ -14,7 +14,7 @@ public:
     {
     }
 
-    Device& device() { return *m_device; }
+    const std::shared_ptr<Device>& device() const { return m_device; }
 
     backend::DeviceInfo info() const override
     {
@@ -93,8 +93,8 @@ Result<std::unique_ptr<backend::Backend>> openCuda(int index, const backend::Dev
 {
     try {
         auto opened = std::make_unique<CudaBackend>(index, options);
-        if (options.precision == backend::Precision::Bf16 && !opened->device().libraries().hasShortFloats())
-            return unsupported("The GPU " + opened->device().name() +
+        if (options.precision == backend::Precision::Bf16 && !opened->device()->libraries().hasShortFloats())
+            return unsupported("The GPU " + opened->device()->name() +
                                " does not know bfloat16; choose TF32 or float32 as the precision.");
         return std::unique_ptr<backend::Backend>(std::move(opened));
     } catch (const OutOfDeviceMemory& failure) {
@@ -102,6 +102,12 @@ Result<std::unique_ptr<backend::Backend>> openCuda(int index, const backend::Dev
     } catch (const backend::DeviceFailure& failure) {
         return unsupported(failure.what());
     }
+}
+
+std::shared_ptr<Device> deviceOf(backend::Backend& opened)
+{
+    const auto* cuda = dynamic_cast<CudaBackend*>(&opened);
+    return cuda ? cuda->device() : nullptr;
 }
 
 } // namespace gradloom::cuda

@@ -3,6 +3,8 @@
 #include "engine/backend/cuda/cuda_backend.h"
 #include "engine/backend/cuda/cuda_check.h"
 #include "engine/backend/cuda/cuda_op.h"
+#include "engine/backend/cuda/cuda_rank.h"
+#include "engine/backend/cuda/nccl_library.h"
 
 #include <algorithm>
 
@@ -172,6 +174,11 @@ std::vector<std::string> operations()
     return ids;
 }
 
+backend::NcclReport nccl()
+{
+    return ncclLibrary().report;
+}
+
 } // namespace
 
 } // namespace gradloom::cuda
@@ -179,7 +186,6 @@ std::vector<std::string> operations()
 extern "C" __attribute__((visibility("default"))) const gradloom::backend::CudaModule* gradloom_cuda_module()
 {
     using namespace gradloom;
-    static const backend::CudaModule module{
-        backend::cudaModuleAbi, cuda::report, cuda::openDevice, cuda::operations};
+    static const backend::CudaModule module{backend::cudaModuleAbi, cuda::report, cuda::openDevice, cuda::operations, cuda::nccl, cuda::connectCuda};
     return &module;
 }

@@ -2,7 +2,9 @@
 
 #include "engine/backend/cuda/libraries.h"
 
+#include <functional>
 #include <mutex>
+#include <thread>
 
 namespace gradloom::cuda {
 
@@ -23,7 +25,24 @@ public:
 
     /// CUDA keeps the device in use by thread.
     void use() const { check(cudaSetDevice(m_index), "starting"); }
-    void wait() const { check(cudaStreamSynchronize(m_compute.get()), "computing"); }
+    /// Until everything that was sent to compute is done.
+    void wait() const
+    {
+        if (m_look)
+            waitLooking([this] { return cudaStreamQuery(m_compute.get()); }, "computing");
+        else
+            check(cudaStreamSynchronize(m_compute.get()), "computing");
+    }
+    void waitFor(const Event& event, const char* action) const
+    {
+        if (m_look)
+            waitLooking([&] { return cudaEventQuery(event.get()); }, action);
+        else
+            check(cudaEventSynchronize(event.get()), action);
+    }
+    /// Calls `look` again and again while the host waits for the device, which may wait for another one that
+    /// is lost: it throws what ends the waiting. To be changed by who has the turn.
+    void whileWaiting(std::function<void()> look) { m_look = std::move(look); }
 
     int index() const { return m_index; }
     int capability() const { return m_properties.major * 10 + m_properties.minor; }
@@ -36,10 +55,23 @@ public:
     std::mutex turn;
 
 private:
+    template <class Query>
+    void waitLooking(const Query& query, const char* action) const
+    {
+        for (;;) {
+            const cudaError_t status = query();
+            if (status != cudaErrorNotReady)
+                return check(status, action);
+            m_look();
+            std::this_thread::yield();
+        }
+    }
+
     int m_index;
     cudaDeviceProp m_properties{};
     Stream m_compute, m_copies;
     std::unique_ptr<Libraries> m_libraries;
+    std::function<void()> m_look;
 };
 
 } // namespace gradloom::cuda

@@ -35,7 +35,7 @@ public:
         Slot& slot = m_slots[value];
         // The last copy of this input may still read the pinned memory, and the last step the staged one.
         if (slot.written)
-            check(cudaEventSynchronize(m_copied.get()), "copying data to it");
+            m_device.waitFor(m_copied, "copying data to it");
         std::copy(source.begin(), source.end(), m_pinned.data() + slot.offset);
         check(cudaStreamWaitEvent(m_device.copies(), m_taken.get(), 0), "copying data to it");
         check(cudaMemcpyAsync(m_staged.data() + slot.offset, m_pinned.data() + slot.offset, source.size(),

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/backend/backend.h"
+#include "engine/backend/communicator.h"
 
 #include <cstdint>
 #include <string>
@@ -11,14 +11,14 @@
 /// before anything else.
 ///
 /// Program and module are built from one source tree and talk through classes whose functions are all virtual
-/// (Backend, Executable, Memory) and through plain values (Plan, Result, std::string). The module therefore
+/// (Backend, Executable, Memory, Communicator) and through plain values (Plan, Result, std::string). The module therefore
 /// needs no symbol of the program: it compiles the few sources of the engine whose functions those values
 /// call (Shape, Params) into itself, hidden from others. A program that exported its symbols to modules would
 /// have to keep every engine function, used or not, and could not be stripped.
 namespace gradloom::backend {
 
 /// Changes whenever Backend, Plan or the struct below change in a way that an older module would misread.
-inline constexpr uint32_t cudaModuleAbi = 3;
+inline constexpr uint32_t cudaModuleAbi = 4;
 
 /// A CUDA device of this machine, usable or not.
 struct CudaDevice
@@ -51,6 +51,11 @@ struct CudaModule
     Result<std::unique_ptr<Backend>> (*open)(int index, const DeviceOptions& options) = nullptr;
     /// Ids of all primitives the module implements, sorted; for tests.
     std::vector<std::string> (*operations)() = nullptr;
+    /// Looks for NCCL, which is loaded only now; never throws.
+    NcclReport (*nccl)() = nullptr;
+    /// Lets devices that this module opened add up with NCCL. The error is one sentence; they can still add up
+    /// in the host's memory.
+    Result<std::unique_ptr<Communicator>> (*connect)(std::span<Backend* const> devices) = nullptr;
 };
 
 } // namespace gradloom::backend

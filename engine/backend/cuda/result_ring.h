@@ -43,7 +43,7 @@ public:
         if (m_runs < turns || slot == m_slots.end())
             throw std::logic_error("there is no result of an earlier run to read");
         const auto turn = static_cast<size_t>(m_runs % turns);
-        check(cudaEventSynchronize(m_arrived[turn].get()), "computing");
+        m_device.waitFor(m_arrived[turn], "computing");
         std::memcpy(bytes.data(), m_memory.data() + static_cast<int64_t>(turn) * turnBytes() + slot->second,
             bytes.size());
     }

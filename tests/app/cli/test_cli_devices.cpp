@@ -33,6 +33,34 @@ TEST_F(CliDevices, AreListedWithWhatIsWrongWithThem)
         EXPECT_NE(text.out.find(word), std::string::npos) << word << "\n" << text.out;
 }
 
+TEST_F(CliDevices, WhatSeveralAddUpWithIsSaid)
+{
+    environment.useModule(FAKE_CUDA);
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    EXPECT_EQ(runOnGpus({"devices", "--json"}).json()[2]["nccl"], "2.99.4");
+    const auto expectEnd = [&](const Output& output, const std::string& end) {
+        EXPECT_TRUE(output.out.ends_with("\n\n" + end + "\n")) << output.out;
+    };
+    expectEnd(runOnGpus({"devices"}), "NCCL 2.99.4: several GPUs add up their gradients among themselves.");
+    const std::vector<std::string> train{
+        "train", project(), "--devices", "cuda:0,cuda:1", "--max-steps", "3", "--out"};
+    const auto trainInto = [&](const std::string& folder) {
+        auto arguments = train;
+        arguments.push_back(at(folder));
+        return runOnGpus(arguments);
+    };
+    const Output with = trainInto("with");
+    EXPECT_NE(with.err.find("NCCL 2.99.4 adds up the gradients of 2 GPUs."), std::string::npos) << with.err;
+    environment.set("GRADLOOM_FAKE_NCCL", "missing");
+    const std::string sentence = "NCCL is not installed. Several GPUs add up their gradients in the host's "
+                                 "memory instead, which takes longer.";
+    expectEnd(runOnGpus({"devices"}), sentence);
+    const Output without = trainInto("without");
+    EXPECT_NE(without.err.find(sentence), std::string::npos) << without.err;
+    EXPECT_EQ(with.code, 0);
+    EXPECT_EQ(without.code, 0);
+}
+
 TEST_F(CliDevices, WithoutAGpuEveryCommandSaysWhy)
 {
     const std::string weights = trained();
