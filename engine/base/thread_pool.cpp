@@ -1,5 +1,7 @@
 #include "engine/base/thread_pool.h"
 
+#include "engine/base/spin.h"
+
 #include <algorithm>
 #include <sched.h>
 
@@ -7,28 +9,12 @@ namespace gradloom {
 
 namespace {
 
-// About 30 microseconds of looking before a thread goes to sleep; waking one up costs about as much.
-constexpr int spinRounds = 1000;
-
-void relax()
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-}
-
 /// Waits until `value` is no longer `old`.
 template <typename T>
 void waitForChange(const std::atomic<T>& value, T old)
 {
-    for (int i = 0; i < spinRounds; ++i) {
-        if (value.load(std::memory_order_acquire) != old)
-            return;
-        relax();
-    }
-    value.wait(old, std::memory_order_acquire);
+    if (!spinUntil([&] { return value.load(std::memory_order_acquire) != old; }))
+        value.wait(old, std::memory_order_acquire);
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "engine/data/batch_loader.h"
 
+#include "engine/base/spin.h"
 #include "engine/data/augment.h"
 
 #include <algorithm>
@@ -109,7 +110,7 @@ Result<std::unique_ptr<BatchLoader>> BatchLoader::create(
                                std::to_string(batches) + " batches.");
     options.queueLength =
         options.queueLength > 0 ? std::clamp(options.queueLength, 2, 64) : usualQueueLength(*part.dataset, options.batchSize);
-    options.threads = std::clamp(options.threads, 1, 16);
+    options.threads = std::clamp(options.threads, 0, 16);
     try {
         std::unique_ptr<BatchLoader> loader(new BatchLoader(std::move(part), std::move(preprocess), options));
         loader->start();
@@ -130,11 +131,15 @@ BatchLoader::BatchLoader(DataPart part, Preprocess preprocess, LoaderOptions opt
       m_batchesPerEpoch((m_part.count() + options.batchSize - 1) / options.batchSize)
 {
     m_claimed = m_taken = m_released = options.start.epoch * m_batchesPerEpoch + options.start.batch;
-    m_slots.resize(static_cast<size_t>(options.queueLength));
+    m_slots = std::vector<Slot>(static_cast<size_t>(options.queueLength));
     for (auto& slot : m_slots)
         slot.batch = Batch(*m_part.dataset, options.batchSize);
-    // Each thread has its own order, because near the end of an epoch they work on different ones.
-    m_orders.assign(static_cast<size_t>(options.threads), m_part.indices);
+    m_makers.resize(static_cast<size_t>(options.threads) + 1);
+    for (Maker& maker : m_makers) {
+        maker.order = m_part.indices;
+        if (m_options.augment)
+            maker.scratch = m_options.augment->makeScratch();
+    }
 }
 
 BatchLoader::~BatchLoader()
@@ -144,44 +149,42 @@ BatchLoader::~BatchLoader()
 
 void BatchLoader::start()
 {
-    for (auto& order : m_orders)
-        m_threads.emplace_back([this, &order](std::stop_token token) {
-            try {
-                work(token, order);
-            } catch (const std::exception& exception) {
-                std::scoped_lock lock(m_mutex);
-                m_failure = exception.what();
-                m_slotReady.notify_all();
-            }
-        });
+    for (size_t i = 1; i < m_makers.size(); ++i)
+        m_threads.emplace_back([this, i](std::stop_token token) { work(token, m_makers[i]); });
 }
 
-void BatchLoader::work(std::stop_token token, std::vector<int64_t>& order)
+void BatchLoader::work(std::stop_token token, Maker& maker)
 {
-    int64_t epochOfOrder = -1;
-    AugmentScratch scratch = m_options.augment ? m_options.augment->makeScratch() : AugmentScratch();
-    while (!token.stop_requested()) {
-        int64_t number = 0;
-        Slot* slot = nullptr;
-        {
-            std::unique_lock lock(m_mutex);
-            const auto slots = static_cast<int64_t>(m_slots.size());
-            if (!m_slotFree.wait(lock, token, [&] { return m_claimed < m_released + slots; }))
-                return;
-            number = m_claimed++;
-            slot = &m_slots[static_cast<size_t>(number % slots)];
-            slot->ready = -1;
-        }
-        const int64_t epoch = number / m_batchesPerEpoch;
-        if (epoch != std::exchange(epochOfOrder, epoch) && m_options.shuffle)
-            orderEpoch(order, epoch);
-        assemble(number, order, *slot);
-        if (m_options.augment)
-            augment(order, *slot, scratch);
-        std::scoped_lock lock(m_mutex);
-        slot->ready = number;
+    std::unique_lock lock(m_mutex);
+    const auto mayBegin = [&] { return m_claimed < m_released + static_cast<int64_t>(m_slots.size()); };
+    while (!token.stop_requested() && m_failure.empty() && m_slotFree.wait(lock, token, mayBegin)) {
+        make(maker, lock);
         m_slotReady.notify_all();
     }
+}
+
+void BatchLoader::make(Maker& maker, std::unique_lock<std::mutex>& lock)
+{
+    const int64_t number = m_claimed++;
+    Slot& slot = m_slots[static_cast<size_t>(number % static_cast<int64_t>(m_slots.size()))];
+    slot.ready = -1;
+    lock.unlock();
+    std::string failure;
+    try {
+        const int64_t epoch = number / m_batchesPerEpoch;
+        if (epoch != std::exchange(maker.epoch, epoch) && m_options.shuffle)
+            orderEpoch(maker.order, epoch);
+        assemble(number, maker.order, slot.batch);
+        if (m_options.augment)
+            augment(maker.order, slot.batch, maker.scratch);
+    } catch (const std::exception& exception) {
+        failure = exception.what();
+    }
+    lock.lock();
+    if (failure.empty())
+        slot.ready = number;
+    else
+        m_failure = failure;
 }
 
 void BatchLoader::orderEpoch(std::vector<int64_t>& order, int64_t epoch) const
@@ -191,20 +194,19 @@ void BatchLoader::orderEpoch(std::vector<int64_t>& order, int64_t epoch) const
         position = m_part.indices[static_cast<size_t>(position)];
 }
 
-void BatchLoader::assemble(int64_t number, const std::vector<int64_t>& order, Slot& slot) const
+void BatchLoader::assemble(int64_t number, const std::vector<int64_t>& order, Batch& batch) const
 {
-    slot.batch.epoch = number / m_batchesPerEpoch;
-    slot.batch.index = number % m_batchesPerEpoch;
+    batch.epoch = number / m_batchesPerEpoch;
+    batch.index = number % m_batchesPerEpoch;
     const std::span<const int64_t> all(order);
-    const int64_t first = slot.batch.index * m_options.batchSize;
+    const int64_t first = batch.index * m_options.batchSize;
     const int64_t count = std::min(m_options.batchSize, m_part.count() - first);
     fillBatch(*m_part.dataset, all.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), all,
-        m_preprocess, slot.batch);
+        m_preprocess, batch);
 }
 
-void BatchLoader::augment(const std::vector<int64_t>& order, Slot& slot, AugmentScratch& scratch) const
+void BatchLoader::augment(const std::vector<int64_t>& order, Batch& batch, AugmentScratch& scratch) const
 {
-    Batch& batch = slot.batch;
     const int64_t first = batch.index * m_options.batchSize;
     for (int64_t row = 0; row < batch.count; ++row)
         m_options.augment->apply(m_part, m_preprocess, order[static_cast<size_t>(first + row)],
@@ -219,10 +221,12 @@ Result<const Batch*> BatchLoader::next()
     if (m_claimed - m_released <= static_cast<int64_t>(m_slots.size()) / 2)
         m_slotFree.notify_all();
     Slot& slot = m_slots[static_cast<size_t>(m_taken % static_cast<int64_t>(m_slots.size()))];
-    const auto done = [&] { return slot.ready == m_taken || m_stopped || !m_failure.empty(); };
-    if (!done()) {
+    if (slot.ready != m_taken && !m_stopped && m_failure.empty()) {
         const auto begin = std::chrono::steady_clock::now();
-        m_slotReady.wait(lock, done);
+        if (m_claimed == m_taken)
+            make(m_makers.front(), lock);
+        else
+            await(slot, lock);
         m_waitedSeconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     }
     if (!m_failure.empty())
@@ -231,6 +235,15 @@ Result<const Batch*> BatchLoader::next()
         return Error{ErrorCode::Internal, "The batch loader was stopped.", {}};
     ++m_taken;
     return &slot.batch;
+}
+
+void BatchLoader::await(Slot& slot, std::unique_lock<std::mutex>& lock)
+{
+    // Somebody works on it. That is over sooner than a sleep if the batch is small.
+    lock.unlock();
+    spinUntil([&] { return slot.ready == m_taken; });
+    lock.lock();
+    m_slotReady.wait(lock, [&] { return slot.ready == m_taken || m_stopped || !m_failure.empty(); });
 }
 
 LoaderPosition BatchLoader::position() const

@@ -3,6 +3,7 @@
 #include "engine/data/dataset.h"
 #include "engine/data/preprocess.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -63,13 +64,15 @@ struct LoaderOptions
     bool shuffle = true;
     LoaderPosition start;
     int queueLength = 0;                      ///< batches assembled ahead, at least 2; 0: as many as are small
-    int threads = 1;                          ///< more only help when preprocessing is expensive
+    int threads = 1;                          ///< more help expensive preprocessing; 0: only the consumer
     std::shared_ptr<const Augmenter> augment; ///< changes samples at random; nullptr: they stay as they are
 };
 
 /// Assembles shuffled batches ahead of the training step, epoch after epoch without end. Order and content
-/// depend on (part, preprocess, augment, seed, batch size) alone, whatever the threads do. The buffers are
-/// made once and reused. One consumer thread; the threads end promptly in the destructor or after stop().
+/// depend on (part, preprocess, augment, seed, batch size) alone, whatever the threads do. A batch that no
+/// thread has begun when it is wanted is assembled by the consumer: where all cores train, a loader thread
+/// that was woken may come milliseconds late, which is longer than many steps of a small network. The buffers
+/// are made once and reused. One consumer thread; the threads end promptly in the destructor or after stop().
 class BatchLoader
 {
 public:
@@ -80,36 +83,50 @@ public:
     BatchLoader(const BatchLoader&) = delete;
     BatchLoader& operator=(const BatchLoader&) = delete;
 
-    /// Waits for the next batch. It belongs to the caller until the next call of next(); an Error only after
-    /// stop() or when a loader thread failed.
+    /// Waits for the next batch, or assembles it. It belongs to the caller until the next call of next(); an
+    /// Error only after stop() or when a loader thread failed.
     Result<const Batch*> next();
 
     /// The batch that next() delivers next. Consumer thread.
     LoaderPosition position() const;
     int64_t batchesPerEpoch() const { return m_batchesPerEpoch; }
 
-    /// Seconds that next() spent waiting, since the start; divided by the run time it says whether loading is
-    /// the bottleneck. Consumer thread.
+    /// Seconds that next() took for batches that were not ready, waiting or assembling, since the start;
+    /// divided by the run time it says whether loading is the bottleneck. Consumer thread.
     double waitedSeconds() const { return m_waitedSeconds; }
 
     /// Wakes a waiting next() and ends the threads. Any thread, more than once.
     void stop();
 
 private:
-    /// A batch buffer; `ready` is the number of the batch it holds, -1 while it is being filled.
+    /// A batch buffer; `ready` is the number of the batch it holds, -1 while it is being filled. Written
+    /// under the mutex; the consumer looks at it without.
     struct Slot
     {
         Batch batch;
-        int64_t ready = -1;
+        std::atomic<int64_t> ready = -1;
+    };
+
+    /// What a thread needs to assemble batches. Each has its own order, because near the end of an epoch they
+    /// work on different ones.
+    struct Maker
+    {
+        std::vector<int64_t> order; ///< shuffled, of `epoch`
+        int64_t epoch = -1;
+        AugmentScratch scratch;
     };
 
     BatchLoader(DataPart part, Preprocess preprocess, LoaderOptions options);
     void start();
-    void work(std::stop_token token, std::vector<int64_t>& order);
+    void work(std::stop_token token, Maker& maker);
+    /// Takes on the next batch and assembles it; `lock` is held before and after, but not meanwhile.
+    void make(Maker& maker, std::unique_lock<std::mutex>& lock);
+    /// Until batch m_taken is ready or never will be, whoever assembles it.
+    void await(Slot& slot, std::unique_lock<std::mutex>& lock);
     /// Puts the shuffled order of an epoch into `order`.
     void orderEpoch(std::vector<int64_t>& order, int64_t epoch) const;
-    void assemble(int64_t number, const std::vector<int64_t>& order, Slot& slot) const;
-    void augment(const std::vector<int64_t>& order, Slot& slot, AugmentScratch& scratch) const;
+    void assemble(int64_t number, const std::vector<int64_t>& order, Batch& batch) const;
+    void augment(const std::vector<int64_t>& order, Batch& batch, AugmentScratch& scratch) const;
 
     DataPart m_part;
     Preprocess m_preprocess;
@@ -127,8 +144,8 @@ private:
     std::string m_failure;
     double m_waitedSeconds = 0;
 
-    std::vector<std::vector<int64_t>> m_orders; ///< one shuffled order per thread
-    std::vector<std::jthread> m_threads;        ///< last member: ends before what it uses
+    std::vector<Maker> m_makers;         ///< the consumer's, then one for each thread
+    std::vector<std::jthread> m_threads; ///< last member: ends before what it uses
 };
 
 } // namespace gradloom::data

@@ -40,6 +40,7 @@ private:
     Status checkOptions();
     Status openDevices(StepperOptions& options);
     Status compile();
+    Status startLoader();
     Status goOnFromCheckpoint();
     Status startFromOtherWeights();
     Status loadBest();

@@ -46,8 +46,9 @@ data::LoaderPosition loaderPosition(int64_t step, int64_t stepsPerEpoch)
 
 Status TrainingRun::prepare()
 {
-    for (const auto& action : {&TrainingRun::choose, &TrainingRun::loadData, &TrainingRun::checkOptions,
-             &TrainingRun::compile, &TrainingRun::goOnFromCheckpoint, &TrainingRun::openFiles}) {
+    for (const auto& action :
+        {&TrainingRun::choose, &TrainingRun::loadData, &TrainingRun::checkOptions, &TrainingRun::compile,
+            &TrainingRun::goOnFromCheckpoint, &TrainingRun::startLoader, &TrainingRun::openFiles}) {
         if (Status status = (this->*action)(); !status)
             return status;
         if (m_channel.stopRequested) {
@@ -56,16 +57,6 @@ Status TrainingRun::prepare()
         }
     }
     m_stepper->weightsChanged(); // a checkpoint or another run's weights may have been loaded
-    data::LoaderOptions options;
-    options.batchSize = m_project.training.batch;
-    options.seed = m_project.training.seed;
-    options.start = loaderPosition(m_position.step, m_stepsPerEpoch);
-    options.augment = m_data->augment;
-    options.threads = m_data->augment ? 2 : 1; // changing pictures takes longer than copying them
-    auto loader = data::BatchLoader::create(m_data->split.training, m_data->preprocess, options);
-    if (!loader)
-        return loader.error();
-    m_loader = std::move(*loader);
     m_rewind = std::make_unique<Rewind>(m_stepper->memory());
     m_rewind->capture(m_position.step);
     if (m_options.publish) {
@@ -257,6 +248,21 @@ Status TrainingRun::loadBest()
     if (!file)
         return file.error();
     m_best = std::make_shared<const Weights>(std::move(file->tensors));
+    return {};
+}
+
+Status TrainingRun::startLoader()
+{
+    data::LoaderOptions options;
+    options.batchSize = m_project.training.batch;
+    options.seed = m_project.training.seed;
+    options.start = loaderPosition(m_position.step, m_stepsPerEpoch);
+    options.augment = m_data->augment;
+    options.threads = m_data->augment ? 2 : 1; // changing pictures takes longer than copying them
+    auto loader = data::BatchLoader::create(m_data->split.training, m_data->preprocess, options);
+    if (!loader)
+        return loader.error();
+    m_loader = std::move(*loader);
     return {};
 }
 

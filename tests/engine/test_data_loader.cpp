@@ -94,12 +94,21 @@ TEST(BatchLoader, orderDependsOnTheSeedAlone)
 {
     auto first = BatchLoader::create(countingPart(50), {}, options(16)).value();
     const auto expected = deliver(*first, 30);
-    for (int threads : {1, 2, 4}) {
+    for (int threads : {0, 1, 2, 4}) {
         auto again = BatchLoader::create(countingPart(50), {}, options(16, 3, {}, threads)).value();
         EXPECT_EQ(deliver(*again, 30), expected) << threads;
     }
     auto other = BatchLoader::create(countingPart(50), {}, options(16, 4)).value();
     EXPECT_NE(deliver(*other, 30), expected);
+}
+
+TEST(BatchLoader, theConsumerAssemblesWhatNoThreadHasBegun)
+{
+    auto loader = BatchLoader::create(countingPart(50), {}, options(16, 3, {}, 0)).value();
+    deliver(*loader, 10);
+    EXPECT_GT(loader->waitedSeconds(), 0);
+    loader->stop();
+    EXPECT_TRUE(failsWith(loader->next(), {"stopped"}));
 }
 
 TEST(BatchLoader, withoutShufflingKeepsTheOrder)
@@ -185,8 +194,10 @@ TEST(BatchLoader, aFailureInTheThreadReachesTheConsumer)
     broken.deviation = {1};
     auto dataset = std::make_shared<Dataset>();
     dataset->samples = Tensor(Shape{4, 1, 2}); // two channels, one deviation
-    auto loader = BatchLoader::create(wholePart(dataset), broken, options(2)).value();
-    EXPECT_TRUE(failsWith(loader->next(), {"Assembling a batch failed"}));
+    for (int threads : {0, 1}) {
+        auto loader = BatchLoader::create(wholePart(dataset), broken, options(2, 3, {}, threads)).value();
+        EXPECT_TRUE(failsWith(loader->next(), {"Assembling a batch failed"})) << threads;
+    }
 }
 
 TEST(BatchLoader, refusesImpossibleOptions)
