@@ -119,6 +119,9 @@ public:
             ids.push_back(id);
         return ids;
     }
+    const compile::Plan& plan() const { return *m_plan; }
+    /// Of each operation of the plan.
+    std::vector<std::string> kernels() const { return m_executable->kernels(); }
     const std::vector<ir::ValueId>& results() const { return m_results; }
     const std::vector<ir::ValueId>& leaves() const { return m_leaves; }
     const std::vector<ir::ValueId>& gradients() const { return m_gradients; }

@@ -102,5 +102,23 @@ TEST(PrimitiveRegistry, EveryPrimitiveIsExplainedAndChecked)
     }
 }
 
+/// What `gradloom-cli plan` shows. Only sparse updates become pointwise_rows, see RandomInputs.
+TEST(PrimitiveRegistry, EveryPrimitiveNamesItsKernelOnTheCpu)
+{
+    std::set<std::string> named;
+    for (const Case& c : primitiveCases()) {
+        const Harness harness(c, cpu());
+        const auto kernels = harness.kernels();
+        const auto& ops = harness.plan().program.ops;
+        ASSERT_EQ(kernels.size(), ops.size());
+        for (size_t i = 0; i < ops.size(); ++i) {
+            EXPECT_TRUE(ops[i].type->alias || !kernels[i].empty()) << ops[i].type->id << " in " << c.op;
+            named.insert(ops[i].type->id);
+        }
+    }
+    for (const auto& type : ir::opTypes().all())
+        EXPECT_TRUE(type.alias || named.contains(type.id) || type.id == "pointwise_rows") << type.id;
+}
+
 } // namespace
 } // namespace gradloom::tests

@@ -3,10 +3,10 @@
 #include "app/cli/common.h"
 #include "app/cli/text_table.h"
 #include "engine/backend/cpu/machine_peaks.h"
-#include "engine/base/philox.h"
 #include "engine/base/thread_pool.h"
 #include "engine/ir/op_type.h"
 #include "engine/train/memory_need.h"
+#include "engine/train/random_inputs.h"
 
 #include <algorithm>
 #include <chrono>
@@ -82,33 +82,13 @@ std::string memoryLine(const train::MemoryNeed& need)
         memoryText(need.staging) + ".\n";
 }
 
-/// Random samples, first classes and tokens: enough to measure time, without the data set.
-void fillInputs(train::LoadedProgram& program)
-{
-    Random random(1);
-    for (const ir::Value& value : program.program().values) {
-        if (!value.input || !program.inputType(value.name))
-            continue;
-        Tensor tensor(value.type.shape, value.type.dtype);
-        if (value.name == "input" && value.type.dtype == DType::I32)
-            std::fill(tensor.as<int32_t>().begin(), tensor.as<int32_t>().end(), 1); // 0 may be padding
-        else if (value.name == "input")
-            for (float& number : tensor.floats())
-                number = random.uniform();
-        else if (value.type.dtype == DType::F32)
-            std::fill(tensor.floats().begin(), tensor.floats().end(), 1.0f);
-        program.write(value.name, tensor);
-    }
-    program.write("learning_rate", 1e-6f);
-}
-
 /// The fastest of some runs, in seconds for each operation.
 std::vector<double> timeOperations(train::LoadedProgram& program)
 {
     constexpr int mostRounds = 30;
     constexpr int fewestRounds = 3;
     constexpr auto enough = std::chrono::seconds(5);
-    fillInputs(program);
+    train::writeRandomInputs(program, 1);
     std::vector<double> best;
     const auto begin = std::chrono::steady_clock::now();
     for (int round = 0; round < mostRounds; ++round) {

@@ -77,7 +77,7 @@ public:
         phases.push_back({units, work > worthWaking, std::move(run)});
     }
 
-    std::string kernel; ///< for people: which algorithm was chosen, for example "direct 6×16"; may stay empty
+    std::string kernel; ///< for people: which algorithm was chosen, for example "direct 6×16"
     std::vector<Phase> phases;
     int64_t commonFloats = 0;
     int64_t threadFloats = 0;

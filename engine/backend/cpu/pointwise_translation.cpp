@@ -301,6 +301,12 @@ double workOf(const Prepared& prepared)
     return static_cast<double>(prepared.args.size) * static_cast<double>(prepared.program.code.size() + 2);
 }
 
+std::string passName(const PointwiseProgram& program)
+{
+    const size_t count = program.code.size();
+    return "one pass, " + std::to_string(count) + (count == 1 ? " instruction" : " instructions");
+}
+
 /// Blocks of rows of tables.
 class RowBlocks
 {
@@ -363,6 +369,7 @@ private:
 void preparePointwise(Preparation& p, const ir::PointwiseCode& code)
 {
     const auto ready = prepared(p, code, 0, p.outShape().elements());
+    p.kernel = passName(ready->program);
     p.phase(pointwiseUnits(ready->args.size), workOf(*ready),
         [ready](int64_t begin, int64_t end, int) { pointwise(ready->program, ready->args, begin, end); });
 }
@@ -371,6 +378,7 @@ void preparePointwiseRows(Preparation& p, const ir::PointwiseCode& code)
 {
     const int64_t size = p.inShape(0).elements() * p.inShape(1)[-1];
     const auto ready = prepared(p, code, 1, size);
+    p.kernel = passName(ready->program) + ", rows that occur";
     const auto tables = static_cast<size_t>(p.op.attributes.integer("tables"));
     std::fill_n(ready->program.inputs.begin(), tables, PointwiseInput::Full);
     for (size_t i = 0; i < p.op.outputs.size(); ++i)

@@ -1,5 +1,6 @@
 #include "engine/backend/cpu/recurrent_phases.h"
 
+#include "engine/backend/cpu/kernel_options.h"
 #include "engine/backend/cpu/kernels/recurrent.h"
 #include "engine/ir/op_type.h"
 
@@ -46,11 +47,19 @@ double recurrentWork(const RecurrentShape& s)
     return 2.0 * static_cast<double>(s.n * s.t) * static_cast<double>((s.d + s.h) * s.columns());
 }
 
+/// All steps in one pass over shares of the batch.
+std::string sequenceKernelName(const RecurrentShape& shape)
+{
+    return "sequence " + tileName() + ", " + std::to_string(shape.parts) +
+           (shape.parts == 1 ? " share" : " shares");
+}
+
 } // namespace
 
 void prepareRecurrent(Preparation& p)
 {
     const RecurrentShape shape = recurrentShapeOf(p);
+    p.kernel = sequenceKernelName(shape);
     const int64_t packed = p.common(recurrentPackedSize(shape));
     p.perThread(recurrentForwardScratch(shape));
     const auto scratch = p.scratch;
@@ -76,6 +85,7 @@ void prepareRecurrent(Preparation& p)
 void prepareRecurrentBackward(Preparation& p)
 {
     const RecurrentShape shape = recurrentShapeOf(p);
+    p.kernel = sequenceKernelName(shape);
     const int64_t packed = p.common(recurrentBackwardPackedSize(shape));
     const int64_t partials = p.common(recurrentPartials(shape));
     p.perThread(recurrentBackwardScratch(shape));

@@ -53,11 +53,25 @@ StridedCopy simplified(const StridedCopy& copy)
     return result;
 }
 
+/// What the innermost loop does; one element goes for a row.
+std::string copyKernelName(const StridedCopy& copy)
+{
+    if (copy.extents.rank() == 0)
+        return "row copy";
+    const auto innermost = static_cast<size_t>(copy.extents.rank() - 1);
+    if (copy.targetStride[innermost] != 1)
+        return "strided copy";
+    return copy.sourceStride[innermost] == 1   ? "row copy"
+           : copy.sourceStride[innermost] == 0 ? "row fill"
+                                               : "strided copy";
+}
+
 } // namespace
 
 void addStridedCopy(Preparation& p, const StridedCopy& given)
 {
     const StridedCopy copy = simplified(given);
+    p.kernel = copyKernelName(copy);
     if (copy.extents.rank() == 0) {
         p.phase(1, 1, [copy](int64_t, int64_t, int) { *copy.target = *copy.source; });
         return;

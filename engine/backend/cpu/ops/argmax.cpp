@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp argmax()
 {
     return {"argmax", [](Preparation& p) {
+                p.kernel = "rows";
                 const RowsShape shape{p.inShape(0)[0], p.inShape(0)[1]};
                 const float* x = p.in(0);
                 auto* index = p.out<int32_t>();

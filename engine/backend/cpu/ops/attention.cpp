@@ -8,6 +8,7 @@ CpuOp attention()
 {
     return {"attention", [](Preparation& p) {
                 const AttentionShape shape = attentionShapeOf(p);
+                p.kernel = "query blocks " + tileName();
                 p.perThread(attentionScratch(shape));
                 AttentionArgs args;
                 args.in = attentionOperandsOf(p);

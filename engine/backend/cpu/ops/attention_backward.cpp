@@ -8,6 +8,7 @@ CpuOp attention_backward()
 {
     return {"attention_backward", [](Preparation& p) {
                 const AttentionShape shape = attentionShapeOf(p);
+                p.kernel = "query blocks " + tileName();
                 p.perThread(attentionGradScratch(shape));
                 AttentionGradArgs args;
                 args.in = attentionOperandsOf(p);

@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp avg_pool2d()
 {
     return {"avg_pool2d", [](Preparation& p) {
+                p.kernel = "channel vectors";
                 const PoolShape shape = poolShapeOf(p.op, p.inShape(0));
                 const float* x = p.in(0);
                 float* y = p.out();

@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp avg_pool2d_backward()
 {
     return {"avg_pool2d_backward", [](Preparation& p) {
+                p.kernel = "channel vectors";
                 const PoolShape shape = poolShapeOf(p.op, p.outShape());
                 const float* dy = p.in(0);
                 float* dx = p.out();

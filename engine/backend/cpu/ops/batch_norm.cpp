@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp batch_norm()
 {
     return {"batch_norm", [](Preparation& p) {
+                p.kernel = "row blocks, two passes";
                 const Shape& x = p.inShape(0);
                 const BatchNormShape shape{x.elements() / x[-1], x[-1]};
                 const int64_t partials = p.common(batchNormPartials(shape));

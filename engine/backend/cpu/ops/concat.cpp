@@ -9,6 +9,7 @@ CpuOp concat()
                 const auto axis = static_cast<int>(p.op.attributes.integer("axis"));
                 const auto strides = denseStrides(p.outShape());
                 uint32_t* target = p.out<uint32_t>();
+                p.kernel = "in place";
                 for (size_t i = 0; i < p.op.inputs.size(); ++i) {
                     const Shape& part = p.inShape(i);
                     // The planner may have put the part in its place already.

@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp dropout()
 {
     return {"dropout", [](Preparation& p) {
+                p.kernel = "Philox";
                 DropoutArgs args;
                 args.rate = static_cast<float>(p.op.attributes.real("rate"));
                 args.size = p.outShape().elements();

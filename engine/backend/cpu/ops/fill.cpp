@@ -5,6 +5,7 @@ namespace gradloom::cpu {
 CpuOp fill()
 {
     return {"fill", [](Preparation& p) {
+                p.kernel = "fill";
                 float* target = p.out();
                 const auto value = static_cast<float>(p.op.attributes.real("value"));
                 const int64_t size = p.outShape().elements();

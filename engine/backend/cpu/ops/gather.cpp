@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp gather()
 {
     return {"gather", [](Preparation& p) {
+                p.kernel = "row copy";
                 GatherArgs args;
                 args.shape = {p.inShape(1).elements(), p.inShape(0)[0], p.inShape(0)[1],
                     p.op.attributes.integer("padding")};

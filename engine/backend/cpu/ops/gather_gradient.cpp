@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp gather_gradient()
 {
     return {"gather_gradient", [](Preparation& p) {
+                p.kernel = "column blocks";
                 GatherGradientArgs args;
                 args.shape = {p.inShape(1).elements(), p.outShape()[0], p.outShape()[1],
                     p.op.attributes.integer("padding")};

@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp gather_gradient_rows()
 {
     return {"gather_gradient_rows", [](Preparation& p) {
+                p.kernel = "rows that occur";
                 GatherRowsArgs args;
                 args.shape = {p.inShape(1).elements(), p.op.attributes.integer("rows"), p.outShape()[1],
                     p.op.attributes.integer("padding")};

@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp group_norm()
 {
     return {"group_norm", [](Preparation& p) {
+                p.kernel = "sample blocks";
                 const Shape& x = p.inShape(0);
                 const int64_t samples = p.outShape(1)[0];
                 const GroupNormShape shape{samples, x.elements() / samples / x[-1], x[-1], p.outShape(1)[1]};

@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp group_norm_backward()
 {
     return {"group_norm_backward", [](Preparation& p) {
+                p.kernel = "sample blocks";
                 const Shape& x = p.inShape(0);
                 const Shape& statistics = p.inShape(2);
                 const GroupNormShape shape{

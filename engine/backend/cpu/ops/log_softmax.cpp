@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp log_softmax()
 {
     return {"log_softmax", [](Preparation& p) {
+                p.kernel = "rows";
                 const Shape& x = p.inShape(0);
                 const RowsShape shape{x.elements() / x[-1], x[-1]};
                 const float* source = p.in(0);

@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp max_pool2d_backward()
 {
     return {"max_pool2d_backward", [](Preparation& p) {
+                p.kernel = "channel vectors";
                 const PoolShape shape = poolShapeOf(p.op, p.outShape());
                 const MaxPoolGradArgs args{p.in(0), p.in<void>(1), p.in(2), p.out()};
                 p.phase(maxPoolGradUnits(shape), static_cast<double>(p.outShape().elements()),

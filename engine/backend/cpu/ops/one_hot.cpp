@@ -5,6 +5,7 @@ namespace gradloom::cpu {
 CpuOp one_hot()
 {
     return {"one_hot", [](Preparation& p) {
+                p.kernel = "rows";
                 const int32_t* labels = p.in<int32_t>(0);
                 float* rows = p.out();
                 const int64_t classes = p.outShape()[1];

@@ -10,6 +10,7 @@ CpuOp random_fill()
                 args.size = p.outShape().elements();
                 args.y = p.out();
                 const bool normal = p.op.attributes.text("kind") == "normal";
+                p.kernel = normal ? "Philox, Box-Muller" : "Philox";
                 p.phase(randomUnits(args.size), 40.0 * static_cast<double>(args.size),
                     [args, normal, key = randomKeyOf(p, 0)](int64_t begin, int64_t end, int) {
                         RandomFillArgs ready = args;

@@ -40,6 +40,9 @@ CpuOp reduce()
                     return r;
                 };
                 const ReduceSplit split = reduceSplit(shape);
+                p.kernel = shape.inner == 1 ? "along rows" : "across rows";
+                if (split.parts > 1)
+                    p.kernel += ", " + std::to_string(split.parts) + " parts";
                 p.phase(split.units, static_cast<double>(p.inShape(0).elements()),
                     [=](int64_t begin, int64_t end, int) { reduce(shape, ready(), begin, end); });
                 if (split.parts > 1)

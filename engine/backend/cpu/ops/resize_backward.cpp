@@ -10,6 +10,7 @@ CpuOp resize_backward()
                 const Shape& y = p.inShape(0);
                 const ResizeShape shape{
                     x[0], x[1], x[2], x[3], y[1], y[2], p.op.attributes.text("mode") == "bilinear"};
+                p.kernel = shape.bilinear ? "bilinear" : "nearest pixel";
                 const float* source = p.in(0);
                 float* target = p.out();
                 p.phase(resizeGradUnits(shape), 8.0 * static_cast<double>(y.elements()),

@@ -8,6 +8,7 @@ namespace gradloom::cpu {
 CpuOp sinusoid()
 {
     return {"sinusoid", [](Preparation& p) {
+                p.kernel = "table";
                 const int64_t steps = p.outShape()[0];
                 const int64_t size = p.outShape()[1];
                 // Computed once: a step only copies it.

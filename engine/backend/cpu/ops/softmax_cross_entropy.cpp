@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp softmax_cross_entropy()
 {
     return {"softmax_cross_entropy", [](Preparation& p) {
+                p.kernel = "rows";
                 const Shape& x = p.inShape(0);
                 const RowsShape shape{x[0], x[1]};
                 const CrossEntropyArgs args{p.in(0), p.in<int32_t>(1), p.out(1), p.out(0)};

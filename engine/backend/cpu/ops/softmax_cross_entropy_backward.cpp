@@ -6,6 +6,7 @@ namespace gradloom::cpu {
 CpuOp softmax_cross_entropy_backward()
 {
     return {"softmax_cross_entropy_backward", [](Preparation& p) {
+                p.kernel = "rows";
                 const Shape& x = p.inShape(0);
                 const RowsShape shape{x[0], x[1]};
                 const CrossEntropyGradArgs args{p.in(0), p.in<int32_t>(1), p.in(2), 1.0F, p.out()};

@@ -5,6 +5,7 @@ namespace gradloom::cpu {
 CpuOp top_k_correct()
 {
     return {"top_k_correct", [](Preparation& p) {
+                p.kernel = "rows";
                 const float* scores = p.in(0);
                 const int32_t* labels = p.in<int32_t>(1);
                 float* correct = p.out();
