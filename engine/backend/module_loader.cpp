@@ -1,5 +1,7 @@
 #include "engine/backend/module_loader.h"
 
+#include "engine/backend/elf_file.h"
+
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -31,6 +33,12 @@ std::string remedyFor(const std::string& library)
     return "Install it.";
 }
 
+LoadedModule unloadable(const fs::path& file, const std::string& reason)
+{
+    return refused(file.string() + " cannot be loaded as the CUDA module (" + reason +
+                   "). Install Gradloom's CUDA module anew.");
+}
+
 /// Why the dynamic linker could not load the module. Its message begins with the file it could not open: the
 /// module itself, or a library that is needed.
 LoadedModule linkerProblem(const fs::path& file, const std::string& message)
@@ -39,13 +47,13 @@ LoadedModule linkerProblem(const fs::path& file, const std::string& message)
     if (message.find("cannot open shared object file") != std::string::npos && library != file.string())
         return refused(
             "The CUDA module needs " + library + ", which is not installed. " + remedyFor(library));
-    return refused(file.string() + " cannot be loaded as the CUDA module (" + message +
-                   "). Install Gradloom's CUDA "
-                   "module anew.");
+    return unloadable(file, message);
 }
 
 LoadedModule load(const fs::path& file)
 {
+    if (isCutShort(file))
+        return unloadable(file, "the file is cut short");
     void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
         const char* message = dlerror();

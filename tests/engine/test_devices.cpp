@@ -64,6 +64,29 @@ TEST_F(Devices, AFileThatIsNoLibraryIsRefused)
     expectNoGpu("cannot be loaded as the CUDA module");
 }
 
+TEST_F(Devices, AModuleThatIsCutShortIsRefused)
+{
+    const auto whole = test::readBytes(FAKE_CUDA);
+    const size_t lengths[] = {0, 10, 63, 64, 200, 4096, whole.size() / 4, whole.size() / 2, whole.size() - 1};
+    for (const size_t length : lengths) {
+        const auto file = folder / (std::to_string(length) + ".so");
+        test::writeBytes(file, whole.substr(0, length));
+        environment.useModule(file.string());
+        expectNoGpu(length < 64 ? "cannot be loaded as the CUDA module"
+                                : "cannot be loaded as the CUDA module (the file is cut short).");
+    }
+    // Nor are tables looked for where the file says they are without looking whether that is in it.
+    std::string wild = whole;
+    for (size_t i = 32; i < 48; ++i) // offsets of the tables of segments and sections
+        wild[i] = '\xff';
+    test::writeBytes(folder / "wild.so", wild);
+    environment.useModule((folder / "wild.so").string());
+    expectNoGpu("cannot be loaded as the CUDA module (the file is cut short).");
+    test::writeBytes(folder / "copy.so", whole);
+    environment.useModule((folder / "copy.so").string());
+    EXPECT_TRUE(backend::open("cuda:0"));
+}
+
 TEST_F(Devices, ALibraryThatIsNoModuleIsRefused)
 {
     environment.useModule(FAKE_CUDA_SOMETHING_ELSE);
