@@ -15,6 +15,18 @@ constexpr const char* clearLine = "\r\033[K";
 
 } // namespace
 
+std::function<void(int64_t done, int64_t total)> countProgress(const CommonOptions& options, std::string what)
+{
+    if (options.quiet || isatty(STDERR_FILENO) == 0)
+        return [](int64_t, int64_t) {};
+    return [what = std::move(what)](int64_t done, int64_t total) {
+        std::cerr << clearLine;
+        if (done < total)
+            std::cerr << what << ' ' << done << '/' << total;
+        std::cerr << std::flush;
+    };
+}
+
 TrainProgress::TrainProgress(int64_t epochs, int64_t batch, bool quiet)
     : m_epochs(epochs), m_batch(batch), m_quiet(quiet), m_terminal(isatty(STDERR_FILENO) != 0)
 {

@@ -1,8 +1,15 @@
 #pragma once
 
+#include "app/cli/common.h"
 #include "engine/train/train_session.h"
 
+#include <functional>
+
 namespace gradloom::cli {
+
+/// Shows on stderr how far something is, "case 3/20", on one line that is refreshed, and cleared when all is done;
+/// nothing where stderr is no terminal or with --quiet.
+std::function<void(int64_t done, int64_t total)> countProgress(const CommonOptions& options, std::string what);
 
 /// Shows on stderr how a training goes: one line that is refreshed where stderr is a terminal, and one line
 /// an epoch.

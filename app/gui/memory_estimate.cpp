@@ -5,7 +5,6 @@
 #include "engine/train/memory_need.h"
 
 #include <QCoreApplication>
-#include <QLocale>
 #include <QPointer>
 #include <QThreadPool>
 
@@ -13,9 +12,9 @@ namespace gradloom::gui {
 
 QString memoryText(int64_t bytes, int64_t batch)
 {
-    const QString size =
-        QLocale().formattedDataSize(bytes, bytes < 10'000'000 ? 1 : 0, QLocale::DataSizeSIFormat);
-    return MemoryEstimate::tr("≈ %1 to train at batch %2").arg(size).arg(batch);
+    return MemoryEstimate::tr("≈ %1 to train at batch %2")
+        .arg(QString::fromStdString(train::memoryText(bytes)))
+        .arg(batch);
 }
 
 MemoryEstimate::MemoryEstimate(Document& document) : QObject(&document), m_document(document)

@@ -1,6 +1,7 @@
 #include "engine/train/selfcheck.h"
 
 #include "engine/backend/cpu/kernels/simd.h"
+#include "engine/ir/op_kind.h"
 #include "engine/ir/op_type.h"
 #include "engine/train/check_cases.h"
 #include "engine/train/methods.h"
@@ -29,12 +30,9 @@ public:
 };
 
 /// Primitives whose operands a GPU may round, see backend::Precision.
-bool isProduct(const std::string& primitive)
+bool isRounded(const std::string& primitive)
 {
-    for (const char* word : {"gemm", "conv2d", "rnn", "lstm", "gru", "attention"})
-        if (primitive.starts_with(word))
-            return true;
-    return primitive == trainingSteps;
+    return primitive == trainingSteps || ir::isProduct(primitive);
 }
 
 /// Sums in another order differ by some 1e-6; a few times more where terms cancel.
@@ -43,7 +41,7 @@ double limitOf(const std::string& primitive, const std::string& device, backend:
     constexpr double strict = 1e-4;
     constexpr double tf32 = 1e-2; // 2⁻¹¹ for each operand, grown by cancellation
     constexpr double bf16 = 8e-2;
-    if (device == "cpu" || !isProduct(primitive) || precision == backend::Precision::Float32)
+    if (device == "cpu" || !isRounded(primitive) || precision == backend::Precision::Float32)
         return strict;
     return precision == backend::Precision::Bf16 ? bf16 : tf32;
 }

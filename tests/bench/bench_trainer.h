@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/ir/op_kind.h"
 #include "engine/ir/op_type.h"
 #include "engine/project/project.h"
 #include "engine/train/methods.h"
@@ -96,12 +97,10 @@ public:
     /// attention, both passes, counted as direct ones whatever the kernels do. Everything else is left out.
     double flops() const
     {
-        static constexpr const char* counted[] = {"gemm", "conv2d", "rnn", "lstm", "gru", "attention"};
         double sum = 0;
         for (const train::LoadedProgram* program : m_stepper->programs())
             for (const ir::Op& op : program->program().ops)
-                if (std::any_of(std::begin(counted), std::end(counted),
-                        [&](const char* id) { return op.type->id.starts_with(id); }))
+                if (ir::isProduct(op.type->id))
                     sum += static_cast<double>(ir::flopsOf(program->program(), op));
         return sum;
     }

@@ -1,12 +1,10 @@
 #include "app/cli/command.h"
 #include "app/cli/common.h"
+#include "app/cli/progress.h"
 #include "app/cli/text_table.h"
 #include "engine/train/rate_search.h"
 
 #include <cmath>
-#include <iostream>
-
-#include <unistd.h>
 
 namespace gradloom::cli {
 
@@ -60,16 +58,9 @@ Status runLrFind(RateOptions options)
         return data.error();
     options.search.device = options.device;
     options.search.threads = options.threads;
-    const bool terminal = !options.quiet && isatty(STDERR_FILENO) != 0;
-    if (terminal)
-        options.search.progress = [](int64_t done, int64_t total) {
-            std::cerr << "\r\033[K"
-                      << (done < total ? "step " + std::to_string(done) + "/" + std::to_string(total) : "")
-                      << std::flush;
-        };
+    options.search.progress = countProgress(options, "step");
     auto search = train::searchLearningRate(*project, **data, options.search);
-    if (terminal)
-        std::cerr << "\r\033[K" << std::flush;
+    options.search.progress(0, 0); // the search may have ended early
     if (!search)
         return search.error();
     return emit(options, "lr-find", searchJson(*search), searchText(*search));

@@ -4,6 +4,7 @@
 #include "app/cli/text_table.h"
 #include "engine/backend/cpu/machine_peaks.h"
 #include "engine/base/thread_pool.h"
+#include "engine/ir/op_kind.h"
 #include "engine/ir/op_type.h"
 #include "engine/train/memory_need.h"
 #include "engine/train/random_inputs.h"
@@ -102,13 +103,21 @@ std::vector<double> timeOperations(train::LoadedProgram& program)
     return best;
 }
 
-/// How the elements of a result follow each other in memory.
-std::string layoutOf(const ir::Op& op, const Shape& shape)
+/// How the elements of every value follow each other in memory: as the operation prescribes that makes it, else as in
+/// an operand of the same shape; empty where nothing names the axes.
+std::vector<std::string> layoutsOf(const ir::Program& program)
 {
-    static constexpr const char* byRank[] = {"", "N", "NC", "NLC", "NHWC"};
-    if (op.type->id == "conv2d_weights_gradient")
-        return "HWCK";
-    return shape.rank() < static_cast<int>(std::size(byRank)) ? byRank[shape.rank()] : "rows";
+    std::vector<std::string> layouts(program.values.size());
+    for (const ir::Op& op : program.ops) {
+        const auto result = static_cast<size_t>(op.outputs.at(0));
+        const Shape& shape = program.values[result].type.shape;
+        std::string& layout = layouts[result];
+        layout = ir::prescribedLayout(op.type->id, shape);
+        for (const ir::ValueId operand : op.inputs)
+            if (layout.empty() && operand != ir::noValue && program.typeOf(operand).shape == shape)
+                layout = layouts[static_cast<size_t>(operand)];
+    }
+    return layouts;
 }
 
 std::string bufferOf(const compile::Location& place)
@@ -118,13 +127,14 @@ std::string bufferOf(const compile::Location& place)
 }
 
 /// One operation as everything that is known of it; `seconds` is 0 where it was not measured.
-Json operationJson(const compile::Plan& plan, const ir::Op& op, const std::string& kernel)
+Json operationJson(
+    const compile::Plan& plan, const ir::Op& op, const std::string& kernel, const std::string& layout)
 {
     const ir::ValueId result = op.outputs.at(0);
     const Shape& shape = plan.program.typeOf(result).shape;
     return {{"operation", op.type->id}, {"fused", compile::fusionOf(plan.program, op)}, {"node", op.node},
         {"kernel", op.type->alias ? "no copy" : kernel}, {"result", shape.toString()},
-        {"layout", layoutOf(op, shape)}, {"buffer", bufferOf(plan.locations[static_cast<size_t>(result)])},
+        {"layout", layout}, {"buffer", bufferOf(plan.locations[static_cast<size_t>(result)])},
         {"bytes", ir::bytesOf(plan.program, op)}, {"flops", ir::flopsOf(plan.program, op)}};
 }
 
@@ -146,9 +156,12 @@ Json programJson(train::LoadedProgram& program, const PlanOptions& options, cons
     std::vector<std::string> kernels = program.executable().kernels();
     kernels.resize(plan.program.ops.size());
     const auto seconds = options.time ? timeOperations(program) : std::vector<double>();
+    const auto layouts = layoutsOf(plan.program);
     Json operations = Json::array();
     for (size_t i = 0; i < plan.program.ops.size(); ++i) {
-        Json operation = operationJson(plan, plan.program.ops[i], kernels[i]);
+        const ir::Op& op = plan.program.ops[i];
+        Json operation =
+            operationJson(plan, op, kernels[i], layouts[static_cast<size_t>(op.outputs.at(0))]);
         if (i < seconds.size())
             addTime(operation, seconds[i], peaks);
         operations.push_back(std::move(operation));

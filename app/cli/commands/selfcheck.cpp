@@ -1,14 +1,12 @@
 #include "engine/train/selfcheck.h"
 #include "app/cli/command.h"
 #include "app/cli/common.h"
+#include "app/cli/progress.h"
 #include "app/cli/text_table.h"
 #include "engine/train/training_options.h"
 
 #include <chrono>
 #include <cmath>
-#include <iostream>
-
-#include <unistd.h>
 
 namespace gradloom::cli {
 
@@ -72,13 +70,7 @@ Status runSelfcheck(CheckOptions options)
     how.device = training->device(options.threads);
     how.seed = options.seed.value_or(
         static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()));
-    const bool terminal = !options.quiet && isatty(STDERR_FILENO) != 0;
-    if (terminal)
-        how.progress = [](size_t done, size_t total) {
-            std::cerr << "\r\033[K"
-                      << (done < total ? "case " + std::to_string(done) + "/" + std::to_string(total) : "")
-                      << std::flush;
-        };
+    how.progress = countProgress(options, "case");
     const auto check = train::selfcheck(options.device, how);
     if (!check)
         return check.error();

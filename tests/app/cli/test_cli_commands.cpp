@@ -293,6 +293,14 @@ TEST_F(CliCommands, DevicesAndPlan)
         }
     }
     EXPECT_GT(products, 0);
+    const auto layoutOf = [&](const std::string& id) {
+        const auto found = std::find_if(operations.begin(), operations.end(),
+            [&](const Json& operation) { return operation["operation"] == id; });
+        return found == operations.end() ? "none" : (*found)["layout"].get<std::string>();
+    };
+    EXPECT_EQ(layoutOf("max_pool2d"), "NHWC");
+    EXPECT_EQ(layoutOf("conv2d_weights_gradient"), "HWCK");
+    EXPECT_EQ(layoutOf("gemm"), "") << "its axes have no names";
     EXPECT_EQ(run({"plan", project(), "--forward"}).code, 0);
 }
 
