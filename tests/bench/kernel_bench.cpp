@@ -258,6 +258,35 @@ void benchElementwise()
     });
 }
 
+/// With ReLU.
+void benchBatchNorm(const std::string& name, const BatchNormShape& s)
+{
+    const auto x = randomFloats(s.rows * s.c);
+    const auto parameters = randomFloats(s.c);
+    auto y = x;
+    auto mean = parameters;
+    auto variance = parameters;
+    auto partials = randomFloats(batchNormPartials(s));
+    auto scratch = randomFloats(4 * s.c);
+    const BatchNormChannels channels{mean.data(), variance.data(), parameters.data(), parameters.data()};
+    const int64_t units = batchNormUnits(s);
+    const double bytes = 4.0 * static_cast<double>(x.size());
+    reportBandwidth(name + ", forward", 3 * bytes, [&] {
+        batchNormStats(s, x.data(), partials.data(), 0, units);
+        batchNormFinish(s, partials.data(), mean.data(), variance.data());
+        batchNormApply(s, {x.data(), channels, true, y.data(), scratch.data()}, 0, units);
+    });
+    auto dgamma = parameters;
+    auto dbeta = parameters;
+    reportBandwidth(name + ", backward", 5 * bytes, [&] {
+        const BatchNormGradArgs args{x.data(), x.data(), channels, true, partials.data(), dgamma.data(),
+            dbeta.data(), y.data(), scratch.data()};
+        batchNormGradSums(s, args, 0, units);
+        batchNormGradFinish(s, args);
+        batchNormGradApply(s, args, 0, units);
+    });
+}
+
 void benchRows()
 {
     const PoolShape pool{32, 26, 26, 32};
@@ -279,21 +308,12 @@ void benchRows()
         crossEntropy(rows, {x.data(), labels.data(), dx.data(), loss.data()}, 0, 128);
         crossEntropyGrad(rows, {dx.data(), labels.data(), nullptr, 1.0F, y.data()}, 0, 128);
     });
-    const BatchNormShape norm{8 * 32 * 32, 64};
-    const auto image = randomFloats(norm.rows * norm.c);
-    auto out = image;
-    auto partials = randomFloats(batchNormPartials(norm));
-    std::vector<float> mean(64);
-    std::vector<float> variance(64);
-    std::vector<float> scratch(192);
-    reportBandwidth("batch norm 32x32x64 b8, forward", 12.0 * static_cast<double>(image.size()), [&] {
-        batchNormStats(norm, image.data(), partials.data(), 0, batchNormUnits(norm));
-        batchNormFinish(norm, partials.data(), mean.data(), variance.data());
-        batchNormApply(norm,
-            {image.data(), mean.data(), variance.data(), nullptr, nullptr, 1e-3F, true, out.data(),
-                scratch.data()},
-            0, batchNormUnits(norm));
-    });
+    benchBatchNorm("batch norm 32x32x64 b8", {8 * 32 * 32, 64});
+    benchBatchNorm("batch norm 32x32x64 b64", {64 * 32 * 32, 64});
+    benchBatchNorm("batch norm 6272 b64", {64, 6272});
+    const int64_t channels = 64;
+    const auto image = randomFloats(8 * 32 * 32 * channels);
+    std::vector<float> mean(channels);
     const ReduceShape bias{1, 8 * 32 * 32, 64};
     auto reducePart = randomFloats(reducePartials(bias));
     reportBandwidth("sum over rows of 8192x64", 4.0 * static_cast<double>(image.size()), [&] {
@@ -428,6 +448,9 @@ void benchTarget()
     }
     benchAttention("W7 attention 100x100, 4 heads of 32, b8", {8, 4, 100, 100, 32, 32, false, 0.18F, 0});
     benchLayerNorm(3200, 128);
+    benchDense(3200, 128, 128); // W7: 32 sequences of 100 tokens
+    benchDense(3200, 128, 512);
+    benchDense(3200, 512, 128);
     GemmShape square;
     square.m = 1024;
     benchGemm("gemm 1024", {1024, 1024, 1024, false}, square);

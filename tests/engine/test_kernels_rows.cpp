@@ -201,7 +201,7 @@ void checkBatchNorm(const BatchNormShape& s, float offset, bool relu)
     inPieces(units, [&](int64_t b, int64_t e) {
         Buffer scratch(2 * s.c);
         batchNormApply(s,
-            {x.data(), mean.data(), variance.data(), gamma.data(), beta.data(), 1e-3F, relu, y.data(),
+            {x.data(), {mean.data(), variance.data(), gamma.data(), beta.data(), 1e-3F}, relu, y.data(),
                 scratch.data()},
             b, e);
     });
@@ -227,12 +227,13 @@ void checkBatchNorm(const BatchNormShape& s, float offset, bool relu)
     Buffer db(s.c);
     Buffer dx(size);
     std::fill(partials.begin(), partials.end(), std::numeric_limits<float>::quiet_NaN());
-    BatchNormGradArgs args{x.data(), dy.data(), relu ? y.data() : nullptr, mean.data(), variance.data(),
-        gamma.data(), 1e-3F, relu, partials.data(), dg.data(), db.data(), dx.data(), nullptr};
+    BatchNormGradArgs args{x.data(), dy.data(),
+        {mean.data(), variance.data(), gamma.data(), relu ? beta.data() : nullptr, 1e-3F}, relu, partials.data(),
+        dg.data(), db.data(), dx.data(), nullptr};
     inPieces(units, [&](int64_t b, int64_t e) { batchNormGradSums(s, args, b, e); });
     batchNormGradFinish(s, args);
     inPieces(units, [&](int64_t b, int64_t e) {
-        Buffer scratch(3 * s.c);
+        Buffer scratch(4 * s.c);
         args.scratch = scratch.data();
         batchNormGradApply(s, args, b, e);
     });
@@ -251,7 +252,8 @@ void checkBatchNorm(const BatchNormShape& s, float offset, bool relu)
 
 TEST_P(RowKernels, batchNorm)
 {
-    const BatchNormShape shapes[] = {{2, 1}, {33, 3}, {1000, 64}, {129, 257}, {5000, 1}, {40'000, 16}};
+    const BatchNormShape shapes[] = {{2, 1}, {33, 3}, {1000, 64}, {129, 257}, {5000, 1}, {40'000, 16},
+        {64, 1570}, {20, 777}};
     for (const BatchNormShape& shape : shapes) {
         checkBatchNorm(shape, 0, false);
         checkBatchNorm(shape, 0.3F, true);
@@ -271,7 +273,7 @@ TEST_P(RowKernels, batchNormWithoutScale)
     batchNormStats(s, x.data(), partials.data(), 0, batchNormUnits(s));
     batchNormFinish(s, partials.data(), mean.data(), variance.data());
     batchNormApply(s,
-        {x.data(), mean.data(), variance.data(), nullptr, nullptr, 0.0F, false, y.data(), scratch.data()}, 0,
+        {x.data(), {mean.data(), variance.data(), nullptr, nullptr, 0.0F}, false, y.data(), scratch.data()}, 0,
         batchNormUnits(s));
     const NormReference result(s, y);
     for (size_t c = 0; c < 20; ++c) {

@@ -16,10 +16,10 @@ OpType batch_norm()
         return Types{in[0], {channels, DType::F32}, {channels, DType::F32}};
     };
     type.adjoint = [](Builder& b, const Op& op, Gradients g, const Wanted&) -> std::vector<ValueId> {
-        // The result itself is only needed where an activation was applied to it.
+        // Beta only where an activation was applied, to tell where it let something pass.
         const bool masked = op.attributes.textOr("activation", "none") != "none";
         const auto results = b.ops("batch_norm_backward",
-            {op.inputs[0], op.inputs[1], op.outputs[1], op.outputs[2], g[0], masked ? op.outputs[0] : noValue},
+            {op.inputs[0], op.inputs[1], op.outputs[1], op.outputs[2], g[0], masked ? op.inputs[2] : noValue},
             op.attributes);
         return results;
     };

@@ -6,7 +6,7 @@ OpType batch_norm_backward()
 {
     OpType type;
     type.id = "batch_norm_backward";
-    type.help = "Adjoint of batch_norm: from x, gamma, the batch's mean and variance, dy and (where an activation was fused) y, "
+    type.help = "Adjoint of batch_norm: from x, gamma, the batch's mean and variance, dy and (where an activation was fused) beta, "
                 "the gradients dx, dgamma, dbeta.";
     type.inPlace = 4;
     type.infer = [](std::span<const TensorType> in, const Params&) -> Result<Types> {

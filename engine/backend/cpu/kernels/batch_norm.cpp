@@ -15,21 +15,50 @@
 #define GRADLOOM_BATCH_NORM_GRID
 namespace gradloom::cpu {
 
-/// Rows are cut into at most 64 units, and these into blocks that stay in the first-level cache between the
-/// pass for the mean and the pass for the deviations.
-struct BatchNormGrid
+/// The matrix is cut into slices of channels, if there are many, and into parts of the rows, into at most 64
+/// units or as many as there are slices. A part's blocks of rows stay in the first-level cache between the
+/// pass for the mean and the pass for the deviations. Units are counted along a slice first.
+class BatchNormGrid
 {
-    int64_t blockRows, units;
+public:
+    explicit BatchNormGrid(const BatchNormShape& s) : m_shape(s)
+    {
+        constexpr int64_t fewChannels = 512;
+        constexpr int64_t sliceWidth = 256;
+        m_width = s.c > fewChannels ? sliceWidth : std::max<int64_t>(s.c, 1);
+        m_slices = (s.c + m_width - 1) / m_width;
+        m_blockRows = std::clamp<int64_t>(8192 / m_width, 1, 512);
+        const int64_t blocks = (s.rows + m_blockRows - 1) / m_blockRows;
+        m_parts = std::clamp<int64_t>(blocks, 1, std::max<int64_t>(64 / std::max<int64_t>(m_slices, 1), 1));
+    }
+    int64_t units() const { return m_slices * m_parts; }
+    int64_t parts() const { return m_parts; }
+    int64_t blockRows() const { return m_blockRows; }
+    int64_t firstRow(int64_t part) const { return m_shape.rows * part / m_parts; }
 
-    explicit BatchNormGrid(const BatchNormShape& s)
-        : blockRows(std::clamp<int64_t>(8192 / std::max<int64_t>(s.c, 1), 1, 512)),
-          units(std::clamp<int64_t>((s.rows + blockRows - 1) / blockRows, 1, 64))
+    /// Calls run(piece) for the units from `begin` to `end`, neighbouring parts of a slice in one piece.
+    struct Piece
     {
-    }
-    static int64_t firstRow(const BatchNormShape& s, int64_t units, int64_t unit)
+        int64_t channel, channels; ///< the slice
+        int64_t part;              ///< the first one
+        int64_t firstRow, lastRow;
+    };
+    template <class Run>
+    void pieces(int64_t begin, int64_t end, const Run& run) const
     {
-        return s.rows * unit / units;
+        for (int64_t unit = begin; unit < end;) {
+            const int64_t slice = unit / m_parts;
+            const int64_t last = std::min(end, (slice + 1) * m_parts);
+            const int64_t channel = slice * m_width;
+            run(Piece{channel, std::min(m_width, m_shape.c - channel), unit % m_parts,
+                firstRow(unit % m_parts), firstRow(last - slice * m_parts)});
+            unit = last;
+        }
     }
+
+private:
+    BatchNormShape m_shape;
+    int64_t m_width, m_slices, m_blockRows, m_parts;
 };
 
 } // namespace gradloom::cpu
@@ -62,41 +91,41 @@ HWY_INLINE void joinMoments(
 void statsUnits(const BatchNormShape& s, const float* x, float* partials, int64_t begin, int64_t end)
 {
     const BatchNormGrid grid(s);
-    for (int64_t unit = begin; unit < end; ++unit) {
-        float* mean = partials + unit * 2 * s.c;
-        float* m2 = mean + s.c;
-        std::fill_n(mean, 2 * s.c, 0.0F);
-        const int64_t first = BatchNormGrid::firstRow(s, grid.units, unit);
-        const int64_t last = BatchNormGrid::firstRow(s, grid.units, unit + 1);
-        for (int64_t row = first; row < last; row += grid.blockRows) {
-            const int64_t rows = std::min(grid.blockRows, last - row);
-            const float* block = x + row * s.c;
-            forVectors(s.c, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
-                Floats sum = zero();
-                for (int64_t r = 0; r < rows; ++r)
-                    sum = hn::Add(sum, loadIt(block + r * s.c + i));
-                const Floats blockMean = hn::Mul(sum, broadcast(1.0F / static_cast<float>(rows)));
-                Floats squares = zero();
-                for (int64_t r = 0; r < rows; ++r) {
-                    const Floats deviation = hn::Sub(loadIt(block + r * s.c + i), blockMean);
-                    squares = hn::MulAdd(deviation, deviation, squares);
-                }
-                joinMoments(
-                    mean + i, m2 + i, blockMean, squares, row - first, rows, std::min(lanes(), s.c - i));
-            });
-        }
-    }
+    for (int64_t unit = begin; unit < end; ++unit)
+        grid.pieces(unit, unit + 1, [&](const BatchNormGrid::Piece& piece) HWY_ATTR {
+            float* mean = partials + piece.part * 2 * s.c + piece.channel;
+            float* m2 = mean + s.c;
+            std::fill_n(mean, piece.channels, 0.0F);
+            std::fill_n(m2, piece.channels, 0.0F);
+            for (int64_t row = piece.firstRow; row < piece.lastRow; row += grid.blockRows()) {
+                const int64_t rows = std::min(grid.blockRows(), piece.lastRow - row);
+                const float* block = x + row * s.c + piece.channel;
+                forVectors(piece.channels, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
+                    Floats sum = zero();
+                    for (int64_t r = 0; r < rows; ++r)
+                        sum = hn::Add(sum, loadIt(block + r * s.c + i));
+                    const Floats blockMean = hn::Mul(sum, broadcast(1.0F / static_cast<float>(rows)));
+                    Floats squares = zero();
+                    for (int64_t r = 0; r < rows; ++r) {
+                        const Floats deviation = hn::Sub(loadIt(block + r * s.c + i), blockMean);
+                        squares = hn::MulAdd(deviation, deviation, squares);
+                    }
+                    joinMoments(mean + i, m2 + i, blockMean, squares, row - piece.firstRow, rows,
+                        std::min(lanes(), piece.channels - i));
+                });
+            }
+        });
 }
 
 void finishStats(const BatchNormShape& s, const float* partials, float* mean, float* variance)
 {
-    const int64_t units = BatchNormGrid(s).units;
+    const BatchNormGrid grid(s);
     std::fill_n(mean, s.c, 0.0F);
     std::fill_n(variance, s.c, 0.0F);
-    for (int64_t unit = 0; unit < units; ++unit) {
-        const int64_t first = BatchNormGrid::firstRow(s, units, unit);
-        const int64_t rows = BatchNormGrid::firstRow(s, units, unit + 1) - first;
-        const float* from = partials + unit * 2 * s.c;
+    for (int64_t part = 0; part < grid.parts(); ++part) {
+        const int64_t first = grid.firstRow(part);
+        const int64_t rows = grid.firstRow(part + 1) - first;
+        const float* from = partials + part * 2 * s.c;
         forVectors(s.c, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
             joinMoments(mean + i, variance + i, loadIt(from + i), loadIt(from + s.c + i), first, rows,
                 std::min(lanes(), s.c - i));
@@ -106,90 +135,119 @@ void finishStats(const BatchNormShape& s, const float* partials, float* mean, fl
         variance[i] /= static_cast<float>(s.rows);
 }
 
-/// out = gamma / sqrt(variance + epsilon).
-void scaleOf(int64_t c, const float* gamma, const float* variance, float epsilon, float* out)
+/// gamma / sqrt(variance + epsilon)
+template <class Load>
+HWY_INLINE Floats scaleAt(const BatchNormChannels& c, int64_t i, const Load& loadIt)
 {
-    for (int64_t i = 0; i < c; ++i)
-        out[i] = (gamma != nullptr ? gamma[i] : 1.0F) / std::sqrt(variance[i] + epsilon);
+    const Floats gamma = c.gamma != nullptr ? loadIt(c.gamma + i) : broadcast(1.0F);
+    return hn::Div(gamma, hn::Sqrt(hn::Add(loadIt(c.variance + i), broadcast(c.epsilon))));
+}
+
+template <class Load>
+HWY_INLINE Floats betaAt(const BatchNormChannels& c, int64_t i, const Load& loadIt)
+{
+    return c.beta != nullptr ? loadIt(c.beta + i) : zero();
+}
+
+/// The mean is taken off first: x * scale + (beta - mean * scale) would lose digits.
+HWY_INLINE Floats normalized(Floats centred, Floats scale, Floats beta)
+{
+    return hn::MulAdd(centred, scale, beta);
 }
 
 void applyUnits(const BatchNormShape& s, const BatchNormApplyArgs& args, int64_t begin, int64_t end)
 {
-    const int64_t units = BatchNormGrid(s).units;
-    const int64_t first = BatchNormGrid::firstRow(s, units, begin);
-    const int64_t last = BatchNormGrid::firstRow(s, units, end);
-    float* scale = args.scratch;
-    float* shift = scale + s.c;
-    scaleOf(s.c, args.gamma, args.variance, args.epsilon, scale);
-    for (int64_t i = 0; i < s.c; ++i)
-        shift[i] = args.beta != nullptr ? args.beta[i] : 0.0F;
+    const BatchNormChannels& c = args.channels;
     const Floats lowest = args.relu ? zero() : broadcast(-std::numeric_limits<float>::infinity());
-    for (int64_t row = first; row < last; ++row) {
-        const float* x = args.x + row * s.c;
-        float* y = args.y + row * s.c;
-        // The mean is taken off first: x * scale + (beta - mean * scale) would lose digits.
-        forVectors(s.c, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
-            const Floats centred = hn::Sub(loadIt(x + i), loadIt(args.mean + i));
-            storeIt(maxKeepNan(lowest, hn::MulAdd(centred, loadIt(scale + i), loadIt(shift + i))), y + i);
+    BatchNormGrid(s).pieces(begin, end, [&](const BatchNormGrid::Piece& piece) HWY_ATTR {
+        const int64_t channel = piece.channel;
+        float* scale = args.scratch;
+        float* shift = scale + piece.channels;
+        forVectors(piece.channels, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
+            storeIt(scaleAt(c, channel + i, loadIt), scale + i);
+            storeIt(betaAt(c, channel + i, loadIt), shift + i);
         });
-    }
+        for (int64_t row = piece.firstRow; row < piece.lastRow; ++row) {
+            const float* x = args.x + row * s.c + channel;
+            float* y = args.y + row * s.c + channel;
+            forVectors(piece.channels, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
+                const Floats centred = hn::Sub(loadIt(x + i), loadIt(c.mean + channel + i));
+                storeIt(maxKeepNan(lowest, normalized(centred, loadIt(scale + i), loadIt(shift + i))), y + i);
+            });
+        }
+    });
 }
 
-/// The output's gradient, behind the ReLU if there is one.
-template <class Load>
-HWY_INLINE Floats maskedGradient(const BatchNormGradArgs& args, int64_t at, const Load& loadIt)
+/// The gradient behind the ReLU, if there is one: the output is computed once more, which is cheaper than
+/// reading it.
+HWY_INLINE Floats maskedGradient(bool relu, Floats dy, Floats centred, Floats scale, Floats beta)
 {
-    const Floats dy = loadIt(args.dy + at);
-    return args.relu ? hn::IfThenElseZero(hn::Gt(loadIt(args.y + at), zero()), dy) : dy;
+    return relu ? hn::IfThenElseZero(hn::Gt(normalized(centred, scale, beta), zero()), dy) : dy;
 }
 
 void gradSumUnits(const BatchNormShape& s, const BatchNormGradArgs& args, int64_t begin, int64_t end)
 {
     const BatchNormGrid grid(s);
-    for (int64_t unit = begin; unit < end; ++unit) {
-        float* sums = args.partials + unit * 2 * s.c;
+    const BatchNormChannels& c = args.channels;
+    const auto sumPart = [&](const BatchNormGrid::Piece& piece) HWY_ATTR {
+        float* sums = args.partials + piece.part * 2 * s.c + piece.channel;
         float* products = sums + s.c;
-        std::fill_n(sums, 2 * s.c, 0.0F);
-        const int64_t last = BatchNormGrid::firstRow(s, grid.units, unit + 1);
-        for (int64_t row = BatchNormGrid::firstRow(s, grid.units, unit); row < last; row += grid.blockRows) {
-            const int64_t rows = std::min(grid.blockRows, last - row);
-            forVectors(s.c, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
-                const Floats mean = loadIt(args.mean + i);
+        std::fill_n(sums, piece.channels, 0.0F);
+        std::fill_n(products, piece.channels, 0.0F);
+        for (int64_t row = piece.firstRow; row < piece.lastRow; row += grid.blockRows()) {
+            const int64_t rows = std::min(grid.blockRows(), piece.lastRow - row);
+            forVectors(piece.channels, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
+                const Floats mean = loadIt(c.mean + piece.channel + i);
+                const Floats scale = scaleAt(c, piece.channel + i, loadIt);
+                const Floats beta = betaAt(c, piece.channel + i, loadIt);
                 Floats sum = zero();
                 Floats product = zero();
-                for (int64_t at = row * s.c + i, r = 0; r < rows; ++r, at += s.c) {
-                    const Floats dy = maskedGradient(args, at, loadIt);
+                for (int64_t at = row * s.c + piece.channel + i, r = 0; r < rows; ++r, at += s.c) {
+                    const Floats centred = hn::Sub(loadIt(args.x + at), mean);
+                    const Floats dy = maskedGradient(args.relu, loadIt(args.dy + at), centred, scale, beta);
                     sum = hn::Add(sum, dy);
-                    product = hn::MulAdd(dy, hn::Sub(loadIt(args.x + at), mean), product);
+                    product = hn::MulAdd(dy, centred, product);
                 }
                 storeIt(hn::Add(loadIt(sums + i), sum), sums + i);
                 storeIt(hn::Add(loadIt(products + i), product), products + i);
             });
         }
-    }
+    };
+    for (int64_t unit = begin; unit < end; ++unit)
+        grid.pieces(unit, unit + 1, sumPart);
 }
 
 void gradApplyUnits(const BatchNormShape& s, const BatchNormGradArgs& args, int64_t begin, int64_t end)
 {
-    const int64_t units = BatchNormGrid(s).units;
-    const int64_t first = BatchNormGrid::firstRow(s, units, begin);
-    const int64_t last = BatchNormGrid::firstRow(s, units, end);
-    float* ofDy = args.scratch;
-    float* ofX = ofDy + s.c;
-    float* constant = ofX + s.c;
-    scaleOf(s.c, args.gamma, args.variance, args.epsilon, ofDy);
-    const float perRow = 1.0F / static_cast<float>(s.rows);
-    for (int64_t i = 0; i < s.c; ++i) {
-        ofX[i] = -ofDy[i] * args.dgamma[i] * perRow / std::sqrt(args.variance[i] + args.epsilon);
-        constant[i] = -ofDy[i] * args.dbeta[i] * perRow;
-    }
-    for (int64_t row = first; row < last; ++row)
-        forVectors(s.c, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
-            const int64_t at = row * s.c + i;
-            const Floats centred = hn::Sub(loadIt(args.x + at), loadIt(args.mean + i));
-            const Floats rest = hn::MulAdd(centred, loadIt(ofX + i), loadIt(constant + i));
-            storeIt(hn::MulAdd(maskedGradient(args, at, loadIt), loadIt(ofDy + i), rest), args.dx + at);
+    const BatchNormChannels& c = args.channels;
+    const Floats perRow = broadcast(1.0F / static_cast<float>(s.rows));
+    BatchNormGrid(s).pieces(begin, end, [&](const BatchNormGrid::Piece& piece) HWY_ATTR {
+        const int64_t channel = piece.channel;
+        float* scale = args.scratch;
+        float* beta = scale + piece.channels;
+        float* ofX = beta + piece.channels;
+        float* constant = ofX + piece.channels;
+        forVectors(piece.channels, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
+            const Floats ofDy = scaleAt(c, channel + i, loadIt);
+            const Floats deviation =
+                hn::Sqrt(hn::Add(loadIt(c.variance + channel + i), broadcast(c.epsilon)));
+            const Floats share = hn::Neg(hn::Mul(ofDy, perRow));
+            storeIt(ofDy, scale + i);
+            storeIt(betaAt(c, channel + i, loadIt), beta + i);
+            storeIt(hn::Div(hn::Mul(share, loadIt(args.dgamma + channel + i)), deviation), ofX + i);
+            storeIt(hn::Mul(share, loadIt(args.dbeta + channel + i)), constant + i);
         });
+        for (int64_t row = piece.firstRow; row < piece.lastRow; ++row)
+            forVectors(piece.channels, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
+                const int64_t at = row * s.c + channel + i;
+                const Floats ofDy = loadIt(scale + i);
+                const Floats centred = hn::Sub(loadIt(args.x + at), loadIt(c.mean + channel + i));
+                const Floats rest = hn::MulAdd(centred, loadIt(ofX + i), loadIt(constant + i));
+                const Floats dy =
+                    maskedGradient(args.relu, loadIt(args.dy + at), centred, ofDy, loadIt(beta + i));
+                storeIt(hn::MulAdd(dy, ofDy, rest), args.dx + at);
+            });
+    });
 }
 
 } // namespace HWY_NAMESPACE
@@ -207,12 +265,12 @@ HWY_EXPORT(gradApplyUnits);
 
 int64_t batchNormUnits(const BatchNormShape& shape)
 {
-    return shape.rows == 0 ? 0 : BatchNormGrid(shape).units;
+    return shape.rows == 0 ? 0 : BatchNormGrid(shape).units();
 }
 
 int64_t batchNormPartials(const BatchNormShape& shape)
 {
-    return 2 * shape.c * BatchNormGrid(shape).units;
+    return 2 * shape.c * BatchNormGrid(shape).parts();
 }
 
 void batchNormStats(const BatchNormShape& shape, const float* x, float* partials, int64_t begin, int64_t end)
@@ -238,17 +296,17 @@ void batchNormGradSums(const BatchNormShape& shape, const BatchNormGradArgs& arg
 
 void batchNormGradFinish(const BatchNormShape& shape, const BatchNormGradArgs& args)
 {
-    const int64_t units = BatchNormGrid(shape).units;
+    const int64_t parts = BatchNormGrid(shape).parts();
+    const BatchNormChannels& c = args.channels;
     for (int64_t i = 0; i < shape.c; ++i) {
         double sum = 0;
         double product = 0;
-        for (int64_t unit = 0; unit < units; ++unit) {
-            sum += args.partials[unit * 2 * shape.c + i];
-            product += args.partials[(unit * 2 + 1) * shape.c + i];
+        for (int64_t part = 0; part < parts; ++part) {
+            sum += args.partials[part * 2 * shape.c + i];
+            product += args.partials[(part * 2 + 1) * shape.c + i];
         }
         args.dbeta[i] = static_cast<float>(sum);
-        args.dgamma[i] =
-            static_cast<float>(product / std::sqrt(double{args.variance[i]} + double{args.epsilon}));
+        args.dgamma[i] = static_cast<float>(product / std::sqrt(double{c.variance[i]} + double{c.epsilon}));
     }
 }
 

@@ -9,7 +9,8 @@ namespace gradloom::cpu {
 //
 // Forward: batchNormStats for all units, batchNormFinish once, batchNormApply for all units.
 // Backward: batchNormGradSums for all units, batchNormGradFinish once, batchNormGradApply for all units.
-// Units are blocks of rows whose number depends on the shape only; each leaves a partial result.
+// Units are blocks of rows, with many channels of some channels, whose number depends on the shape only; each
+// leaves a partial result.
 
 struct BatchNormShape
 {
@@ -27,14 +28,20 @@ void batchNormStats(
 /// mean[c] and the biased variance[c] of the batch.
 void batchNormFinish(const BatchNormShape& shape, const float* partials, float* mean, float* variance);
 
+/// What is known of each channel, all [c].
+struct BatchNormChannels
+{
+    const float* mean = nullptr;     ///< of the batch, or the running mean in inference
+    const float* variance = nullptr; ///< biased
+    const float* gamma = nullptr;    ///< null for 1
+    const float* beta = nullptr;     ///< null for 0
+    float epsilon = 1e-3F;
+};
+
 struct BatchNormApplyArgs
 {
-    const float* x = nullptr;        ///< [rows, c]
-    const float* mean = nullptr;     ///< [c] of the batch, or the running mean in inference
-    const float* variance = nullptr; ///< [c]
-    const float* gamma = nullptr;    ///< [c], null for 1
-    const float* beta = nullptr;     ///< [c], null for 0
-    float epsilon = 1e-3F;
+    const float* x = nullptr; ///< [rows, c]
+    BatchNormChannels channels;
     bool relu = false;        ///< y = max(y, 0)
     float* y = nullptr;       ///< [rows, c]; may be x in inference
     float* scratch = nullptr; ///< 2 * c floats of this call's own
@@ -44,19 +51,15 @@ void batchNormApply(
 
 struct BatchNormGradArgs
 {
-    const float* x = nullptr;        ///< [rows, c]
-    const float* dy = nullptr;       ///< [rows, c]
-    const float* y = nullptr;        ///< [rows, c] output, needed only with relu: masks dy where y <= 0
-    const float* mean = nullptr;     ///< [c] of the batch
-    const float* variance = nullptr; ///< [c] of the batch
-    const float* gamma = nullptr;    ///< [c], null for 1
-    float epsilon = 1e-3F;
-    bool relu = false;
-    float* partials = nullptr; ///< batchNormPartials floats
-    float* dgamma = nullptr;   ///< [c], written by batchNormGradFinish
-    float* dbeta = nullptr;    ///< [c]
-    float* dx = nullptr;       ///< [rows, c]; may be dy
-    float* scratch = nullptr;  ///< 3 * c floats of this call's own
+    const float* x = nullptr;   ///< [rows, c]
+    const float* dy = nullptr;  ///< [rows, c]
+    BatchNormChannels channels; ///< beta is needed only with relu
+    bool relu = false;          ///< dy does not count where the output was not positive
+    float* partials = nullptr;  ///< batchNormPartials floats
+    float* dgamma = nullptr;    ///< [c], written by batchNormGradFinish
+    float* dbeta = nullptr;     ///< [c]
+    float* dx = nullptr;        ///< [rows, c]; may be dy
+    float* scratch = nullptr;   ///< 4 * c floats of this call's own
 };
 void batchNormGradSums(
     const BatchNormShape& shape, const BatchNormGradArgs& args, std::int64_t begin, std::int64_t end);

@@ -15,11 +15,8 @@ CpuOp batch_norm()
                 const auto partialsAt = [=] { return reinterpret_cast<float*>(scratch->common) + partials; };
                 BatchNormApplyArgs args;
                 args.x = p.in(0);
-                args.mean = p.out(1);
-                args.variance = p.out(2);
-                args.gamma = p.in(1);
-                args.beta = p.in(2);
-                args.epsilon = static_cast<float>(p.op.attributes.real("epsilon"));
+                args.channels = {p.out(1), p.out(2), p.in(1), p.in(2),
+                    static_cast<float>(p.op.attributes.real("epsilon"))};
                 args.relu = p.op.attributes.textOr("activation", "none") == "relu";
                 args.y = p.out(0);
                 float* mean = p.out(1);

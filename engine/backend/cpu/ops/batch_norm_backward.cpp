@@ -10,15 +10,12 @@ CpuOp batch_norm_backward()
                 const Shape& x = p.inShape(0);
                 const BatchNormShape shape{x.elements() / x[-1], x[-1]};
                 const int64_t partials = p.common(batchNormPartials(shape));
-                p.perThread(3 * shape.c);
+                p.perThread(4 * shape.c);
                 BatchNormGradArgs args;
                 args.x = p.in(0);
-                args.gamma = p.in(1);
-                args.mean = p.in(2);
-                args.variance = p.in(3);
                 args.dy = p.in(4);
-                args.y = p.in(5);
-                args.epsilon = static_cast<float>(p.op.attributes.real("epsilon"));
+                args.channels = {p.in(2), p.in(3), p.in(1), p.in(5),
+                    static_cast<float>(p.op.attributes.real("epsilon"))};
                 args.relu = p.op.attributes.textOr("activation", "none") == "relu";
                 args.dx = p.out(0);
                 args.dgamma = p.out(1);

@@ -90,6 +90,18 @@ struct BatchNormMoments
     }
 };
 
+/// What x is multiplied by behind the mean.
+GRADLOOM_DEVICE float batchNormScale(float gamma, float variance, float epsilon)
+{
+    return gamma / sqrtf(variance + epsilon);
+}
+
+/// In one rounding wherever it is computed, so that the gradient finds the sign that the result had.
+GRADLOOM_DEVICE float batchNormResult(float centred, float scale, float beta)
+{
+    return fmaf(centred, scale, beta);
+}
+
 /// Mean and biased variance from the parts' moments, and gamma/√(variance+epsilon); teams by channels.
 /// `shared`: three floats a thread.
 struct BatchNormStatistics
@@ -122,7 +134,7 @@ struct BatchNormStatistics
         const float biased = m.squares / static_cast<float>(s.rows);
         mean[channel] = m.mean;
         variance[channel] = biased;
-        scale[channel] = gamma[channel] / sqrtf(biased + epsilon);
+        scale[channel] = batchNormScale(gamma[channel], biased, epsilon);
     }
 };
 
@@ -144,7 +156,7 @@ struct BatchNormApply
         const int64_t c = divide(first, channels).rest;
         Lanes<Width> v = loadLanes<Width>(x + first);
         for (int k = 0; k < Width; ++k) {
-            v.v[k] = (v.v[k] - mean[c + k]) * scale[c + k] + beta[c + k];
+            v.v[k] = batchNormResult(v.v[k] - mean[c + k], scale[c + k], beta[c + k]);
             v.v[k] = relu ? rectified(v.v[k]) : v.v[k];
         }
         storeLanes(v, y + first);
@@ -159,10 +171,14 @@ struct BatchNormGradientInputs
     const float* mean = nullptr;
     const float* variance = nullptr;
     const float* dy = nullptr;
-    const float* y = nullptr; ///< the result where a ReLU was fused, else null
+    const float* beta = nullptr; ///< where a ReLU was fused, else null
     float epsilon = 0;
 
-    GRADLOOM_DEVICE float gradient(int64_t i) const { return y != nullptr && !(y[i] > 0.0F) ? 0.0F : dy[i]; }
+    /// dy of a channel behind the ReLU, if there is one: the result is computed once more.
+    GRADLOOM_DEVICE float masked(float gradient, float centred, float scale, int64_t channel) const
+    {
+        return beta != nullptr && !(batchNormResult(centred, scale, beta[channel]) > 0.0F) ? 0.0F : gradient;
+    }
 };
 
 /// Σ dy and Σ dy·(x−mean) of each channel over a part of the rows: [parts, channels, 2]. Teams by part and
@@ -185,11 +201,13 @@ struct BatchNormGradientSums
             float sums[2] = {}; // of dy, of the products
             if (channel < s.channels) {
                 const float mean = in.mean[channel];
+                const float scale = batchNormScale(in.gamma[channel], in.variance[channel], in.epsilon);
                 for (int64_t row = begin + tile.row; row < end; row += tile.rows) {
                     const int64_t i = row * s.channels + channel;
-                    const float g = in.gradient(i);
+                    const float centred = in.x[i] - mean;
+                    const float g = in.masked(in.dy[i], centred, scale, channel);
                     sums[0] += g;
-                    sums[1] += g * (in.x[i] - mean);
+                    sums[1] += g * centred;
                 }
             }
             tile.addRows(team, sums);
@@ -229,7 +247,7 @@ struct BatchNormGradientFinish
             return;
         const float rstd = 1.0F / sqrtf(in.variance[channel] + in.epsilon);
         const float perRow = 1.0F / static_cast<float>(s.rows);
-        const float ofDy = in.gamma[channel] * rstd;
+        const float ofDy = batchNormScale(in.gamma[channel], in.variance[channel], in.epsilon);
         dbeta[channel] = sum;
         dgamma[channel] = product * rstd;
         factors[channel] = ofDy;
@@ -253,14 +271,11 @@ struct BatchNormGradientApply
         const int64_t c = divide(first, s.channels).rest;
         const Lanes<Width> x = loadLanes<Width>(in.x + first);
         Lanes<Width> g = loadLanes<Width>(in.dy + first);
-        if (in.y != nullptr) {
-            const Lanes<Width> y = loadLanes<Width>(in.y + first);
-            for (int k = 0; k < Width; ++k)
-                g.v[k] = y.v[k] > 0.0F ? g.v[k] : 0.0F;
+        for (int k = 0; k < Width; ++k) {
+            const float centred = x.v[k] - in.mean[c + k];
+            g.v[k] = factors[c + k] * in.masked(g.v[k], centred, factors[c + k], c + k) +
+                     factors[s.channels + c + k] * centred + factors[2 * s.channels + c + k];
         }
-        for (int k = 0; k < Width; ++k)
-            g.v[k] = factors[c + k] * g.v[k] + factors[s.channels + c + k] * (x.v[k] - in.mean[c + k]) +
-                     factors[2 * s.channels + c + k];
         storeLanes(g, dx + first);
     }
 };

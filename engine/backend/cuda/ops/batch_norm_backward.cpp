@@ -16,13 +16,13 @@ CudaOp batch_norm_backward()
             in.mean = p.in(2);
             in.variance = p.in(3);
             in.dy = p.in(4);
-            in.y = hasRelu(p) ? p.in(5) : nullptr;
+            in.beta = hasRelu(p) ? p.in(5) : nullptr;
             in.epsilon = static_cast<float>(p.op.attributes.real("epsilon"));
             float* partials = p.scratch(s.parts * s.channels * 2);
             p.teams(s.teams(), BatchNormGradientSums{s, in, partials}, teamForTile(2));
             float* factors = p.scratch(3 * s.channels);
             p.teams(s.channels, BatchNormGradientFinish{s, in, partials, p.out(1), p.out(2), factors}, {});
-            if (fitsFour(s.channels, {in.x, in.dy, in.y, p.out(0)}))
+            if (fitsFour(s.channels, {in.x, in.dy, p.out(0)}))
                 p.each(x.elements() / 4, BatchNormGradientApply<4>{s, in, factors, p.out(0)});
             else
                 p.each(x.elements(), BatchNormGradientApply<1>{s, in, factors, p.out(0)});
