@@ -51,6 +51,21 @@ std::unique_ptr<Communicator> hostCommunicator(int64_t elements, std::string not
     return std::make_unique<HostCommunicator>(elements, std::move(note));
 }
 
+Result<std::vector<std::shared_ptr<Backend>>> openEach(
+    const std::vector<std::string>& ids, const DeviceOptions& options)
+{
+    std::vector<std::shared_ptr<Backend>> all;
+    for (auto id = ids.begin(); id != ids.end(); ++id) {
+        if (std::find(ids.begin(), id, *id) != id)
+            return invalidArgument("The device \"" + *id + "\" is named twice.");
+        auto device = open(*id, options);
+        if (!device)
+            return device.error();
+        all.emplace_back(std::move(*device));
+    }
+    return all;
+}
+
 std::unique_ptr<Communicator> connect(std::span<Backend* const> devices, int64_t elements)
 {
     const bool several = devices.size() > 1;

@@ -24,6 +24,10 @@ public:
 /// By way of the host's memory, in the order of the devices; `elements` is the most that is ever added up.
 std::unique_ptr<Communicator> hostCommunicator(int64_t elements, std::string note = {});
 
+/// Opens several devices; none may be named twice.
+Result<std::vector<std::shared_ptr<Backend>>> openEach(
+    const std::vector<std::string>& ids, const DeviceOptions& options);
+
 /// What these devices have in common: NCCL where all are GPUs and it is installed, the host's memory
 /// otherwise.
 std::unique_ptr<Communicator> connect(std::span<Backend* const> devices, int64_t elements);

@@ -33,6 +33,7 @@ struct Selfcheck
 {
     std::string device;
     std::string reference;
+    std::string note; ///< how it was done, where that is worth a word
     std::vector<PrimitiveCheck> primitives; ///< all that are registered, by name, then whole training steps
 
     bool passed() const;

@@ -1,3 +1,4 @@
+#include "engine/backend/communicator.h"
 #include "engine/base/file.h"
 #include "engine/base/thread_priority.h"
 #include "engine/graph/analysis.h"
@@ -127,20 +128,13 @@ Status TrainingRun::openDevices(StepperOptions& options)
     options.parallel = !m_options.devices.empty();
     const std::vector<std::string> ids =
         options.parallel ? m_options.devices : std::vector<std::string>{m_options.device};
-    for (size_t i = 0; i < ids.size(); ++i) {
-        if (std::find(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(i), ids[i]) !=
-            ids.begin() + static_cast<std::ptrdiff_t>(i))
-            return invalidArgument("The device \"" + ids[i] + "\" is named twice.");
-        auto how = m_methods.options.device(m_options.threads);
-        how.giveWay = m_options.giveWay;
-        auto device = backend::open(ids[i], how);
-        if (!device)
-            return device.error();
-        if (i == 0)
-            m_device = std::move(*device);
-        else
-            options.otherDevices.emplace_back(std::move(*device));
-    }
+    auto how = m_methods.options.device(m_options.threads);
+    how.giveWay = m_options.giveWay;
+    auto opened = backend::openEach(ids, how);
+    if (!opened)
+        return opened.error();
+    m_device = opened->front();
+    options.otherDevices.assign(opened->begin() + 1, opened->end());
     return {};
 }
 

@@ -2,7 +2,7 @@
 #include "engine/ir/op_type.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/memory_need.h"
-#include "engine/train/selfcheck.h"
+#include "engine/train/sum_check.h"
 #include "tests/engine/test_util.h"
 #include "tests/engine/train_test_util.h"
 #include "tests/fake_cuda/fake_cuda.h"
@@ -391,6 +391,27 @@ TEST_F(TrainDevice, TheSelfcheckFindsWhatIsWrong)
             EXPECT_EQ(one.problem.empty(), one.primitive != wrong) << one.primitive << ": " << one.problem;
     }
     EXPECT_FALSE(selfcheck("cuda:9", {}));
+}
+
+TEST_F(TrainDevice, TheSelfcheckAddsUp)
+{
+    environment.set("GRADLOOM_FAKE_DEVICES", "3");
+    const std::vector<std::string> all{"cuda:0", "cuda:1", "cuda:2"};
+    for (const std::string nccl : {"there", "missing"}) {
+        environment.set("GRADLOOM_FAKE_NCCL", nccl);
+        const auto check = checkSums(all, {}).value();
+        EXPECT_EQ(check.device, "Pretended GPU 0, Pretended GPU 1, Pretended GPU 2");
+        EXPECT_EQ(check.note.starts_with("NCCL 2.99.4 adds up"), nccl == "there") << check.note;
+        ASSERT_EQ(check.primitives.size(), 1u);
+        EXPECT_EQ(check.primitives[0].cases, 3);
+        EXPECT_GT(check.primitives[0].error, 0);
+        EXPECT_TRUE(check.passed()) << check.primitives[0].problem;
+    }
+    EXPECT_FALSE(checkSums({"cuda:1", "cuda:1"}, {}));
+    environment.set("GRADLOOM_FAKE_NCCL", "forgetful");
+    EXPECT_EQ(checkSums(all, {}).value().primitives[0].problem, "The sum is too far from the reference.");
+    environment.set("GRADLOOM_FAKE_NCCL", "uneven");
+    EXPECT_EQ(checkSums(all, {}).value().primitives[0].problem, "The devices did not get the same sum.");
 }
 
 TEST_F(TrainDevice, TheSelfcheckOutlivesALostDevice)

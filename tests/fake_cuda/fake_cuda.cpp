@@ -14,8 +14,9 @@
 ///
 /// Environment: GRADLOOM_FAKE_DEVICES, how many there are (1); GRADLOOM_FAKE_MEMORY, bytes each has (1 GB);
 /// GRADLOOM_FAKE_PROBLEM, why there is none; GRADLOOM_FAKE_FAULT, a primitive whose results are wrong;
-/// GRADLOOM_FAKE_LOST, the number of the run at which a device is lost; GRADLOOM_FAKE_NCCL, "missing" or
-/// "refusing"; GRADLOOM_FAKE_LOST_SUM, the number of the sum in which the last device is lost.
+/// GRADLOOM_FAKE_LOST, the number of the run at which a device is lost; GRADLOOM_FAKE_NCCL, "missing",
+/// "refusing", "forgetful" (leaves the last device out) or "uneven" (the first device gets a little more);
+/// GRADLOOM_FAKE_LOST_SUM, the number of the sum in which the last device is lost.
 namespace {
 
 using namespace gradloom;
@@ -236,6 +237,8 @@ Result<std::unique_ptr<backend::Communicator>> connect(std::span<backend::Backen
     if (ncclIs("missing"))
         return unsupported(nccl().problem);
     test::fakeNccl().initResult = ncclIs("refusing") ? 2 : 0;
+    test::fakeNccl().forgetful = ncclIs("forgetful");
+    test::fakeNccl().uneven = ncclIs("uneven");
     std::vector<std::unique_ptr<cuda::Rank>> ranks;
     for (backend::Backend* device : devices)
         ranks.push_back(

@@ -31,6 +31,8 @@ struct FakeNccl
     int groupEndResult = 0;
     int failingDevice = -1; ///< whose allReduce fails
     int asyncError = 0;
+    bool forgetful = false; ///< the last rank is left out of the sums
+    bool uneven = false;    ///< the first rank gets another sum than the others
 
     // What was asked for.
     std::vector<std::unique_ptr<Comm>> comms;
@@ -80,9 +82,11 @@ inline int fakeGroupEnd()
     for (size_t i = 0; !calls.empty() && i < calls.front().count; ++i) {
         float sum = 0;
         for (const auto& call : calls)
-            sum += call.data[i];
+            sum += fake.forgetful && &call == &calls.back() ? 0 : call.data[i];
         for (const auto& call : calls)
             call.data[i] = sum;
+        if (fake.uneven)
+            calls.front().data[i] = sum * (1 + 1e-6F);
     }
     fake.summed.insert(fake.summed.end(), calls.begin(), calls.end());
     return fake.groupEndResult;

@@ -1,8 +1,8 @@
-#include "engine/train/selfcheck.h"
 #include "app/cli/command.h"
 #include "app/cli/common.h"
 #include "app/cli/progress.h"
 #include "app/cli/text_table.h"
+#include "engine/train/sum_check.h"
 #include "engine/train/training_options.h"
 
 #include <chrono>
@@ -16,6 +16,7 @@ struct CheckOptions : CommonOptions
 {
     std::string precision = "float32";
     bool deterministic = false;
+    std::vector<std::string> devices; ///< whose sums are checked instead
 };
 
 std::string errorText(double error)
@@ -34,7 +35,7 @@ Json checkJson(const train::Selfcheck& check, uint64_t seed)
         primitives.push_back({{"primitive", one.primitive}, {"cases", one.cases},
             {"error", number(one.error)}, {"limit", one.limit}, {"seconds", one.seconds},
             {"passed", one.problem.empty()}, {"problem", one.problem}});
-    return Json{{"device", check.device}, {"reference", check.reference}, {"seed", seed},
+    return Json{{"device", check.device}, {"reference", check.reference}, {"note", check.note}, {"seed", seed},
         {"passed", check.passed()}, {"primitives", primitives}};
 }
 
@@ -45,7 +46,8 @@ std::string checkText(const train::Selfcheck& check, uint64_t seed)
         table.add({one.primitive, std::to_string(one.cases), errorText(one.error), errorText(one.limit),
             decimals(one.seconds * 1e3, 3), one.problem.empty() ? "ok" : one.problem});
     return "device     " + check.device + "\nreference  " + check.reference + "\nseed       " +
-           std::to_string(seed) + "\n\n" + table.toString();
+           std::to_string(seed) + "\n" + (check.note.empty() ? "" : "note       " + check.note + "\n") + "\n" +
+           table.toString();
 }
 
 /// Names what failed.
@@ -71,7 +73,8 @@ Status runSelfcheck(CheckOptions options)
     how.seed = options.seed.value_or(
         static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()));
     how.progress = countProgress(options, "case");
-    const auto check = train::selfcheck(options.device, how);
+    const auto check = options.devices.empty() ? train::selfcheck(options.device, how)
+                                               : train::checkSums(options.devices, how);
     if (!check)
         return check.error();
     if (Status status = emit(options, "selfcheck", checkJson(*check, how.seed), checkText(*check, how.seed));
@@ -88,6 +91,11 @@ Command selfcheck()
         "selfcheck", "Run every primitive operation on a device and compare with the CPU", [](CLI::App& app) {
             auto options = std::make_shared<CheckOptions>();
             addDeviceOptions(app, *options);
+            app.add_option("--devices", options->devices,
+                   "Checks instead how several devices add up: cuda:0,cuda:1")
+                ->type_name("DEVICES")
+                ->delimiter(',')
+                ->excludes("--device");
             app.add_option(
                    "--seed", options->seed, "Of the random operands; a new one each time if not given")
                 ->type_name("NUMBER")

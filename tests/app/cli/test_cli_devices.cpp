@@ -133,6 +133,12 @@ TEST_F(CliDevices, SelfcheckTellsWhetherADeviceComputesRightly)
     const Output gpu = runOnGpus({"selfcheck", "--device", "cuda", "--json", "--precision", "tf32"});
     EXPECT_EQ(gpu.code, 0) << gpu.err;
     EXPECT_EQ(gpu.json()["passed"], true);
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    const Output sums = runOnGpus({"selfcheck", "--devices", "cuda:0,cuda:1"});
+    EXPECT_EQ(sums.code, 0) << sums.err;
+    EXPECT_NE(sums.out.find("note       NCCL 2.99.4 adds up the gradients of 2 GPUs."), std::string::npos)
+        << sums.out;
+    EXPECT_EQ(run({"selfcheck", "--devices", "cuda:0", "--device", "cpu"}).code, 2);
     environment.set("GRADLOOM_FAKE_FAULT", "gemm");
     const Output wrong = runOnGpus({"selfcheck", "--device", "cuda"});
     EXPECT_EQ(wrong.code, 1);
