@@ -1,89 +1,119 @@
 #include "engine/data/augment.h"
 
+#include "engine/data/augmentation.h"
+
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+#include <set>
 
 namespace gradloom::data {
+
+std::vector<Augmentation> allAugmentations();
 
 namespace {
 
 /// Keeps the numbers apart from those that shuffle with the same seed.
 constexpr uint64_t augmentSeed = 0x6175676d656e74;
 
-/// Beta(α, α) for 0 < α <= 1 (Jöhnk 1964).
-float betaNumber(Random& random, float alpha)
+float amountOf(const ParamSpec& option, const Params& params)
 {
-    for (int attempt = 0; attempt < 1000; ++attempt) {
-        const double a = std::pow(static_cast<double>(random.uniform()), 1.0 / alpha);
-        const double b = std::pow(static_cast<double>(random.uniform()), 1.0 / alpha);
-        if (a + b > 0 && a + b <= 1)
-            return static_cast<float>(a / (a + b));
-    }
-    return 1; // a tiny α makes both numbers zero nearly always: then nothing is mixed
+    if (option.kind != ParamKind::Choice)
+        return static_cast<float>(params.real(option.key));
+    const auto chosen = std::find_if(option.choices.begin(), option.choices.end(),
+        [&](const ParamChoice& choice) { return choice.value == params.text(option.key); });
+    return static_cast<float>(chosen - option.choices.begin());
 }
 
-float realOf(const Params& params, const char* key)
+/// Row `row` of a batch takes its label from sample `index` too.
+void mixTargets(const Dataset& dataset, int64_t index, const AugmentDraw& draw, Batch& batch, int64_t row)
 {
-    return static_cast<float>(params.real(key));
+    const float share = draw.change.share;
+    for (size_t t = 0; t < batch.targets.size(); ++t) {
+        Tensor& into = batch.targets[t];
+        const Tensor& from = dataset.targets[t];
+        const auto count = static_cast<size_t>(into.elements() / into.shape()[0]);
+        const size_t at = static_cast<size_t>(row) * count;
+        const size_t source = static_cast<size_t>(index) * count;
+        if (into.dtype() == DType::F32)
+            for (size_t i = 0; i < count; ++i)
+                into.floats()[at + i] =
+                    share * into.floats()[at + i] + (1 - share) * from.floats()[source + i];
+        else if (!draw.ownLabel)
+            std::copy_n(from.as<int32_t>().begin() + static_cast<int64_t>(source), count,
+                into.as<int32_t>().begin() + static_cast<int64_t>(at));
+    }
 }
 
 } // namespace
 
+const std::vector<Augmentation>& augmentations()
+{
+    static const std::vector<Augmentation> all = [] {
+        auto found = allAugmentations();
+        std::sort(found.begin(), found.end(), [](const Augmentation& a, const Augmentation& b) {
+            return std::pair(a.step, a.order) < std::pair(b.step, b.order);
+        });
+        return found;
+    }();
+    return all;
+}
+
 const std::vector<ParamSpec>& augmentParameters()
 {
-    static const std::vector<ParamSpec> parameters{
-        choiceParam("flip", "Flip", "none",
-            {{"none", "never"}, {"horizontal", "left and right"}, {"vertical", "up and down"},
-                {"both", "both"}},
-            "Mirrors every second picture; not for things that have a right way round, such as writing."),
-        realParam("shift", "Shift", 0, 0, 0.5, "Moves a picture by up to this share of its size."),
-        realParam("rotate", "Rotate", 0, 0, 180, "Turns a picture by up to this angle to either side.")
-            .withUnit("°"),
-        realParam("zoom", "Scale", 0, 0, 0.9, "Makes a picture smaller or larger by up to this share."),
-        realParam("brightness", "Brightness", 0, 0, 1,
-            "Adds up to this share of the full range to all pixels, or takes it away."),
-        realParam("noise", "Noise", 0, 0, 1,
-            "Standard deviation of the noise on every pixel; the full range is 1."),
-        realParam("cutout", "Cutout", 0, 0, 1,
-            "Blanks out a square of this share of the picture's side at a random place."),
-        realParam("mixup", "Mixup", 0, 0, 1,
-            "Mixes each picture with another one; α of the Beta distribution of the shares, usually 0.2. The "
-            "label is "
-            "drawn by the same shares, numbers to learn are mixed.")};
+    static const std::vector<ParamSpec> parameters = [] {
+        std::vector<ParamSpec> options;
+        for (const Augmentation& one : augmentations())
+            options.push_back(one.option);
+        return options;
+    }();
     return parameters;
+}
+
+Result<std::vector<Augmenter::Chosen>> Augmenter::choose(const Params& options)
+{
+    auto params = completeParams(augmentParameters(), options, "augmentation");
+    if (!params)
+        return params.error();
+    std::vector<Chosen> chosen;
+    std::set<AugmentStep> steps;
+    for (const Augmentation& one : augmentations()) {
+        chosen.push_back({&one, amountOf(one.option, *params)});
+        if (chosen.back().amount != 0)
+            steps.insert(one.step);
+    }
+    std::erase_if(chosen, [&](const Chosen& one) { return !steps.contains(one.what->step); });
+    return chosen;
+}
+
+int64_t Augmenter::views(const Params& options)
+{
+    const auto chosen = choose(options);
+    if (!chosen || chosen->empty())
+        return 0;
+    return chosen->back().what->step == AugmentStep::Mix ? 2 : 1;
 }
 
 Result<std::shared_ptr<const Augmenter>> Augmenter::create(
     const Params& options, const LoadedData& data, const Preprocess& preprocess)
 {
-    auto params = completeParams(augmentParameters(), options, "augmentation");
-    if (!params)
-        return params.error();
-    std::shared_ptr<Augmenter> result(new Augmenter);
-    const std::string& flip = params->text("flip");
-    result->m_flipAcross = flip == "horizontal" || flip == "both";
-    result->m_flipDown = flip == "vertical" || flip == "both";
-    result->m_shift = realOf(*params, "shift");
-    result->m_rotate = realOf(*params, "rotate") * 3.14159265f / 180;
-    result->m_zoom = realOf(*params, "zoom");
-    result->m_brightness = realOf(*params, "brightness");
-    result->m_noise = realOf(*params, "noise");
-    result->m_cutout = realOf(*params, "cutout");
-    result->m_mixup = realOf(*params, "mixup");
-    const float sum = result->m_shift + result->m_rotate + result->m_zoom + result->m_brightness +
-                      result->m_noise + result->m_cutout + result->m_mixup;
-    if (flip == "none" && sum == 0)
+    auto chosen = choose(options);
+    if (!chosen)
+        return chosen.error();
+    if (chosen->empty())
         return std::shared_ptr<const Augmenter>();
     const Shape shape = data.sampleShape();
     if (shape.rank() != 3 || data.training->samples.dtype() == DType::I32)
         return invalidArgument(
             "Augmentation changes pictures (height × width × channels) but the samples are " +
             shape.toString() + "; switch all of it off.");
+    std::shared_ptr<Augmenter> result(new Augmenter);
+    result->m_chosen = std::move(*chosen);
+    result->m_moves = result->m_chosen.front().what->step == AugmentStep::Move;
+    result->m_mixes = result->m_chosen.back().what->step == AugmentStep::Mix;
     result->m_height = shape[0];
     result->m_width = shape[1];
-    result->m_channels = static_cast<size_t>(shape[2]);
-    for (size_t c = 0; c < result->m_channels; ++c) {
+    result->m_channels = shape[2];
+    for (size_t c = 0; c < static_cast<size_t>(shape[2]); ++c) {
         const float deviation = preprocess.deviation.empty() ? 1.0f : preprocess.deviation[c];
         result->m_unit.push_back((data.valueMaximum - data.valueMinimum) * preprocess.scale / deviation);
     }
@@ -92,124 +122,121 @@ Result<std::shared_ptr<const Augmenter>> Augmenter::create(
 
 AugmentScratch Augmenter::makeScratch() const
 {
-    const auto elements = static_cast<size_t>(m_height * m_width) * m_channels;
+    const auto elements = static_cast<size_t>(m_height * m_width * m_channels);
     return {std::vector<float>(elements), std::vector<float>(elements)};
 }
 
-void Augmenter::apply(const DataPart& part, const Preprocess& preprocess, int64_t index, uint64_t seed,
-    int64_t epoch, Batch& batch, int64_t row, AugmentScratch& scratch) const
+void Augmenter::describeIn(Batch& batch) const
 {
-    const auto samples = static_cast<uint64_t>(part.dataset->count());
-    Random random(seed ^ augmentSeed, static_cast<uint64_t>(epoch) * samples + static_cast<uint64_t>(index));
-    const size_t elements = scratch.picture.size();
-    const auto picture = batch.samples.floats().subspan(static_cast<size_t>(row) * elements, elements);
-    change(picture, random, scratch.picture);
-    if (m_mixup > 0)
-        mixUp(part, preprocess, random, batch, row, scratch);
+    const int64_t size = batch.size();
+    batch.samples = Tensor(Shape{size, views(), m_height, m_width, m_channels});
+    batch.changes = Tensor(Shape{size, views(), PictureChange::floats + m_channels});
+    batch.noise = Tensor(Shape{size, views(), NoisePlace::integers}, DType::I32);
+    for (int64_t row = 0; row < size; ++row)
+        keep(batch, row);
 }
 
-void Augmenter::change(std::span<float> picture, Random& random, std::vector<float>& scratch) const
+void Augmenter::keep(Batch& batch, int64_t row) const
 {
-    if (m_flipAcross || m_flipDown || m_shift > 0 || m_rotate > 0 || m_zoom > 0)
-        warp(picture, random, scratch);
-    if (m_brightness > 0) {
-        const float amount = random.uniform(-m_brightness, m_brightness);
-        for (size_t i = 0; i < picture.size(); ++i)
-            picture[i] += amount * m_unit[i % m_channels];
+    Random nothing(0);
+    AugmentDraw draw{nothing, m_height, m_width, m_channels};
+    for (int64_t view = 0; view < views(); ++view) {
+        draw.change.share = view == 0 ? 1.0f : 0.0f;
+        describe(draw, {}, batch, row * views() + view);
     }
-    if (m_noise > 0)
-        for (size_t i = 0; i < picture.size(); ++i)
-            picture[i] += m_noise * random.normal() * m_unit[i % m_channels];
-    if (m_cutout > 0)
-        cutOut(picture, random);
 }
 
-/// Every pixel takes the value (bilinear) of the place it comes from; beyond the edge the edge goes on.
-void Augmenter::warp(std::span<float> picture, Random& random, std::vector<float>& scratch) const
+void Augmenter::apply(const ShownSample& sample, Batch& batch, int64_t row, AugmentScratch& scratch) const
 {
-    const auto height = static_cast<float>(m_height);
-    const auto width = static_cast<float>(m_width);
-    // All numbers are drawn whatever the options, so that switching one on leaves the others as they were.
-    const bool across = random.uniform() < 0.5f && m_flipAcross;
-    const bool down = random.uniform() < 0.5f && m_flipDown;
-    const float shiftY = random.uniform(-m_shift, m_shift) * height;
-    const float shiftX = random.uniform(-m_shift, m_shift) * width;
-    const float angle = random.uniform(-m_rotate, m_rotate);
-    const float zoom = 1 / random.uniform(1 - m_zoom, 1 + m_zoom);
-    const float cosine = std::cos(angle) * zoom;
-    const float sine = std::sin(angle) * zoom;
-    const float middleY = (height - 1) / 2;
-    const float middleX = (width - 1) / 2;
+    const Dataset& dataset = *sample.part.dataset;
+    const Noise noise{sample.seed ^ augmentSeed,
+        static_cast<uint64_t>(sample.epoch) * static_cast<uint64_t>(dataset.count()) +
+            static_cast<uint64_t>(sample.index)};
+    Random random(noise.seed, noise.stream);
+    AugmentDraw own{random, m_height, m_width, m_channels};
+    AugmentDraw partner = own;
+    int64_t other = 0;
+    draw(own, false);
+    if (m_mixes) {
+        draw(own, true);
+        other = sample.part.indices[random.below(static_cast<uint32_t>(sample.part.count()))];
+        draw(partner, false);
+        partner.change.share = 1 - own.change.share;
+        mixTargets(dataset, other, own, batch, row);
+    }
+    const bool described = !batch.changes.empty();
+    const size_t elements = scratch.partner.size();
+    const auto pictures = batch.samples.floats().subspan(
+        static_cast<size_t>(row) * elements * static_cast<size_t>(described ? views() : 1));
+    const std::span<float> partners =
+        described && m_mixes ? pictures.subspan(elements, elements) : std::span<float>(scratch.partner);
+    if (m_mixes)
+        applyPreprocess(sample.preprocess, dataset, other, partners);
+    if (described) {
+        describe(own, noise, batch, row * views());
+        if (m_mixes)
+            describe(partner, noise, batch, row * views() + 1);
+        return;
+    }
+    change(own, noise, pictures.first(elements), scratch.picture);
+    if (!m_mixes)
+        return;
+    change(partner, noise, partners, scratch.picture);
+    for (size_t i = 0; i < elements; ++i)
+        pictures[i] = own.change.share * pictures[i] + partner.change.share * partners[i];
+}
+
+/// The numbers for one picture; those for mixing it come behind all others.
+void Augmenter::draw(AugmentDraw& draw, bool mix) const
+{
+    for (const Chosen& one : m_chosen)
+        if ((one.what->step == AugmentStep::Mix) == mix)
+            one.what->draw(draw, one.amount);
+}
+
+void Augmenter::describe(const AugmentDraw& draw, const Noise& noise, Batch& batch, int64_t view) const
+{
+    float* row = batch.changes.floats().data() + view * (PictureChange::floats + m_channels);
+    std::memcpy(row, &draw.change, sizeof draw.change);
+    std::copy(m_unit.begin(), m_unit.end(), row + PictureChange::floats);
+    const NoisePlace place(noise.seed, noise.stream, draw.noiseAt);
+    std::copy_n(
+        place.words, NoisePlace::integers, batch.noise.as<int32_t>().data() + view * NoisePlace::integers);
+}
+
+void Augmenter::change(
+    const AugmentDraw& draw, const Noise& noise, std::span<float> picture, std::vector<float>& scratch) const
+{
+    const PictureChange& change = draw.change;
+    if (m_moves)
+        warp(change, picture, scratch);
+    if (change.brightness != 0)
+        for (auto at = picture.begin(); at != picture.end();)
+            for (const float unit : m_unit)
+                *at++ += change.brightness * unit;
+    if (change.noise != 0) {
+        Random random(noise.seed, noise.stream);
+        random.seek(draw.noiseAt);
+        for (auto at = picture.begin(); at != picture.end();)
+            for (const float unit : m_unit)
+                *at++ += change.noise * random.normal() * unit;
+    }
+    const auto first = static_cast<int64_t>(change.blank[1]);
+    const auto count = static_cast<int64_t>(change.blank[3]) - first;
+    for (auto y = static_cast<int64_t>(change.blank[0]); y < static_cast<int64_t>(change.blank[2]); ++y)
+        std::fill_n(picture.begin() + (y * m_width + first) * m_channels, count * m_channels, 0.0f);
+}
+
+void Augmenter::warp(const PictureChange& change, std::span<float> picture, std::vector<float>& scratch) const
+{
     std::copy(picture.begin(), picture.end(), scratch.begin());
     float* out = picture.data();
     for (int64_t y = 0; y < m_height; ++y)
         for (int64_t x = 0; x < m_width; ++x) {
-            const float dy = static_cast<float>(y) - middleY - shiftY;
-            const float dx = static_cast<float>(x) - middleX - shiftX;
-            float fromY = middleY + cosine * dy - sine * dx;
-            float fromX = middleX + sine * dy + cosine * dx;
-            fromY = std::clamp(down ? height - 1 - fromY : fromY, 0.0f, height - 1);
-            fromX = std::clamp(across ? width - 1 - fromX : fromX, 0.0f, width - 1);
-            const auto top = static_cast<size_t>(fromY);
-            const auto left = static_cast<size_t>(fromX);
-            const size_t bottom = std::min(top + 1, static_cast<size_t>(m_height - 1));
-            const size_t right = std::min(left + 1, static_cast<size_t>(m_width - 1));
-            const float v = fromY - static_cast<float>(top);
-            const float u = fromX - static_cast<float>(left);
-            const auto at = [&](size_t row, size_t column) {
-                return scratch.data() + (row * static_cast<size_t>(m_width) + column) * m_channels;
-            };
-            for (size_t c = 0; c < m_channels; ++c)
-                *out++ = (1 - v) * ((1 - u) * at(top, left)[c] + u * at(top, right)[c]) +
-                         v * ((1 - u) * at(bottom, left)[c] + u * at(bottom, right)[c]);
+            const PictureSource source(change, {m_height, m_width, m_channels}, y, x);
+            for (int64_t c = 0; c < m_channels; ++c)
+                *out++ = source.value(scratch.data(), c);
         }
-}
-
-/// The middle of the square lies anywhere in the picture, so that a part of it may lie outside.
-void Augmenter::cutOut(std::span<float> picture, Random& random) const
-{
-    const auto half = [&](int64_t extent) {
-        return static_cast<int64_t>(std::lround(m_cutout * static_cast<float>(extent) / 2));
-    };
-    const int64_t y = random.below(static_cast<uint32_t>(m_height));
-    const int64_t x = random.below(static_cast<uint32_t>(m_width));
-    const int64_t left = std::max<int64_t>(0, x - half(m_width));
-    const int64_t right = std::min(m_width, x + half(m_width));
-    for (int64_t row = std::max<int64_t>(0, y - half(m_height)); row < std::min(m_height, y + half(m_height));
-         ++row) {
-        const auto begin = picture.begin() + (row * m_width + left) * static_cast<int64_t>(m_channels);
-        std::fill(begin, begin + (right - left) * static_cast<int64_t>(m_channels), 0.0f);
-    }
-}
-
-/// The loss is linear in a class's share, so a label drawn by the shares has the mixed loss as its mean:
-/// labels stay integers.
-void Augmenter::mixUp(const DataPart& part, const Preprocess& preprocess, Random& random, Batch& batch,
-    int64_t row, AugmentScratch& scratch) const
-{
-    const float share = betaNumber(random, m_mixup);
-    const bool ownLabel = random.uniform() < share;
-    const int64_t other = part.indices[random.below(static_cast<uint32_t>(part.count()))];
-    applyPreprocess(preprocess, *part.dataset, other, scratch.partner);
-    change(scratch.partner, random, scratch.picture);
-    const size_t elements = scratch.partner.size();
-    const auto picture = batch.samples.floats().subspan(static_cast<size_t>(row) * elements, elements);
-    for (size_t i = 0; i < elements; ++i)
-        picture[i] = share * picture[i] + (1 - share) * scratch.partner[i];
-    for (size_t t = 0; t < batch.targets.size(); ++t) {
-        Tensor& into = batch.targets[t];
-        const Tensor& from = part.dataset->targets[t];
-        const auto count = static_cast<size_t>(into.elements() / into.shape()[0]);
-        const size_t at = static_cast<size_t>(row) * count;
-        const size_t source = static_cast<size_t>(other) * count;
-        if (into.dtype() == DType::F32)
-            for (size_t i = 0; i < count; ++i)
-                into.floats()[at + i] =
-                    share * into.floats()[at + i] + (1 - share) * from.floats()[source + i];
-        else if (!ownLabel)
-            std::copy_n(from.as<int32_t>().begin() + static_cast<int64_t>(source), count,
-                into.as<int32_t>().begin() + static_cast<int64_t>(at));
-    }
 }
 
 } // namespace gradloom::data

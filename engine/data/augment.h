@@ -1,21 +1,37 @@
 #pragma once
 
 #include "engine/base/param.h"
-#include "engine/base/philox.h"
 #include "engine/data/batch_loader.h"
 
 #include <memory>
 #include <span>
 #include <vector>
 
+namespace gradloom {
+struct PictureChange;
+}
+
 namespace gradloom::data {
+
+struct Augmentation;
+struct AugmentDraw;
 
 /// The options of a project's augmentation; all are off by default.
 const std::vector<ParamSpec>& augmentParameters();
 
+/// A sample of a part, each time it is shown.
+struct ShownSample
+{
+    const DataPart& part;
+    const Preprocess& preprocess;
+    int64_t index; ///< in the data set
+    uint64_t seed;
+    int64_t epoch;
+};
+
 /// Changes pictures of the training part at random each time they are shown, so that a network sees more than
-/// there is. What becomes of a sample depends on (seed, epoch, sample) alone, whatever the threads do.
-/// Sources: DeVries and Taylor 2017 (cutout), Zhang et al. 2018 (mixup).
+/// there is. What becomes of a sample depends on (seed, epoch, sample) alone, whatever the threads do and
+/// wherever the pictures are changed.
 class Augmenter
 {
 public:
@@ -24,33 +40,50 @@ public:
     static Result<std::shared_ptr<const Augmenter>> create(
         const Params& options, const LoadedData& data, const Preprocess& preprocess);
 
-    AugmentScratch makeScratch() const;
+    /// Pictures that are mixed to each sample. Of options: 0 where all are off or something is wrong with
+    /// them.
+    int64_t views() const { return m_mixes ? 2 : 1; }
+    static int64_t views(const Params& options);
 
-    /// Changes row `row` of a batch, which holds sample `index` of the part. Does not allocate.
-    void apply(const DataPart& part, const Preprocess& preprocess, int64_t index, uint64_t seed,
-        int64_t epoch, Batch& batch, int64_t row, AugmentScratch& scratch) const;
+    AugmentScratch makeScratch() const;
+    /// From now on apply() leaves the pictures of this batch as they are and writes down what becomes of
+    /// them.
+    void describeIn(Batch& batch) const;
+
+    /// Changes row `row` of a batch, which holds `sample`. Does not allocate.
+    void apply(const ShownSample& sample, Batch& batch, int64_t row, AugmentScratch& scratch) const;
+    /// Row `row` of a batch that is described stays as it is.
+    void keep(Batch& batch, int64_t row) const;
 
 private:
+    struct Chosen
+    {
+        const Augmentation* what;
+        float amount;
+    };
+
+    /// What two pictures are changed by with the same random numbers.
+    struct Noise
+    {
+        uint64_t seed;
+        uint64_t stream;
+    };
+
     Augmenter() = default;
-    void change(std::span<float> picture, Random& random, std::vector<float>& scratch) const;
-    void warp(std::span<float> picture, Random& random, std::vector<float>& scratch) const;
-    void cutOut(std::span<float> picture, Random& random) const;
-    void mixUp(const DataPart& part, const Preprocess& preprocess, Random& random, Batch& batch, int64_t row,
-        AugmentScratch& scratch) const;
+    static Result<std::vector<Chosen>> choose(const Params& options);
+    void draw(AugmentDraw& draw, bool mix) const;
+    void describe(const AugmentDraw& draw, const Noise& noise, Batch& batch, int64_t view) const;
+    void change(const AugmentDraw& draw, const Noise& noise, std::span<float> picture,
+        std::vector<float>& scratch) const;
+    void warp(const PictureChange& change, std::span<float> picture, std::vector<float>& scratch) const;
 
     int64_t m_height = 0;
     int64_t m_width = 0;
-    size_t m_channels = 0;
+    int64_t m_channels = 0;
     std::vector<float> m_unit; ///< for each channel what the full range of brightness has become
-    bool m_flipAcross = false;
-    bool m_flipDown = false;
-    float m_shift = 0;
-    float m_rotate = 0; ///< radians
-    float m_zoom = 0;
-    float m_brightness = 0;
-    float m_noise = 0;
-    float m_cutout = 0;
-    float m_mixup = 0;
+    std::vector<Chosen> m_chosen;
+    bool m_moves = false;
+    bool m_mixes = false;
 };
 
 } // namespace gradloom::data

@@ -63,6 +63,7 @@ void fillBatch(const Dataset& dataset, std::span<const int64_t> indices, std::sp
     if (filling.empty())
         filling = indices;
     const auto elements = static_cast<size_t>(dataset.sampleElements());
+    const size_t rowElements = static_cast<size_t>(batch.samples.elements()) / size;
     const bool tokens = dataset.samples.dtype() == DType::I32;
     for (size_t i = 0; i < size; ++i) {
         const bool valid = i < indices.size();
@@ -73,7 +74,7 @@ void fillBatch(const Dataset& dataset, std::span<const int64_t> indices, std::sp
             copyRow(dataset.samples, index, batch.samples, i);
         else
             applyPreprocess(
-                preprocess, dataset, index, batch.samples.floats().subspan(i * elements, elements));
+                preprocess, dataset, index, batch.samples.floats().subspan(i * rowElements, elements));
         for (size_t target = 0; target < batch.targets.size(); ++target)
             copyRow(dataset.targets[target], index, batch.targets[target], i);
         const float weight =
@@ -132,8 +133,11 @@ BatchLoader::BatchLoader(DataPart part, Preprocess preprocess, LoaderOptions opt
 {
     m_claimed = m_taken = m_released = options.start.epoch * m_batchesPerEpoch + options.start.batch;
     m_slots = std::vector<Slot>(static_cast<size_t>(options.queueLength));
-    for (auto& slot : m_slots)
+    for (auto& slot : m_slots) {
         slot.batch = Batch(*m_part.dataset, options.batchSize);
+        if (options.augment && options.augmentInStep)
+            options.augment->describeIn(slot.batch);
+    }
     m_makers.resize(static_cast<size_t>(options.threads) + 1);
     for (Maker& maker : m_makers) {
         maker.order = m_part.indices;
@@ -209,8 +213,12 @@ void BatchLoader::augment(const std::vector<int64_t>& order, Batch& batch, Augme
 {
     const int64_t first = batch.index * m_options.batchSize;
     for (int64_t row = 0; row < batch.count; ++row)
-        m_options.augment->apply(m_part, m_preprocess, order[static_cast<size_t>(first + row)],
-            m_options.seed, batch.epoch, batch, row, scratch);
+        m_options.augment->apply({m_part, m_preprocess, order[static_cast<size_t>(first + row)],
+                                     m_options.seed, batch.epoch},
+            batch, row, scratch);
+    if (!batch.changes.empty())
+        for (int64_t row = batch.count; row < batch.size(); ++row)
+            m_options.augment->keep(batch, row);
 }
 
 Result<const Batch*> BatchLoader::next()

@@ -18,6 +18,8 @@ namespace gradloom::data {
 struct Batch
 {
     Tensor samples;              ///< B×(sample shape): F32, preprocessed, or I32 tokens
+    Tensor changes; ///< not empty: samples are B×views×(sample shape), to be changed by the step; see ir/ops/augment.cpp
+    Tensor noise;   ///< then the places of their noise
     std::vector<Tensor> targets; ///< of each target of the data set B×(its shape)
     Tensor weights; ///< F32 [B]: loss weights; those of the data set (else 1) for `count` samples, 0 for the
                     ///< filling
@@ -66,6 +68,7 @@ struct LoaderOptions
     int queueLength = 0;                      ///< batches assembled ahead, at least 2; 0: as many as are small
     int threads = 1;                          ///< more help expensive preprocessing; 0: only the consumer
     std::shared_ptr<const Augmenter> augment; ///< changes samples at random; nullptr: they stay as they are
+    bool augmentInStep = false; ///< only draws what becomes of them: Batch::changes
 };
 
 /// Assembles shuffled batches ahead of the training step, epoch after epoch without end. Order and content

@@ -24,6 +24,10 @@ BatchWriter::BatchWriter(const layers::TargetTypes& labels)
 void BatchWriter::write(LoadedProgram& program, const data::Batch& batch) const
 {
     program.write("input", batch.samples);
+    if (!batch.changes.empty()) {
+        program.write("changes", batch.changes);
+        program.write("noise", batch.noise);
+    }
     for (size_t i = 0; i < std::min(m_targets.size(), batch.targets.size()); ++i)
         program.write(m_targets[i], batch.targets[i]);
     program.write("weights", batch.weights);

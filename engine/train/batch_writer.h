@@ -6,7 +6,8 @@
 
 namespace gradloom::train {
 
-/// Gives a batch to a program: "input", "labels", "labels:<name>", "weights", "filled". Made once with the
+/// Gives a batch to a program: "input", "labels", "labels:<name>", "weights", "filled", and "changes" and
+/// "noise" where the step changes pictures. Made once with the
 /// targets of the data set, because putting names together would take memory in every step.
 class BatchWriter
 {

@@ -3,6 +3,7 @@
 #include "engine/ir/builder.h"
 #include "engine/ir/pointwise.h"
 #include "engine/layers/layer_type.h"
+#include "engine/tensor/picture_change.h"
 #include "engine/train/optimizer_type.h"
 #include "engine/train/step_program.h"
 
@@ -242,6 +243,18 @@ Status addOptimizers(CheckCases& cases)
     return {};
 }
 
+/// Only steps of projects that augment have it.
+Status addAugment(CheckCases& cases)
+{
+    ir::Builder b;
+    const Shape x{3, 2, 33, 31, 3};
+    const ValueId pictures = b.input("pictures", {x, DType::F32});
+    const ValueId changes = b.input("changes", {Shape{x[0], x[1], PictureChange::floats + x[4]}, DType::F32});
+    const ValueId noise = b.input("noise", {Shape{x[0], x[1], NoisePlace::integers}, DType::I32});
+    b.output("y", b.op("augment", {pictures, changes, noise}));
+    return cases.add(std::move(b.program()));
+}
+
 } // namespace
 
 Tensor CheckCases::randomContents(const ir::Value& value)
@@ -339,9 +352,10 @@ Status addAllPrograms(CheckCases& cases)
                 if (auto program = layerProgram(type, sample, training))
                     if (Status status = cases.add(std::move(*program)); !status)
                         return status;
-    if (Status status = addPointwise(cases); !status)
-        return status;
-    return addOptimizers(cases);
+    for (const auto& add : {addPointwise, addOptimizers, addAugment})
+        if (Status status = add(cases); !status)
+            return status;
+    return {};
 }
 
 } // namespace gradloom::train

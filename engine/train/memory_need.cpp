@@ -1,5 +1,7 @@
 #include "engine/train/memory_need.h"
 
+#include "engine/data/augment.h"
+#include "engine/project/project.h"
 #include "engine/train/evaluate.h"
 
 #include <algorithm>
@@ -52,6 +54,7 @@ Result<MemoryNeed> memoryNeed(
     if (!methods)
         return methods.error();
     StepperOptions options = stepperOptions(project, *methods, labels);
+    options.program.augmentedViews = data::Augmenter::views(project.data.augment);
     options.parallel = devices > 0;
     options.otherDevices.resize(devices > 0 ? devices - 1 : 0); // only their number counts here
     return memoryNeed(project.graph, options);

@@ -178,6 +178,10 @@ void ParallelStepper::takeShare(const data::Batch& batch, size_t device)
         for (const Tensor& target : batch.targets)
             m_share.targets.push_back(shareOf(target, size));
         m_share.weights = m_share.filled = Tensor(Shape{size});
+        if (!batch.changes.empty()) {
+            m_share.changes = shareOf(batch.changes, size);
+            m_share.noise = shareOf(batch.noise, size);
+        }
     }
     const int64_t first = static_cast<int64_t>(device) * size;
     copyRows(batch.samples, first, m_share.samples);
@@ -185,6 +189,10 @@ void ParallelStepper::takeShare(const data::Batch& batch, size_t device)
         copyRows(batch.targets[i], first, m_share.targets[i]);
     copyRows(batch.weights, first, m_share.weights);
     copyRows(batch.filled, first, m_share.filled);
+    if (!batch.changes.empty()) {
+        copyRows(batch.changes, first, m_share.changes);
+        copyRows(batch.noise, first, m_share.noise);
+    }
 }
 
 void ParallelStepper::begin(const data::Batch& batch, const StepPlace& place)

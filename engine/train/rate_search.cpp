@@ -48,6 +48,7 @@ Result<SearchRun> startSearch(
     stepping.recipe.rule.emaDecay = 0;
     stepping.accumulate = 1; // each batch tries a rate
     stepping.stepsPerEpoch = options.steps + 1;
+    stepping.program.augmentedViews = data.viewsOn(run.model->device());
     auto stepper = Stepper::create(*run.model, std::move(stepping));
     if (!stepper)
         return stepper.error();
@@ -56,6 +57,7 @@ Result<SearchRun> startSearch(
     loading.batchSize = project.training.batch;
     loading.seed = project.training.seed;
     loading.augment = data.augment;
+    loading.augmentInStep = data.viewsOn(run.model->device()) > 0;
     auto loader = data::BatchLoader::create(data.split.training, data.preprocess, loading);
     if (!loader)
         return loader.error();

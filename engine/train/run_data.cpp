@@ -159,6 +159,11 @@ layers::TargetTypes RunData::labels() const
     return targetTypes(loaded);
 }
 
+int64_t RunData::viewsOn(const backend::Backend& device) const
+{
+    return augment && device.info().id != "cpu" ? augment->views() : 0;
+}
+
 const data::Target* RunData::judged(const graph::Graph& graph) const
 {
     const auto name = graph::judgedTarget(graph);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/backend/backend.h"
 #include "engine/data/augment.h"
 #include "engine/data/preprocess.h"
 #include "engine/data/source_type.h"
@@ -21,6 +22,9 @@ struct RunData
     data::Preprocess preprocess;
     std::shared_ptr<const data::Augmenter> augment; ///< nullptr: samples stay as they are
 
+    /// Pictures that a step on `device` mixes to each sample and changes by itself; 0 where the loader changes them:
+    /// on the CPU, whose threads have other work in a step.
+    int64_t viewsOn(const backend::Backend& device) const;
     /// Of the first target; 0 where it is not classes.
     int64_t classes() const { return loaded.classCount(); }
     /// Names and types of the targets.

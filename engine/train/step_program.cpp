@@ -2,6 +2,7 @@
 
 #include "engine/compile/lower.h"
 #include "engine/compile/plan.h"
+#include "engine/tensor/picture_change.h"
 
 #include <algorithm>
 
@@ -219,6 +220,33 @@ void emitMetrics(compile::Lowered& lowered, int64_t batch)
             b.output("metric:" + name, weightedMean(b, perSample, filled));
 }
 
+/// What the network takes becomes the result of `augment`, whose operands the caller writes.
+void augmentInput(ir::Program& program, int64_t views)
+{
+    const ValueId pictures = program.find("input");
+    if (views == 0 || pictures == noValue || program.typeOf(pictures).shape.rank() != 4)
+        return; // of what are no pictures the data's Error tells
+    program[pictures].input = false;
+    program[pictures].name.clear();
+    const Shape x = program.typeOf(pictures).shape;
+    const auto addInput = [&](const char* name, const Shape& shape, DType dtype) {
+        ir::Value value;
+        value.type = {shape, dtype};
+        value.name = name;
+        value.input = true;
+        program.values.push_back(std::move(value));
+        return static_cast<ValueId>(program.values.size() - 1);
+    };
+    ir::Op op;
+    op.type = ir::opTypes().find("augment");
+    op.inputs = {addInput("input", x.withoutFirst().prepended(views).prepended(x[0]), DType::F32),
+        addInput("changes", Shape{x[0], views, PictureChange::floats + x[3]}, DType::F32),
+        addInput("noise", Shape{x[0], views, NoisePlace::integers}, DType::I32)};
+    op.outputs = {pictures};
+    op.node = program[pictures].node;
+    program.ops.insert(program.ops.begin(), std::move(op));
+}
+
 /// Forward pass, losses and gradients; `finish` says what becomes of the gradients.
 template <typename Finish>
 Result<ir::Program> stepProgram(
@@ -230,6 +258,7 @@ Result<ir::Program> stepProgram(
     if (Status status = checkTrainable(*lowered, options.side); !status)
         return status.error();
     ir::Builder& b = lowered->builder;
+    augmentInput(b.program(), options.augmentedViews);
     const SampleWeights weights = sampleWeights(b, "weights", options.batch);
     const ValueId loss = emitLoss(*lowered, weights, options.side);
     emitMetrics(*lowered, options.batch);

@@ -18,6 +18,7 @@ struct ProgramOptions
     bool training = false;          ///< dropout drops, batch normalisation uses the batch's statistics
     std::vector<std::string> watch; ///< nodes whose results become outputs "node:<id>"
     layers::Side side = layers::Side::None; ///< of a drawing that plays a GAN's game
+    int64_t augmentedViews = 0; ///< above 0: a training step changes its pictures, so many for each sample, by itself
 };
 
 /// The recipe "supervised": forward, losses, gradients of all trainable weights as one vector, update.
@@ -35,7 +36,8 @@ struct TrainingRecipe
 /// Inputs: "input", "labels", "weights" ({N}: what a sample counts in the losses, 0 for filler), "filled"
 /// ({N}: 1 for a sample, 0 for filler), "random" (4 integers: seed low, seed high, step low, step high),
 /// "learning_rate" ({1}) and "step" ({1}: number of this update, from 1); those that nothing reads may be
-/// missing. Outputs: "loss" ({1}: Σ weight·loss / Σ weight, and what stems from weights), "metric:<name>"
+/// missing. With `augmentedViews` "input" is N×views×H×W×C, and "changes" and "noise" are the tables of the primitive
+/// `augment`. Outputs: "loss" ({1}: Σ weight·loss / Σ weight, and what stems from weights), "metric:<name>"
 /// ({1}, mean over the samples that are no filler) and, with `keepGradients`, "gradients" ({P}, in the order
 /// of the flat parameter buffer).
 Result<ir::Program> trainingProgram(

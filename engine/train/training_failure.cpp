@@ -55,26 +55,24 @@ Error TrainingRun::stepFailed(float loss, int64_t step)
 /// repeats the steps up to the one before; they are deterministic.
 Result<std::string> TrainingRun::nodeToBlame(int64_t step)
 {
-    data::LoaderOptions options;
-    options.batchSize = m_project.training.batch;
-    options.seed = m_project.training.seed;
-    options.start = loaderPosition(m_rewind->step(), m_stepsPerEpoch);
-    options.augment = m_data->augment;
-    auto loader = data::BatchLoader::create(m_data->split.training, m_data->preprocess, options);
+    auto loader = openLoader(m_rewind->step(), m_data->viewsOn(*m_device) > 0);
     if (!loader)
         return loader.error();
     m_rewind->restore();
     m_stepper->weightsChanged();
-    for (int64_t repeated = m_rewind->step();; ++repeated) {
+    for (int64_t repeated = m_rewind->step(); repeated < step; ++repeated) {
         auto batch = (*loader)->next();
         if (!batch)
             return batch.error();
-        if (repeated == step) {
-            const StepPlace here = place(step);
-            return firstNonFinite(*m_model, {**batch, here.random, true});
-        }
         m_stepper->step(**batch, place(repeated));
     }
+    auto changed = openLoader(step, false);
+    if (!changed)
+        return changed.error();
+    auto batch = (*changed)->next();
+    if (!batch)
+        return batch.error();
+    return firstNonFinite(*m_model, {**batch, place(step).random, true});
 }
 
 Error TrainingRun::validationFailed(double loss)

@@ -40,6 +40,7 @@ private:
     Status checkOptions();
     Status openDevices(StepperOptions& options);
     Status compile();
+    Result<std::unique_ptr<data::BatchLoader>> openLoader(int64_t step, bool augmentInStep) const;
     Status startLoader();
     Status goOnFromCheckpoint();
     Status startFromOtherWeights();

@@ -144,6 +144,7 @@ Status TrainingRun::compile()
     if (Status status = openDevices(options); !status)
         return status;
     options.recipe.keepGradients = m_options.publish;
+    options.program.augmentedViews = m_data->viewsOn(*m_device);
     options.stepsPerEpoch = m_stepsPerEpoch;
     if (m_methods.options.balanceClasses) {
         auto weights = balancedClassWeights(m_data->split.training, m_data->classes());
@@ -245,15 +246,21 @@ Status TrainingRun::loadBest()
     return {};
 }
 
-Status TrainingRun::startLoader()
+Result<std::unique_ptr<data::BatchLoader>> TrainingRun::openLoader(int64_t step, bool augmentInStep) const
 {
     data::LoaderOptions options;
     options.batchSize = m_project.training.batch;
     options.seed = m_project.training.seed;
-    options.start = loaderPosition(m_position.step, m_stepsPerEpoch);
+    options.start = loaderPosition(step, m_stepsPerEpoch);
     options.augment = m_data->augment;
-    options.threads = m_data->augment ? 2 : 1; // changing pictures takes longer than copying them
-    auto loader = data::BatchLoader::create(m_data->split.training, m_data->preprocess, options);
+    options.augmentInStep = augmentInStep;
+    options.threads = m_data->augment && !augmentInStep ? 2 : 1; // changing pictures takes longer than copying them
+    return data::BatchLoader::create(m_data->split.training, m_data->preprocess, options);
+}
+
+Status TrainingRun::startLoader()
+{
+    auto loader = openLoader(m_position.step, m_data->viewsOn(*m_device) > 0);
     if (!loader)
         return loader.error();
     m_loader = std::move(*loader);

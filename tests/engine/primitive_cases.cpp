@@ -1,4 +1,5 @@
 #include "engine/ir/pointwise.h"
+#include "engine/tensor/picture_change.h"
 #include "tests/engine/primitive_harness.h"
 
 namespace gradloom::tests {
@@ -96,6 +97,16 @@ std::vector<Case> recurrentCases()
     return cases;
 }
 
+std::vector<Case> augmentCases()
+{
+    const auto augment = [](Shape x, const char* name) {
+        const Shape changes{x[0], x[1], PictureChange::floats + x[4]};
+        const TensorType noise{Shape{x[0], x[1], NoisePlace::integers}, DType::I32};
+        return Case{"augment", {f(x), f(changes), noise}, {}, name, -2, 2, {0, 1}};
+    };
+    return {augment({3, 1, 5, 4, 3}, "one"), augment({2, 2, 4, 7, 1}, "mixed"), augment({1, 2, 3, 1, 257}, "channels")};
+}
+
 std::vector<Case> resizeCases()
 {
     const auto options = [](const char* mode, int64_t height, int64_t width) {
@@ -183,7 +194,8 @@ std::vector<Case> primitiveCases()
 {
     std::vector<Case> cases = pointwiseCases();
     for (auto part :
-        {convolutionCases(), poolingCases(), resizeCases(), recurrentCases(), attentionCases(), otherCases()})
+        {convolutionCases(), poolingCases(), resizeCases(), augmentCases(), recurrentCases(), attentionCases(),
+            otherCases()})
         cases.insert(cases.end(), part.begin(), part.end());
     return cases;
 }

@@ -2,12 +2,14 @@
 #include "engine/ir/op_type.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/memory_need.h"
+#include "engine/train/rate_search.h"
 #include "engine/train/sum_check.h"
 #include "tests/engine/test_util.h"
 #include "tests/engine/train_test_util.h"
 #include "tests/fake_cuda/fake_cuda.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 /// Training and checking on a device that runs ahead and has memory of its own: pretended GPUs, which compute
@@ -91,6 +93,64 @@ TEST_F(TrainDevice, ADeviceThatRunsAheadPlaysTheSameGame)
     expectSame(train_test::smallGan("wasserstein", 3));
 }
 
+/// Every augmentation at once.
+Params muchAugmentation()
+{
+    return {{"flip", std::string("both")}, {"shift", 0.1}, {"rotate", 15.0}, {"zoom", 0.1}, {"brightness", 0.1},
+        {"noise", 0.05}, {"cutout", 0.3}, {"mixup", 0.3}};
+}
+
+TEST_F(TrainDevice, AStepThatAugmentsLearnsTheSameAsFromTheLoader)
+{
+    auto project = train_test::smallProject();
+    for (const Params& augment : {muchAugmentation(), Params{{"flip", std::string("horizontal")}}}) {
+        project.data.augment = augment;
+        expectSame(project);
+    }
+    const auto data = train_test::dataOf(project);
+    EXPECT_EQ(data->viewsOn(*backend::open("cpu").value()), 0);
+    EXPECT_EQ(data->viewsOn(*backend::open("cuda").value()), 1);
+    project.data.augment.set("mixup", 0.2);
+    EXPECT_EQ(train_test::dataOf(project)->viewsOn(*backend::open("cuda").value()), 2);
+    project.training.options.set("accumulate", int64_t{3});
+    expectSame(project);
+    auto game = train_test::smallGan("minimax");
+    game.data.augment = muchAugmentation();
+    expectSame(game);
+}
+
+TEST_F(TrainDevice, SeveralDevicesAugmentTheirShares)
+{
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    auto project = train_test::smallProject();
+    project.data.augment = muchAugmentation();
+    project.training.optimizer = {"sgd", {{"learning_rate", 0.05}}};
+    project.graph.find("drop")->params.set("rate", 0.0);
+    const auto one = outcome(project, "cpu");
+    const auto two = outcome(project, "", {"cuda:0", "cuda:1"});
+    ASSERT_EQ(two.second.size(), one.second.size());
+    for (size_t i = 0; i < one.second.size(); ++i)
+        EXPECT_NEAR(two.second[i], one.second[i], 2e-4) << "step " << i;
+}
+
+TEST_F(TrainDevice, ASearchForTheRateAugmentsInTheStep)
+{
+    auto project = train_test::smallProject();
+    project.data.augment = muchAugmentation();
+    const auto data = train_test::dataOf(project);
+    std::vector<double> losses[2];
+    for (int i = 0; i < 2; ++i) {
+        RateSearchOptions options;
+        options.steps = 12;
+        options.device = i == 0 ? "cpu" : "cuda:0";
+        const RateSearch search = searchLearningRate(project, *data, options).value();
+        for (const auto& point : search.points)
+            losses[i].push_back(point.loss);
+    }
+    EXPECT_EQ(losses[0], losses[1]);
+    EXPECT_GT(losses[0].size(), 5u);
+}
+
 TEST_F(TrainDevice, CommandsMeetNoStepInFlight)
 {
     auto project = train_test::smallProject();
@@ -130,6 +190,7 @@ TEST_F(TrainDevice, ALossThatIsNoNumberNamesTheNode)
 {
     auto project = train_test::smallProject();
     project.training.optimizer = {"sgd", {{"learning_rate", 1e30}}};
+    project.data.augment = muchAugmentation();
     SessionOptions options;
     options.data = train_test::dataOf(project);
     options.publish = false;
@@ -200,6 +261,11 @@ TEST_F(TrainDevice, TheNeedIsWhatIsTaken)
     const auto more = memoryNeed(larger).value();
     EXPECT_GT(more.steps, need.steps);
     EXPECT_GT(more.optimizer, need.optimizer + weights - 1);
+    auto mixed = project;
+    mixed.data.augment = {{"mixup", 0.2}};
+    const int64_t pictures = 32 * 16 * 16 * 4;
+    EXPECT_GE(memoryNeed(mixed).value().staging, need.staging + pictures);
+    EXPECT_GE(memoryNeed(mixed).value().steps, need.steps + pictures);
 }
 
 TEST(TrainDeviceOptions, SayHowAGpuComputes)

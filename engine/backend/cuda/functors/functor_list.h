@@ -49,6 +49,7 @@
     X(AveragePoolGradient)                                                                                   \
     X(Resize)                                                                                                \
     X(ResizeGradient)                                                                                        \
+    X(Augment)                                                                                               \
     X(DirectConvolution)                                                                                     \
     X(DirectConvolutionData)                                                                                 \
     X(RecurrentStart)                                                                                        \

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "engine/base/device_code.h"
+
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -11,12 +13,6 @@
 ///
 /// A team offers rank() and size() of its threads, sync(), sum(v) and max(v) over all threads, ballot(b) (a
 /// bit for each thread, teams of at most 32) and `shared`, memory of all of them.
-#if defined(__CUDACC__)
-#define GRADLOOM_DEVICE __host__ __device__ __forceinline__
-#else
-#define GRADLOOM_DEVICE inline
-#endif
-
 namespace gradloom::cuda {
 
 struct Division

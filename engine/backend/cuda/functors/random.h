@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/backend/cuda/functors/portable.h"
+#include "engine/base/philox.h"
 
 /// The same random numbers as engine/backend/cpu/kernels/random.h, bit for bit: Philox4x32-10 (Salmon et al.
 /// 2011). One call makes a block of four words, which are the values base, base + 16, base + 32 and base + 48
@@ -26,11 +27,6 @@ GRADLOOM_DEVICE float plainAdd(float a, float b)
 #endif
 }
 
-struct RandomBlock
-{
-    uint32_t word[4];
-};
-
 /// Where a random operation's numbers come from: the counter in device memory (seed low, seed high, step, 0),
 /// so that a captured step gets new numbers each time, and the operation's stream.
 struct RandomSource
@@ -44,20 +40,9 @@ struct RandomSource
         const uint64_t seed = (static_cast<uint64_t>(static_cast<uint32_t>(counter[1])) << 32 |
                                   static_cast<uint32_t>(counter[0])) +
                               seedOffset;
-        auto key0 = static_cast<uint32_t>(seed);
-        auto key1 = static_cast<uint32_t>(seed >> 32);
-        RandomBlock c{
-            {static_cast<uint32_t>(index), static_cast<uint32_t>(static_cast<uint64_t>(index) >> 32),
-                static_cast<uint32_t>(counter[2]), stream}};
-        for (int round = 0; round < 10; ++round) {
-            const uint64_t a = uint64_t{0xD2511F53U} * c.word[0];
-            const uint64_t b = uint64_t{0xCD9E8D57U} * c.word[2];
-            c = {{static_cast<uint32_t>(b >> 32) ^ c.word[1] ^ key0, static_cast<uint32_t>(b),
-                static_cast<uint32_t>(a >> 32) ^ c.word[3] ^ key1, static_cast<uint32_t>(a)}};
-            key0 += 0x9E3779B9U;
-            key1 += 0xBB67AE85U;
-        }
-        return c;
+        return philox4x32({{static_cast<uint32_t>(index), static_cast<uint32_t>(static_cast<uint64_t>(index) >> 32),
+                              static_cast<uint32_t>(counter[2]), stream}},
+            seed);
     }
 
     /// The word of one value.

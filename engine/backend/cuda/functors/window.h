@@ -1,8 +1,9 @@
 #pragma once
 
 #include "engine/backend/cuda/functors/portable.h"
+#include "engine/tensor/picture_change.h"
 
-/// Pooling, resizing and direct convolution over images (N×H×W×C).
+/// Pooling, resizing, augmentation and direct convolution over images (N×H×W×C).
 namespace gradloom::cuda {
 
 /// Sizes of a convolution or pooling: the image h×w, the result oh×ow.
@@ -156,6 +157,19 @@ struct AveragePoolGradient
             }
         }
         dx[i] = sum;
+    }
+};
+
+/// Pictures as the loader's random numbers change them; by elements of y.
+struct Augment
+{
+    AugmentTables tables;
+    float* y = nullptr;
+
+    GRADLOOM_DEVICE void operator()(int64_t i) const
+    {
+        const Pixel p(i, tables.height, tables.width, tables.channels);
+        y[i] = tables.result(p.n, p.y, p.x, p.c);
     }
 };
 
