@@ -44,6 +44,21 @@ bool isGpu(const Backend* device)
     return device->info().id.starts_with("cuda:");
 }
 
+/// The first sum makes the connections between the devices, for which memory or rights may be missing: better
+/// now than in the first step.
+Status tryOut(Communicator& communicator, std::span<const std::shared_ptr<Memory>> memories, int64_t elements)
+{
+    try {
+        communicator.sum(memories, 0, elements);
+        std::byte first{};
+        for (const auto& memory : memories) // waits for it
+            memory->download({&first, 1}, 0);
+    } catch (const DeviceFailure& failure) {
+        return unsupported(failure.what());
+    }
+    return {};
+}
+
 } // namespace
 
 std::unique_ptr<Communicator> hostCommunicator(int64_t elements, std::string note)
@@ -66,7 +81,8 @@ Result<std::vector<std::shared_ptr<Backend>>> openEach(
     return all;
 }
 
-std::unique_ptr<Communicator> connect(std::span<Backend* const> devices, int64_t elements)
+std::unique_ptr<Communicator> connect(
+    std::span<Backend* const> devices, std::span<const std::shared_ptr<Memory>> memories, int64_t elements)
 {
     const bool several = devices.size() > 1;
     if (!std::all_of(devices.begin(), devices.end(), isGpu))
@@ -76,9 +92,10 @@ std::unique_ptr<Communicator> connect(std::span<Backend* const> devices, int64_t
     if (!loaded.module)
         return hostCommunicator(elements);
     auto connected = loaded.module->connect(devices);
-    if (connected)
+    const Status status = connected ? tryOut(**connected, memories, elements) : connected.error();
+    if (status)
         return std::move(*connected);
-    return hostCommunicator(elements, several ? connected.error().message + " " + sumsOnHost : "");
+    return hostCommunicator(elements, several ? status.error().message + " " + sumsOnHost : "");
 }
 
 NcclReport ncclReport()

@@ -28,9 +28,11 @@ std::unique_ptr<Communicator> hostCommunicator(int64_t elements, std::string not
 Result<std::vector<std::shared_ptr<Backend>>> openEach(
     const std::vector<std::string>& ids, const DeviceOptions& options);
 
-/// What these devices have in common: NCCL where all are GPUs and it is installed, the host's memory
-/// otherwise.
-std::unique_ptr<Communicator> connect(std::span<Backend* const> devices, int64_t elements);
+/// What these devices have in common: NCCL where all are GPUs and it works, the host's memory otherwise. To
+/// see whether it works, the first `elements` numbers (the most that are ever added up) of a memory of each
+/// device are added up.
+std::unique_ptr<Communicator> connect(
+    std::span<Backend* const> devices, std::span<const std::shared_ptr<Memory>> memories, int64_t elements);
 
 /// NCCL as the CUDA module finds it on this machine.
 struct NcclReport

@@ -109,7 +109,7 @@ Status ParallelStepper::loadAll(Model& model)
     std::vector<backend::Backend*> devices{&model.device()};
     for (const auto& device : m_options.otherDevices)
         devices.push_back(device.get());
-    m_communicator = backend::connect(devices, m_exchanged);
+    m_communicator = backend::connect(devices, m_slots, m_exchanged); // of zeros
     weightsChanged();
     for (Counts* counts : {&m_counts, &m_countsBefore}) {
         counts->lossWeights.resize(m_slots.size());

@@ -109,7 +109,7 @@ Result<Selfcheck> checkSums(const std::vector<std::string>& ids, const Selfcheck
         backends.push_back(device.get());
         result.device += (result.device.empty() ? "" : ", ") + device->info().name;
     }
-    devices.communicator = backend::connect(backends, most);
+    devices.communicator = backend::connect(backends, devices.memories, most);
     result.reference = "sums of the host in float64";
     result.note = devices.communicator->note();
     PrimitiveCheck check;

@@ -276,10 +276,10 @@ TEST(CudaModule, OneGpuAddsUpWithNccl)
     if (!gpu || builtModule()->nccl().version.empty())
         GTEST_SKIP() << "needs a GPU and NCCL";
     const std::vector<backend::Backend*> devices{gpu.get()};
-    const auto communicator = backend::connect(devices, 5);
-    EXPECT_TRUE(communicator->runsAhead()) << communicator->note();
     const std::vector<float> numbers{1, 2, 3, 4, 5};
-    std::vector<std::shared_ptr<backend::Memory>> memories{gpu->allocate(20).value()};
+    const std::vector<std::shared_ptr<backend::Memory>> memories{gpu->allocate(20).value()};
+    const auto communicator = builtModule()->connect(devices).value();
+    EXPECT_TRUE(communicator->runsAhead()) << communicator->note();
     memories[0]->upload(std::as_bytes(std::span(numbers)), 0);
     communicator->sum(memories, 1, 3);
     std::vector<float> sums(5);

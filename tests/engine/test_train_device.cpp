@@ -96,8 +96,8 @@ TEST_F(TrainDevice, ADeviceThatRunsAheadPlaysTheSameGame)
 /// Every augmentation at once.
 Params muchAugmentation()
 {
-    return {{"flip", std::string("both")}, {"shift", 0.1}, {"rotate", 15.0}, {"zoom", 0.1}, {"brightness", 0.1},
-        {"noise", 0.05}, {"cutout", 0.3}, {"mixup", 0.3}};
+    return {{"flip", std::string("both")}, {"shift", 0.1}, {"rotate", 15.0}, {"zoom", 0.1},
+        {"brightness", 0.1}, {"noise", 0.05}, {"cutout", 0.3}, {"mixup", 0.3}};
 }
 
 TEST_F(TrainDevice, AStepThatAugmentsLearnsTheSameAsFromTheLoader)
@@ -346,6 +346,11 @@ TEST_F(TrainDevice, HowSeveralDevicesAddUpIsSaid)
     environment.set("GRADLOOM_FAKE_NCCL", "refusing");
     EXPECT_EQ(
         remarks({"cuda:0", "cuda:1"}), "NCCL cannot connect the GPUs: unhandled system error." + onHost);
+    environment.set("GRADLOOM_FAKE_NCCL", "there");
+    environment.set("GRADLOOM_FAKE_LOST_SUM", "1");
+    EXPECT_EQ(remarks({"cuda:0", "cuda:1"}),
+        "cuda:1: The pretended GPU fell off the bus. Restart the machine." + onHost)
+        << "what does not work is found out before the first step";
     EXPECT_EQ(
         remarks({"cuda:0", "cpu"}), "The devices add up their gradients in the host's memory.\n" + pretended);
 }
@@ -358,9 +363,10 @@ TEST_F(TrainDevice, ADeviceLostAmongSeveralEndsTheRunAndKeepsTheCheckpoint)
     SessionOptions options = train_test::writingTo(folder / "whole", train_test::dataOf(project));
     options.devices = {"cuda:0", "cuda:1"};
     EXPECT_FALSE(train_test::trained(project, options).error);
-    // 7 steps an epoch, and a checkpoint adds up what was gathered: the sum of the ninth step is the tenth.
+    // 7 steps an epoch; the first sum is a trial, and a checkpoint adds up what was gathered: the sum of the
+    // ninth step is the eleventh.
     for (const auto& [setting, number, who] :
-        {std::tuple("GRADLOOM_FAKE_LOST_SUM", "10", "cuda:1: "), std::tuple("GRADLOOM_FAKE_LOST", "9", "")}) {
+        {std::tuple("GRADLOOM_FAKE_LOST_SUM", "11", "cuda:1: "), std::tuple("GRADLOOM_FAKE_LOST", "9", "")}) {
         options.outDir = folder / setting;
         options.resumeDir.reset();
         environment.set(setting, number);

@@ -36,11 +36,25 @@ int64_t totalMemory()
 /// What is taken of a device's memory, shared by all that take some.
 using Used = std::shared_ptr<std::atomic<int64_t>>;
 
+/// What a device has in common with its executables.
+struct FakeDevice
+{
+    std::mutex turn;
+    std::function<void()> look; ///< while the host waits for it
+
+    void wait()
+    {
+        const std::lock_guard lock(turn);
+        if (look)
+            look();
+    }
+};
+
 class FakeMemory : public backend::Memory
 {
 public:
-    FakeMemory(std::shared_ptr<backend::Memory> inner, Used used)
-        : m_inner(std::move(inner)), m_used(std::move(used))
+    FakeMemory(std::shared_ptr<backend::Memory> inner, Used used, std::shared_ptr<FakeDevice> device)
+        : m_inner(std::move(inner)), m_used(std::move(used)), m_device(std::move(device))
     {
         *m_used += m_inner->bytes();
     }
@@ -52,6 +66,7 @@ public:
     }
     void download(std::span<std::byte> destination, int64_t offset) const override
     {
+        m_device->wait();
         m_inner->download(destination, offset);
     }
     const std::shared_ptr<backend::Memory>& inner() const { return m_inner; }
@@ -59,19 +74,13 @@ public:
 private:
     std::shared_ptr<backend::Memory> m_inner;
     Used m_used;
+    std::shared_ptr<FakeDevice> m_device;
 };
 
 std::shared_ptr<backend::Memory> innerOf(const std::shared_ptr<backend::Memory>& memory)
 {
     return memory ? static_cast<FakeMemory&>(*memory).inner() : nullptr;
 }
-
-/// What a device has in common with its executables.
-struct FakeDevice
-{
-    std::mutex turn;
-    std::function<void()> look; ///< while the host waits for it
-};
 
 /// Runs ahead as a GPU does: what the run before the last one gave stays readable.
 class FakeExecutable : public backend::Executable
@@ -99,7 +108,7 @@ public:
     }
     void read(ir::ValueId value, std::span<std::byte> bytes) const override
     {
-        wait();
+        m_device->wait();
         m_inner->read(value, bytes);
         const char* fault = std::getenv("GRADLOOM_FAKE_FAULT");
         if (fault && m_plan->program.ops.back().type->id == fault)
@@ -108,7 +117,7 @@ public:
     bool runsAhead() const override { return true; }
     void readBefore(ir::ValueId value, std::span<std::byte> bytes) const override
     {
-        wait();
+        m_device->wait();
         const auto number = std::as_bytes(std::span(&m_before.at(value), 1));
         std::copy(number.begin(), number.end(), bytes.begin());
     }
@@ -118,13 +127,6 @@ public:
     std::string note() const override { return "Each step was pretended."; }
 
 private:
-    void wait() const
-    {
-        const std::lock_guard lock(m_device->turn);
-        if (m_device->look)
-            m_device->look();
-    }
-
     std::shared_ptr<const compile::Plan> m_plan;
     std::unique_ptr<backend::Executable> m_inner;
     Used m_used;
@@ -155,7 +157,8 @@ public:
         auto inner = m_inner->allocate(bytes);
         if (!inner)
             return inner.error();
-        return std::shared_ptr<backend::Memory>(std::make_shared<FakeMemory>(std::move(*inner), m_used));
+        return std::shared_ptr<backend::Memory>(
+            std::make_shared<FakeMemory>(std::move(*inner), m_used, m_device));
     }
     Result<std::unique_ptr<backend::Executable>> load(
         std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model) override
@@ -190,9 +193,9 @@ public:
     void* stream() override { return m_device.get(); }
     std::byte* address(backend::Memory& memory) override
     {
-        m_memory = &memory;
+        m_memory = static_cast<FakeMemory&>(memory).inner().get();
         m_copy.resize(static_cast<size_t>(memory.bytes()));
-        memory.download(m_copy, 0);
+        m_memory->download(m_copy, 0);
         return m_copy.data();
     }
     void use() override {}

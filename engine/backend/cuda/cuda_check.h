@@ -32,6 +32,17 @@ inline void check(cudaError_t status, const char* action)
                                  ". Start again, on the CPU if it fails once more.");
 }
 
+/// Whether an event or a stream that was asked is done; throws where its device failed.
+inline bool isDone(cudaError_t answer, const char* action)
+{
+    if (answer == cudaErrorNotReady) {
+        cudaGetLastError(); // the next launch would be blamed for it
+        return false;
+    }
+    check(answer, action);
+    return true;
+}
+
 inline void check(cudnnStatus_t status, const char* action)
 {
     if (status != CUDNN_STATUS_SUCCESS)

@@ -24,14 +24,7 @@ public:
     std::byte* address(backend::Memory& memory) override { return static_cast<CudaMemory&>(memory).data(); }
     void use() override { m_device->use(); }
     void mark() override { check(cudaEventRecord(m_mark.get(), m_device->compute()), "adding up gradients"); }
-    bool arrived() override
-    {
-        const cudaError_t status = cudaEventQuery(m_mark.get());
-        if (status == cudaErrorNotReady)
-            return false;
-        check(status, "adding up gradients");
-        return true;
-    }
+    bool arrived() override { return isDone(cudaEventQuery(m_mark.get()), "adding up gradients"); }
     void whileWaiting(std::function<void()> look) override { m_device->whileWaiting(std::move(look)); }
 
 private:

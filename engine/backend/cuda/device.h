@@ -58,10 +58,7 @@ private:
     template <class Query>
     void waitLooking(const Query& query, const char* action) const
     {
-        for (;;) {
-            const cudaError_t status = query();
-            if (status != cudaErrorNotReady)
-                return check(status, action);
+        while (!isDone(query(), action)) {
             m_look();
             std::this_thread::yield();
         }
