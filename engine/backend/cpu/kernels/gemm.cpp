@@ -45,7 +45,7 @@ struct GemmBlock
     int64_t endPanel;
 };
 
-/// What a block is multiplied from: A as it is stored, or a copy of a part of it.
+/// What a panel is multiplied with, for a part of the summed dimension: A as it is stored, or a copy.
 struct GemmLeft
 {
     const float* data; ///< value k = start of the first row
@@ -55,10 +55,11 @@ struct GemmLeft
     int64_t depth; ///< how many
 };
 
-void multiplyPanels(
-    const GemmShape& shape, const GemmArgs& args, const GemmBlock& block, const GemmLeft& left)
+void multiplyPanel(
+    const GemmShape& shape, const GemmArgs& args, const GemmBlock& block, int64_t panel, const GemmLeft& left)
 {
     const TileKernels& kernels = tileKernels();
+    const int64_t column = panel * kernels.width;
     const float* pointers[blockTiles * maxTileRows];
     for (int64_t r = 0; r < block.rows; ++r)
         pointers[r] = left.data + r * left.rowStride;
@@ -70,21 +71,18 @@ void multiplyPanels(
     call.segmentCount = 1;
     call.segmentLength = left.depth;
     call.step = left.step;
+    call.columns = std::min<int64_t>(kernels.width, shape.n - column);
+    call.ldb = shape.ldb > 0 ? shape.ldb : kernels.panelColumns(call.columns);
+    call.b = args.b + (shape.ldb > 0 ? column : column * shape.k) + left.start * call.ldb;
+    call.c = args.c + block.row * shape.ldc + column;
     call.ldc = shape.ldc;
     call.accumulate = shape.accumulate || left.start > 0;
-    const bool last = left.start + left.depth == shape.k;
-    if (last)
+    if (left.start + left.depth == shape.k) {
         call.epilogue = args.epilogue;
-    for (int64_t panel = block.firstPanel; panel < block.endPanel; ++panel) {
-        const int64_t column = panel * kernels.width;
-        call.columns = std::min<int64_t>(kernels.width, shape.n - column);
-        call.ldb = kernels.panelColumns(call.columns);
-        call.b = args.packedB + column * shape.k + left.start * call.ldb;
-        call.c = args.c + block.row * shape.ldc + column;
-        if (last && args.epilogue.bias != nullptr)
+        if (args.epilogue.bias != nullptr)
             call.epilogue.bias = args.epilogue.bias + column;
-        kernels.run(call);
     }
+    kernels.run(call);
 }
 
 void multiplyBlock(const GemmShape& shape, const GemmArgs& args, const GemmBlock& block)
@@ -96,8 +94,7 @@ void multiplyBlock(const GemmShape& shape, const GemmArgs& args, const GemmBlock
         do {
             const int64_t depth = std::min(depthBlock, shape.k - k);
             const float* a = args.a + block.row * rowStride + k * step;
-            multiplyPanels(
-                shape, args, {block.row, block.rows, panel, panel + 1}, {a, rowStride, step, k, depth});
+            multiplyPanel(shape, args, block, panel, {a, rowStride, step, k, depth});
             k += depth;
         } while (k < shape.k);
     }
@@ -109,14 +106,13 @@ void multiplyCopied(const GemmShape& shape, const GemmArgs& args, const GemmBloc
 {
     constexpr int64_t copiedDepth = 256;
     alignas(64) float copy[copiedDepth * blockTiles * maxTileRows];
-    int64_t k = 0;
-    do {
+    for (int64_t k = 0; k < shape.k; k += copiedDepth) {
         const int64_t depth = std::min(copiedDepth, shape.k - k);
         for (int64_t i = 0; i < depth; ++i)
             std::copy_n(args.a + (k + i) * shape.lda + block.row, block.rows, copy + i * block.rows);
-        multiplyPanels(shape, args, block, {copy, 1, block.rows, k, depth});
-        k += depth;
-    } while (k < shape.k);
+        for (int64_t panel = block.firstPanel; panel < block.endPanel; ++panel)
+            multiplyPanel(shape, args, block, panel, {copy, 1, block.rows, k, depth});
+    }
 }
 
 /// Lines of the cache at a large power of two's distance share few places in it.
@@ -169,12 +165,17 @@ void gemmPack(const GemmOperand& shape, const float* b, float* packed, int64_t b
     }
 }
 
+bool gemmReadsStored(const GemmShape& shape, const GemmOperand& b)
+{
+    return !b.transposed && shape.n % tileKernels().lanes == 0;
+}
+
 int64_t gemmUnits(const GemmShape& shape)
 {
     return shape.m == 0 || shape.n == 0 ? 0 : gridOf(shape).units;
 }
 
-void gemm(const GemmShape& shape, const GemmArgs& args, int64_t begin, int64_t end)
+void gemm(const GemmShape& shape, const GemmArgs& args, std::int64_t begin, std::int64_t end)
 {
     if (begin >= end)
         return;

@@ -6,11 +6,11 @@
 
 namespace gradloom::cpu {
 
-// C = epilogue(op(A) * B + (accumulate ? C : 0)), B packed into column panels.
+// C = epilogue(op(A) * op(B) + (accumulate ? C : 0)).
 //
 // The loop order follows Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 // (2008), without packing A: the microkernel takes a pointer per row, which also makes it serve
-// convolution.
+// convolution. B is read as it is stored, or packed into column panels before.
 
 /// Describes the right operand B before packing.
 struct GemmOperand
@@ -38,7 +38,11 @@ struct GemmShape
     std::int64_t ldc = 0;     ///< distance of two rows of C
     bool transposedA = false; ///< A stored as [k, m] instead of [m, k]
     bool accumulate = false;  ///< add to what C holds, before bias and activation
+    std::int64_t ldb = 0;     ///< distance of two rows of B as it is stored, [k, n]; 0: B is packed
 };
+
+/// Whether B need not be packed: the microkernel reads stored rows as fast, if they end with whole vectors.
+bool gemmReadsStored(const GemmShape& shape, const GemmOperand& b);
 
 /// Units of the product: blocks of rows times column panels. They share evenly over 2 to 16 threads
 /// when there is work enough.
@@ -47,10 +51,10 @@ std::int64_t gemmUnits(const GemmShape& shape);
 /// Operands of the product.
 struct GemmArgs
 {
-    const float* a = nullptr;       ///< [m, k], or [k, m] if transposedA
-    const float* packedB = nullptr; ///< from gemmPack
-    Epilogue epilogue;              ///< bias [n]
-    float* c = nullptr;             ///< [m, n]
+    const float* a = nullptr; ///< [m, k], or [k, m] if transposedA
+    const float* b = nullptr; ///< from gemmPack, or with shape.ldb [k, n]
+    Epilogue epilogue;        ///< bias [n]
+    float* c = nullptr;       ///< [m, n]
 };
 
 void gemm(const GemmShape& shape, const GemmArgs& args, std::int64_t begin, std::int64_t end);

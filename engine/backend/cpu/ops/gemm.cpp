@@ -18,21 +18,29 @@ CpuOp gemm()
                 shape.ldc = shape.n;
                 shape.transposedA = transA;
                 const GemmOperand operand{shape.k, shape.n, b[1], transB};
-                const int64_t packed = p.common(gemmPackedSize(shape.k, shape.n));
-                const auto scratch = p.scratch;
-                p.kernel = "packed " + tileName();
-                const auto packedAt = [=] { return reinterpret_cast<float*>(scratch->common) + packed; };
-                const float* bData = p.in(1);
-                p.phase(gemmPackUnits(shape.k, shape.n), static_cast<double>(b.elements()),
-                    [=](int64_t begin, int64_t end, int) { gemmPack(operand, bData, packedAt(), begin, end); });
                 GemmArgs args;
                 args.a = p.in(0);
+                args.b = p.in(1);
                 args.epilogue = epilogueOf(p, p.in(2));
                 args.c = p.out();
+                const bool stored = gemmReadsStored(shape, operand);
+                p.kernel = (stored ? "stored " : "packed ") + tileName();
+                const int64_t packed = stored ? 0 : p.common(gemmPackedSize(shape.k, shape.n));
+                const auto packedAt = [=, scratch = p.scratch] {
+                    return reinterpret_cast<float*>(scratch->common) + packed;
+                };
+                if (stored)
+                    shape.ldb = operand.ld;
+                else
+                    p.phase(gemmPackUnits(shape.k, shape.n), static_cast<double>(b.elements()),
+                        [=](int64_t begin, int64_t end, int) {
+                            gemmPack(operand, args.b, packedAt(), begin, end);
+                        });
                 const double work = 2.0 * static_cast<double>(shape.m * shape.n) * static_cast<double>(shape.k);
                 p.phase(gemmUnits(shape), work, [=](int64_t begin, int64_t end, int) {
                     GemmArgs ready = args;
-                    ready.packedB = packedAt();
+                    if (!stored)
+                        ready.b = packedAt();
                     gemm(shape, ready, begin, end);
                 });
             }};
