@@ -2,6 +2,8 @@
 #include "engine/explain/method_type.h"
 #include "engine/explain/overlay.h"
 #include "engine/train/step_program.h"
+#include "source_dir.h"
+#include "tests/engine/emulated_cuda.h"
 #include "tests/engine/train_test_util.h"
 
 #include <algorithm>
@@ -191,6 +193,69 @@ TEST(Explain, EveryKindOfConvolutionIsLookedAtByDefault)
         const auto answer = methodTypes().find("gradcam")->explain(*model, question);
         ASSERT_TRUE(answer.ok()) << answer.error().message;
         EXPECT_EQ(answer->layer, "last");
+    }
+}
+
+/// What every method says about a picture when it looks at each of some layers.
+std::vector<Answer> answersOn(const std::shared_ptr<backend::Backend>& device, const graph::Graph& drawing,
+    const std::vector<std::string>& layers)
+{
+    const auto model = train::Model::create(drawing, classLabels, device, 7).value();
+    const auto input = std::find_if(drawing.nodes.begin(), drawing.nodes.end(),
+        [](const graph::Node& node) { return node.type == "input"; });
+    const auto& extents = input->params.list("shape");
+    Question question;
+    question.sample = Tensor(Shape{extents[0], extents[1], extents[2]});
+    for (size_t i = 0; i < question.sample.floats().size(); ++i)
+        question.sample.floats()[i] = 0.5f + 0.5f * std::sin(0.37f * static_cast<float>(i));
+    std::vector<Answer> answers;
+    for (const MethodType& method : methodTypes().all())
+        for (const std::string& layer : layers)
+            for (const int chosen : {-1, 2}) {
+                question.layer = layer;
+                question.classIndex = chosen;
+                auto answer = method.explain(*model, question);
+                EXPECT_TRUE(answer.ok()) << layer << ": " << answer.error().message;
+                if (answer)
+                    answers.push_back(std::move(*answer));
+            }
+    return answers;
+}
+
+TEST(Explain, EveryMethodSaysOnAGpuWhatItSaysOnTheCpu)
+{
+    backend::DeviceOptions strict;
+    strict.precision = backend::Precision::Float32;
+    const std::shared_ptr<backend::Backend> gpu = tests::openEmulatedCuda(strict);
+    std::vector<graph::Graph> drawings{network(true), network(false), train_test::smallCnn()};
+    for (const char* name : {"fashion_cnn", "fashion_resnet", "shapes_cnn"})
+        drawings.push_back(project::loadProject(std::filesystem::path(GRADLOOM_SOURCE_DIR) / "projects" /
+                                                (std::string(name) + ".gradloom.json"))
+                               .value()
+                               .graph);
+    for (const graph::Graph& drawing : drawings) {
+        auto layers = convolutionalNodes(drawing, classLabels);
+        if (layers.size() > 3)
+            layers = {defaultLayer(drawing, classLabels)};
+        const auto expected = answersOn(train_test::cpu(), drawing, layers);
+        const auto answers = answersOn(gpu, drawing, layers);
+        ASSERT_EQ(answers.size(), expected.size());
+        ASSERT_FALSE(answers.empty());
+        for (size_t i = 0; i < answers.size(); ++i) {
+            EXPECT_EQ(answers[i].classIndex, expected[i].classIndex);
+            EXPECT_EQ(answers[i].layer, expected[i].layer);
+            const auto near = [&](const Tensor& a, const Tensor& b) {
+                ASSERT_EQ(a.shape(), b.shape());
+                float scale = 1e-6f;
+                for (const float x : b.floats())
+                    scale = std::max(scale, std::abs(x));
+                for (size_t k = 0; k < a.floats().size(); ++k)
+                    ASSERT_NEAR(a.floats()[k], b.floats()[k], 2e-4f * scale) << answers[i].layer << " at " << k;
+            };
+            near(answers[i].probabilities, expected[i].probabilities);
+            near(answers[i].map, expected[i].map);
+            near(answers[i].heat, expected[i].heat);
+        }
     }
 }
 
