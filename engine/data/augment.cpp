@@ -123,7 +123,9 @@ Result<std::shared_ptr<const Augmenter>> Augmenter::create(
 AugmentScratch Augmenter::makeScratch() const
 {
     const auto elements = static_cast<size_t>(m_height * m_width * m_channels);
-    return {std::vector<float>(elements), std::vector<float>(elements)};
+    AugmentScratch scratch{std::vector<float>(elements), std::vector<float>(elements), {}};
+    scratch.columns.reserve(static_cast<size_t>(m_width));
+    return scratch;
 }
 
 void Augmenter::describeIn(Batch& batch) const
@@ -178,10 +180,10 @@ void Augmenter::apply(const ShownSample& sample, Batch& batch, int64_t row, Augm
             describe(partner, noise, batch, row * views() + 1);
         return;
     }
-    change(own, noise, pictures.first(elements), scratch.picture);
+    change(own, noise, pictures.first(elements), scratch);
     if (!m_mixes)
         return;
-    change(partner, noise, partners, scratch.picture);
+    change(partner, noise, partners, scratch);
     for (size_t i = 0; i < elements; ++i)
         pictures[i] = own.change.share * pictures[i] + partner.change.share * partners[i];
 }
@@ -205,7 +207,7 @@ void Augmenter::describe(const AugmentDraw& draw, const Noise& noise, Batch& bat
 }
 
 void Augmenter::change(
-    const AugmentDraw& draw, const Noise& noise, std::span<float> picture, std::vector<float>& scratch) const
+    const AugmentDraw& draw, const Noise& noise, std::span<float> picture, AugmentScratch& scratch) const
 {
     const PictureChange& change = draw.change;
     if (m_moves)
@@ -227,16 +229,34 @@ void Augmenter::change(
         std::fill_n(picture.begin() + (y * m_width + first) * m_channels, count * m_channels, 0.0f);
 }
 
-void Augmenter::warp(const PictureChange& change, std::span<float> picture, std::vector<float>& scratch) const
+void Augmenter::warp(const PictureChange& change, std::span<float> picture, AugmentScratch& scratch) const
 {
-    std::copy(picture.begin(), picture.end(), scratch.begin());
+    const PictureShape shape{m_height, m_width, m_channels};
+    std::copy(picture.begin(), picture.end(), scratch.picture.begin());
     float* out = picture.data();
-    for (int64_t y = 0; y < m_height; ++y)
-        for (int64_t x = 0; x < m_width; ++x) {
-            const PictureSource source(change, {m_height, m_width, m_channels}, y, x);
-            for (int64_t c = 0; c < m_channels; ++c)
-                *out++ = source.value(scratch.data(), c);
+    const auto take = [&](const PictureSource& source) {
+        for (int64_t c = 0; c < m_channels; ++c)
+            *out++ = source.value(scratch.picture.data(), c);
+    };
+    if (change.matrix[1] != 0 || change.matrix[2] != 0) {
+        for (int64_t y = 0; y < m_height; ++y)
+            for (int64_t x = 0; x < m_width; ++x)
+                take(PictureSource(change, shape, y, x));
+        return;
+    }
+    // Of a picture that is not turned all rows come from the same columns.
+    scratch.columns.clear();
+    for (int64_t x = 0; x < m_width; ++x)
+        scratch.columns.emplace_back(change, shape, 0, x);
+    for (int64_t y = 0; y < m_height; ++y) {
+        const PictureSource row(change, shape, y, 0);
+        for (PictureSource source : scratch.columns) {
+            source.first += row.first - scratch.columns.front().first;
+            source.toBelow = row.toBelow;
+            source.below = row.below;
+            take(source);
         }
+    }
 }
 
 } // namespace gradloom::data

@@ -7,10 +7,6 @@
 #include <span>
 #include <vector>
 
-namespace gradloom {
-struct PictureChange;
-}
-
 namespace gradloom::data {
 
 struct Augmentation;
@@ -74,8 +70,8 @@ private:
     void draw(AugmentDraw& draw, bool mix) const;
     void describe(const AugmentDraw& draw, const Noise& noise, Batch& batch, int64_t view) const;
     void change(const AugmentDraw& draw, const Noise& noise, std::span<float> picture,
-        std::vector<float>& scratch) const;
-    void warp(const PictureChange& change, std::span<float> picture, std::vector<float>& scratch) const;
+        AugmentScratch& scratch) const;
+    void warp(const PictureChange& change, std::span<float> picture, AugmentScratch& scratch) const;
 
     int64_t m_height = 0;
     int64_t m_width = 0;

@@ -2,6 +2,7 @@
 
 #include "engine/data/dataset.h"
 #include "engine/data/preprocess.h"
+#include "engine/tensor/picture_change.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -57,6 +58,7 @@ struct AugmentScratch
 {
     std::vector<float> picture;
     std::vector<float> partner;
+    std::vector<PictureSource> columns;
 };
 
 struct LoaderOptions
