@@ -20,6 +20,8 @@ using Page = MainWindow::Page;
 namespace {
 
 constexpr int mapsInNode = 8;
+/// Milliseconds. The estimate of the time that is left moves with every step; nobody could read it so fast.
+constexpr int progressInterval = 500;
 constexpr QSize stripSize(512, 60);
 
 /// The picture for an Input node that takes pictures, a strip of maps for what has maps, nothing for the rest.
@@ -124,6 +126,7 @@ void RunController::start()
     m_window.canvas().clearActivations();
     m_window.runBar().setState(RunBar::State::Running);
     m_window.runBar().setProgress(0, tr("loading data"));
+    m_progressShown.invalidate();
     m_window.statusLine().setMessage({});
     m_panel->setSession(m_session, m_project);
 }
@@ -148,8 +151,11 @@ void RunController::forget()
 void RunController::showProgress()
 {
     const auto& history = m_panel->history();
+    if (m_progressShown.isValid() && !m_progressShown.hasExpired(progressInterval))
+        return;
     if (history.steps().empty() || history.totalSteps() <= 0 || history.stepsPerEpoch() <= 0)
         return;
+    m_progressShown.start();
     const int64_t step = history.steps().back().step;
     const int64_t epochs = (history.totalSteps() + history.stepsPerEpoch() - 1) / history.stepsPerEpoch();
     QString text = tr("epoch %1/%2").arg(history.steps().back().epoch + 1).arg(epochs);

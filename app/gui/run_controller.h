@@ -5,6 +5,8 @@
 #include "engine/train/run_data.h"
 #include "engine/train/train_session.h"
 
+#include <QElapsedTimer>
+
 #include <memory>
 #include <thread>
 
@@ -57,6 +59,7 @@ private:
     project::Project m_project; ///< what the session trains
     int m_revision = 0;         ///< of the drawing when the run began
     bool m_stale = false;
+    QElapsedTimer m_progressShown;          ///< since the run bar got a progress
     widgets::TrainPanel* m_panel = nullptr; ///< the window owns the pages
     widgets::ExplainPage* m_explain = nullptr;
     std::shared_ptr<const train::RunData> m_data;

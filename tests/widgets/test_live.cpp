@@ -214,7 +214,10 @@ private Q_SLOTS:
             if (!surface)
                 continue;
             QTRY_VERIFY(surface->framesPainted() > 0);
-            QVERIFY2(colorsOf(surface->grabFramebuffer()) > 12, type.id.c_str());
+            QVERIFY2(colorsOf(surface->paintNow()) > 12, type.id.c_str());
+            const int painted = surface->framesPainted();
+            QVERIFY2(colorsOf(panel->grab().toImage()) > 12, type.id.c_str()); // as a part of its window
+            QCOMPARE(surface->framesPainted(), painted); // from the picture that was there
         }
     }
 
@@ -283,9 +286,9 @@ private Q_SLOTS:
         auto panel = panelWithRun("curves");
         CurvesView& view = curvesOf(*panel);
         QTRY_VERIFY(view.surface()->framesPainted() > 0);
-        const QImage smooth = view.surface()->grabFramebuffer();
+        const QImage smooth = view.surface()->paintNow();
         panel->setSmoothing(0);
-        QVERIFY(view.surface()->grabFramebuffer() != smooth);
+        QVERIFY(view.surface()->paintNow() != smooth);
         QTest::mouseClick(panel->findChild<QPushButton*>("logY"), Qt::LeftButton);
         QTRY_VERIFY(view.lossPlot().shownY().low > 0);
         auto* axis = panel->findChild<QComboBox*>("xAxis");
@@ -300,9 +303,9 @@ private Q_SLOTS:
         auto panel = panelWithRun("curves");
         ImguiWidget* surface = curvesOf(*panel).surface();
         QTRY_VERIFY(surface->framesPainted() > 0);
-        const QColor dark = surface->grabFramebuffer().pixelColor(1, 1);
+        const QColor dark = surface->paintNow().pixelColor(1, 1);
         setTheme("light");
-        const QColor light = surface->grabFramebuffer().pixelColor(1, 1);
+        const QColor light = surface->paintNow().pixelColor(1, 1);
         setTheme("dark");
         QVERIFY(light.lightness() > dark.lightness() + 100);
     }

@@ -162,7 +162,7 @@ void GlRenderer::bindState(const ImDrawData& data, QSize framebuffer)
     glViewport(0, 0, framebuffer.width(), framebuffer.height());
     glEnable(GL_BLEND);
     glBlendEquation(GL_FUNC_ADD);
-    // Alpha stays one: Qt blends the widget onto its window.
+    // Alpha stays one: the picture covers its part of the window.
     glBlendFuncSeparate(GL_SRC_ALPHA, GL_ONE_MINUS_SRC_ALPHA, GL_ONE, GL_ONE_MINUS_SRC_ALPHA);
     glDisable(GL_CULL_FACE);
     glDisable(GL_DEPTH_TEST);

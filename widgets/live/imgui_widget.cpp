@@ -5,7 +5,10 @@
 
 #include <QKeyEvent>
 #include <QMouseEvent>
+#include <QOffscreenSurface>
 #include <QOpenGLContext>
+#include <QOpenGLFramebufferObject>
+#include <QPainter>
 #include <QWheelEvent>
 
 #include <algorithm>
@@ -69,8 +72,7 @@ bool ImguiWidget::available(QString* problem)
     return answer.isEmpty();
 }
 
-ImguiWidget::ImguiWidget(Painter painter, QWidget* parent)
-    : QOpenGLWidget(parent), m_painter(std::move(painter))
+ImguiWidget::ImguiWidget(Painter painter, QWidget* parent) : QWidget(parent), m_painter(std::move(painter))
 {
     // CreateContext makes the new context current only where there was none.
     m_context = ImGui::CreateContext();
@@ -82,27 +84,26 @@ ImguiWidget::ImguiWidget(Painter painter, QWidget* parent)
     io.BackendRendererName = "gradloom";
     io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
     setUpInput();
+    setAttribute(Qt::WA_OpaquePaintEvent);
     setMouseTracking(true);
     setFocusPolicy(Qt::ClickFocus);
     m_clock.start();
     m_pacing.setSingleShot(true);
     m_pacing.setTimerType(Qt::PreciseTimer);
-    connect(&m_pacing, &QTimer::timeout, this, [this] { update(); });
+    connect(&m_pacing, &QTimer::timeout, this, &ImguiWidget::repaintSoon);
     connect(&theme(), &Theme::changed, this, [this] {
         m_fontRatio = 0; // another theme may bring another typeface
-        update();
-    });
-    // The frame's cost includes laying the picture into the window, the larger part where that is done in
-    // software.
-    connect(this, &QOpenGLWidget::frameSwapped, this, [this] {
-        if (m_sinceFrame.isValid())
-            m_frameCost = 0.7 * m_frameCost + 0.3 * static_cast<double>(m_sinceFrame.nsecsElapsed()) * 1e-6;
+        repaintSoon();
     });
 }
 
 ImguiWidget::~ImguiWidget()
 {
-    releaseGl();
+    if (m_gl && m_gl->makeCurrent(m_surface.get())) {
+        m_renderer.shutDown();
+        m_framebuffer.reset();
+        m_gl->doneCurrent();
+    }
     ImGui::DestroyContext(m_context);
 }
 
@@ -115,23 +116,54 @@ void ImguiWidget::requestFrame()
     m_pacing.start(static_cast<int>(std::max<qint64>(0, interval - passed)));
 }
 
-void ImguiWidget::releaseGl()
+void ImguiWidget::repaintSoon()
 {
-    if (!m_renderer.ready() || !context())
-        return;
-    makeCurrent();
-    m_renderer.shutDown();
-    m_fontRatio = 0;
-    doneCurrent();
+    m_stale = true;
+    update();
 }
 
-void ImguiWidget::initializeGL()
+bool ImguiWidget::makeCurrent()
 {
-    // Moving the widget into another window makes a new context; what belonged to the old one must go with
-    // it.
-    connect(
-        context(), &QOpenGLContext::aboutToBeDestroyed, this, &ImguiWidget::releaseGl, Qt::UniqueConnection);
+    if (m_gl)
+        return m_gl->makeCurrent(m_surface.get());
+    m_gl = std::make_unique<QOpenGLContext>();
+    if (!m_gl->create())
+        return false;
+    m_surface = std::make_unique<QOffscreenSurface>();
+    m_surface->setFormat(m_gl->format());
+    m_surface->create();
+    if (!m_gl->makeCurrent(m_surface.get()))
+        return false;
     m_renderer.initialise(m_problem);
+    return true;
+}
+
+QImage ImguiWidget::paintNow()
+{
+    const QSize size = (QSizeF(this->size()) * devicePixelRatioF()).toSize();
+    if (size.isEmpty() || !makeCurrent())
+        return {};
+    m_sinceFrame.start();
+    if (!m_framebuffer || m_framebuffer->size() != size)
+        m_framebuffer = std::make_unique<QOpenGLFramebufferObject>(size);
+    m_framebuffer->bind();
+    paintGl(size);
+    m_picture = m_framebuffer->toImage();
+    m_picture.setDevicePixelRatio(devicePixelRatioF());
+    m_framebuffer->release();
+    m_gl->doneCurrent();
+    m_stale = false;
+    m_frameCost = 0.7 * m_frameCost + 0.3 * static_cast<double>(m_sinceFrame.nsecsElapsed()) * 1e-6;
+    return m_picture;
+}
+
+void ImguiWidget::paintEvent(QPaintEvent*)
+{
+    if (m_stale || m_picture.size() != (QSizeF(size()) * devicePixelRatioF()).toSize())
+        paintNow();
+    QPainter painter(this);
+    painter.setCompositionMode(QPainter::CompositionMode_Source);
+    painter.drawImage(QPointF(), m_picture);
 }
 
 void ImguiWidget::buildFonts()
@@ -166,11 +198,9 @@ void ImguiWidget::beginFrame(const LiveColors& colors)
     ImGui::NewFrame();
 }
 
-void ImguiWidget::paintGL()
+void ImguiWidget::paintGl(QSize framebuffer)
 {
-    m_sinceFrame.start();
     const LiveColors colors = liveColors();
-    const QSize framebuffer = (QSizeF(size()) * devicePixelRatioF()).toSize();
     m_renderer.clear(colors.panel, framebuffer);
     if (!m_renderer.ready())
         return;
@@ -200,7 +230,7 @@ void ImguiWidget::movePointer(QMouseEvent* event)
     m_pointer.inside = true;
     m_pointer.modifiers = event->modifiers();
     event->accept();
-    update();
+    repaintSoon();
 }
 
 void ImguiWidget::mousePressEvent(QMouseEvent* event)
@@ -240,36 +270,36 @@ void ImguiWidget::wheelEvent(QWheelEvent* event)
     const QPoint delta = event->angleDelta();
     m_pointer.wheel += (delta.y() != 0 ? delta.y() : delta.x()) / 120.0;
     event->accept();
-    update();
+    repaintSoon();
 }
 
 void ImguiWidget::keyPressEvent(QKeyEvent* event)
 {
     ImGui::SetCurrentContext(m_context);
     sendKey(ImGui::GetIO(), *event, true);
-    update();
-    QOpenGLWidget::keyPressEvent(event); // shortcuts of the window go on working
+    repaintSoon();
+    QWidget::keyPressEvent(event); // shortcuts of the window go on working
 }
 
 void ImguiWidget::keyReleaseEvent(QKeyEvent* event)
 {
     ImGui::SetCurrentContext(m_context);
     sendKey(ImGui::GetIO(), *event, false);
-    update();
-    QOpenGLWidget::keyReleaseEvent(event);
+    repaintSoon();
+    QWidget::keyReleaseEvent(event);
 }
 
 void ImguiWidget::enterEvent(QEnterEvent* event)
 {
     m_pointer.position = event->position();
     m_pointer.inside = true;
-    update();
+    repaintSoon();
 }
 
 void ImguiWidget::leaveEvent(QEvent*)
 {
     m_pointer.inside = false;
-    update();
+    repaintSoon();
 }
 
 } // namespace gradloom::widgets

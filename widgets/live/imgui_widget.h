@@ -4,12 +4,15 @@
 #include "widgets/live/gl_renderer.h"
 
 #include <QElapsedTimer>
-#include <QOpenGLWidget>
 #include <QTimer>
+#include <QWidget>
 
 #include <functional>
 #include <memory>
 
+class QOffscreenSurface;
+class QOpenGLContext;
+class QOpenGLFramebufferObject;
 struct ImGuiContext;
 
 namespace gradloom::widgets {
@@ -41,7 +44,11 @@ struct LiveFrame
 
 /// A widget whose content is drawn with Dear ImGui. Each has its own ImGui context, so several may be open at
 /// once. It paints when it is asked to and never by itself: no work is done for an idle or hidden view.
-class ImguiWidget : public QOpenGLWidget
+///
+/// OpenGL draws into memory of its own and the picture is read back. A QOpenGLWidget would make Qt compose
+/// the whole window with OpenGL whenever a figure in it changes, which takes 20 milliseconds of both cores
+/// where that is done in software.
+class ImguiWidget : public QWidget
 {
     Q_OBJECT
 
@@ -57,11 +64,12 @@ public:
     /// Repaints soon: at most 60 times a second, and seldom enough that painting takes no more than a small
     /// share of one core where pictures are computed in software.
     void requestFrame();
+    /// Paints now and gives the picture; empty where OpenGL fails.
+    QImage paintNow();
     int framesPainted() const { return m_frames; }
 
 protected:
-    void initializeGL() override;
-    void paintGL() override;
+    void paintEvent(QPaintEvent* event) override;
     void mousePressEvent(QMouseEvent* event) override;
     void mouseReleaseEvent(QMouseEvent* event) override;
     void mouseDoubleClickEvent(QMouseEvent* event) override;
@@ -73,13 +81,22 @@ protected:
     void leaveEvent(QEvent* event) override;
 
 private:
-    void releaseGl();
+    /// What was painted is no longer true.
+    void repaintSoon();
+    /// Makes the context current, created where this is the first time.
+    bool makeCurrent();
+    void paintGl(QSize size);
     void buildFonts();
     void beginFrame(const LiveColors& colors);
     void movePointer(QMouseEvent* event);
 
     Painter m_painter;
     ImGuiContext* m_context = nullptr;
+    std::unique_ptr<QOffscreenSurface> m_surface;
+    std::unique_ptr<QOpenGLContext> m_gl;
+    std::unique_ptr<QOpenGLFramebufferObject> m_framebuffer;
+    QImage m_picture;    ///< what was painted last
+    bool m_stale = true; ///< the picture is
     GlRenderer m_renderer;
     ImguiFonts m_fonts;
     double m_fontRatio = 0;
@@ -87,7 +104,7 @@ private:
     QElapsedTimer m_clock;
     QElapsedTimer m_sinceFrame;
     QTimer m_pacing;
-    double m_frameCost = 0; ///< milliseconds, from the start of painting until the window shows it
+    double m_frameCost = 0; ///< milliseconds
     int m_frames = 0;
     QString m_problem;
 };

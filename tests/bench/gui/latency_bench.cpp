@@ -1,6 +1,8 @@
 // How long the window's thread takes to answer while both cores train: the real window, every live view in
 // turn, and a thread that posts an event every few milliseconds and sees when it is handled. A 99th
-// percentile of 16 ms is one frame.
+// percentile of 16 ms is one frame. Each view is watched a second time while the run is paused and the window
+// is told the same news again as often as before: what it takes then is drawing, the rest is training's
+// share.
 
 #include "app/gui/main_window.h"
 #include "app/gui/run_controller.h"
@@ -75,13 +77,29 @@ double percentile(const std::vector<double>& sorted, double share)
     return sorted.empty() ? 0 : sorted[static_cast<size_t>(last * share)];
 }
 
-void printRow(const std::string& view, std::vector<double> waits, double stepMilliseconds)
+/// How long events waited.
+struct Waits
 {
-    std::sort(waits.begin(), waits.end());
-    if (waits.empty())
+    std::vector<double> training;
+    std::vector<double> paused;
+
+    void add(const Waits& more)
+    {
+        training.insert(training.end(), more.training.begin(), more.training.end());
+        paused.insert(paused.end(), more.paused.begin(), more.paused.end());
+    }
+};
+
+void printRow(const std::string& view, Waits waits, double stepMilliseconds)
+{
+    std::sort(waits.training.begin(), waits.training.end());
+    std::sort(waits.paused.begin(), waits.paused.end());
+    if (waits.training.empty() || waits.paused.empty())
         return;
-    std::printf("| %s | %zu | %.2f | %.2f | %.2f | %.3f |\n", view.c_str(), waits.size(),
-        percentile(waits, 0.5), percentile(waits, 0.99), waits.back(), stepMilliseconds);
+    std::printf("| %s | %zu | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | ", view.c_str(), waits.training.size(),
+        percentile(waits.training, 0.5), percentile(waits.training, 0.99), waits.training.back(),
+        percentile(waits.paused, 0.5), percentile(waits.paused, 0.99), waits.paused.back());
+    std::printf(stepMilliseconds > 0 ? "%.3f |\n" : "|\n", stepMilliseconds);
     std::fflush(stdout);
 }
 
@@ -99,49 +117,85 @@ public:
     {
         for (const auto& view : widgets::liveViewTypes())
             m_views.push_back(view.id);
+        connect(
+            m_runs.trainPanel(), &widgets::TrainPanel::snapshotPublished, this, [this] { ++m_snapshots; });
+        connect(&m_news, &QTimer::timeout, this, &Tour::tellAgain);
         std::printf(
-            "| view | events | median, ms | 99th percentile, ms | longest, ms | training, ms/step |\n");
-        std::printf("|---|---|---|---|---|---|\n");
+            "| view | events | training: median, ms | 99th percentile | longest | paused: median, ms | "
+            "99th percentile | longest | training, ms/step |\n|---|---|---|---|---|---|---|---|---|\n");
         next();
     }
 
 private:
+    /// `then` when the window has settled: the first picture of a view takes longer.
+    void afterSettling(void (Tour::*then)()) { QTimer::singleShot(1000, this, then); }
+
     void next()
     {
         if (m_at == m_views.size()) {
             printRow("all", m_all, 0);
-            QApplication::quit();
+            QApplication::exit(0); // quit() would ask about the run and the changed project first
             return;
         }
         m_runs.trainPanel()->showView(m_views[m_at]);
-        QTimer::singleShot(1000, this, [this] { begin(); }); // the first picture of a view takes longer
+        afterSettling(&Tour::watchTraining);
     }
 
-    void begin()
+    void watchTraining()
     {
         m_pinger.take();
-        m_stepsBefore = stepsDone(m_runs);
-        m_begin = Clock::now();
-        QTimer::singleShot(static_cast<int>(m_seconds * 1000), this, [this] { end(); });
+        m_snapshots = 0;
+        const int64_t before = stepsDone(m_runs);
+        const auto begin = Clock::now();
+        QTimer::singleShot(static_cast<int>(m_seconds * 1000), this, [this, before, begin] {
+            m_waits.training = m_pinger.take();
+            m_stepMilliseconds = millisecondsSince(begin) /
+                                 static_cast<double>(std::max<int64_t>(1, stepsDone(m_runs) - before));
+            m_runs.session()->pause();
+            m_snapshotInterval = millisecondsSince(begin) / std::max(1, m_snapshots);
+            m_news.start(33); // as often as the panel asks for news
+            afterSettling(&Tour::watchPaused);
+        });
     }
 
-    void end()
+    void watchPaused()
     {
-        const auto waits = m_pinger.take();
-        const auto steps = static_cast<double>(std::max<int64_t>(1, stepsDone(m_runs) - m_stepsBefore));
-        printRow(m_views[m_at], waits, millisecondsSince(m_begin) / steps);
-        m_all.insert(m_all.end(), waits.begin(), waits.end());
-        ++m_at;
-        next();
+        m_pinger.take();
+        QTimer::singleShot(static_cast<int>(m_seconds * 1000), this, [this] {
+            m_waits.paused = m_pinger.take();
+            m_news.stop();
+            m_runs.session()->resume();
+            printRow(m_views[m_at], m_waits, m_stepMilliseconds);
+            m_all.add(m_waits);
+            ++m_at;
+            next();
+        });
+    }
+
+    /// What the panel does when a run has published something.
+    void tellAgain()
+    {
+        auto* panel = m_runs.trainPanel();
+        const auto& history = panel->history();
+        Q_EMIT panel->stepPublished(history.steps().back());
+        if (history.snapshot() && millisecondsSince(m_lastSnapshot) >= m_snapshotInterval) {
+            m_lastSnapshot = Clock::now();
+            Q_EMIT panel->snapshotPublished(history.snapshot());
+        }
+        panel->currentView()->refresh();
     }
 
     gui::RunController& m_runs;
     double m_seconds;
     std::vector<std::string> m_views;
     size_t m_at = 0;
-    int64_t m_stepsBefore = 0;
-    Clock::time_point m_begin;
-    std::vector<double> m_all;
+    int m_snapshots = 0; ///< since the view is watched
+    double m_snapshotInterval = 0;
+    double m_stepMilliseconds = 0;
+    Clock::time_point m_lastSnapshot;
+    QTimer m_news;
+    Waits m_waits;
+    Waits m_all;
     Pinger m_pinger; ///< last member: ends before what it uses
 };
 
