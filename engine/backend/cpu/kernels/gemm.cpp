@@ -16,12 +16,14 @@ constexpr int64_t depthBlock = 512;
 /// Tiles of rows in a unit at most.
 constexpr int64_t blockTiles = 8;
 
-/// How the product is cut into units.
+/// How the product is cut into units: blocks of rows times column panels.
 struct GemmGrid
 {
     int64_t rows;   ///< rows of C in a unit
+    int64_t blocks; ///< of rows
     int64_t panels; ///< column panels of C
-    int64_t units;
+    bool byPanels;  ///< the blocks of a panel follow each other, else the panels of a block
+    int64_t units() const { return blocks * panels; }
 };
 
 GemmGrid gridOf(const GemmShape& shape)
@@ -33,7 +35,8 @@ GemmGrid gridOf(const GemmShape& shape)
     // would remain to be shared.
     const int64_t tilesPerUnit = std::clamp<int64_t>(tiles * panels / 32, 1, blockTiles);
     const int64_t rows = tilesPerUnit * kernels.rows;
-    return {rows, panels, (shape.m + rows - 1) / rows * panels};
+    // Threads get neighbouring units: each should read only its part of the larger operand.
+    return {rows, (shape.m + rows - 1) / rows, panels, shape.n > shape.m && !shape.transposedA};
 }
 
 /// The product of some rows with some column panels, which are neighbours.
@@ -44,6 +47,20 @@ struct GemmBlock
     int64_t firstPanel;
     int64_t endPanel;
 };
+
+/// Calls run(block) for the units from `begin` to `end`, neighbouring panels of the same rows in one block.
+template <class Run>
+void eachBlock(const GemmShape& shape, int64_t begin, int64_t end, const Run& run)
+{
+    const GemmGrid grid = gridOf(shape);
+    for (int64_t unit = begin; unit < end;) {
+        const int64_t row = (grid.byPanels ? unit % grid.blocks : unit / grid.panels) * grid.rows;
+        const int64_t first = grid.byPanels ? unit / grid.blocks : unit % grid.panels;
+        const int64_t count = grid.byPanels ? 1 : std::min(grid.panels - first, end - unit);
+        run(GemmBlock{row, std::min(grid.rows, shape.m - row), first, first + count});
+        unit += count;
+    }
+}
 
 /// What a panel is multiplied with, for a part of the summed dimension: A as it is stored, or a copy.
 struct GemmLeft
@@ -172,23 +189,15 @@ bool gemmReadsStored(const GemmShape& shape, const GemmOperand& b)
 
 int64_t gemmUnits(const GemmShape& shape)
 {
-    return shape.m == 0 || shape.n == 0 ? 0 : gridOf(shape).units;
+    return shape.m == 0 || shape.n == 0 ? 0 : gridOf(shape).units();
 }
 
 void gemm(const GemmShape& shape, const GemmArgs& args, std::int64_t begin, std::int64_t end)
 {
     if (begin >= end)
         return;
-    const GemmGrid grid = gridOf(shape);
     const auto multiply = displacesItself(shape) ? multiplyCopied : multiplyBlock;
-    // All panels of a block of rows follow each other: A comes from cache from the second panel on.
-    for (int64_t unit = begin; unit < end;) {
-        const int64_t row = unit / grid.panels * grid.rows;
-        const int64_t first = unit % grid.panels;
-        const int64_t last = std::min(grid.panels, first + end - unit);
-        multiply(shape, args, {row, std::min(grid.rows, shape.m - row), first, last});
-        unit += last - first;
-    }
+    eachBlock(shape, begin, end, [&](const GemmBlock& block) { multiply(shape, args, block); });
 }
 
 } // namespace gradloom::cpu
