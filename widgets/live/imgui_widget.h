@@ -46,8 +46,8 @@ struct LiveFrame
 /// once. It paints when it is asked to and never by itself: no work is done for an idle or hidden view.
 ///
 /// OpenGL draws into memory of its own and the picture is read back. A QOpenGLWidget would make Qt compose
-/// the whole window with OpenGL whenever a figure in it changes, which takes 20 milliseconds of both cores
-/// where that is done in software.
+/// the whole window with OpenGL whenever a figure in it changes, which takes some 20 milliseconds of processor
+/// time where that is done in software.
 class ImguiWidget : public QWidget
 {
     Q_OBJECT
