@@ -109,4 +109,45 @@ void sinkMasksBelowPooling(Program& program)
     eraseOps(program, dead);
 }
 
+namespace {
+
+/// The dropout of `x` that drops what `other` drops; nullptr for none.
+const Op* sameDropout(const Program& program, const Op& other, ValueId x)
+{
+    for (const Op& op : program.ops)
+        if (op.type == other.type && op.inputs[0] == x && op.inputs[1] == other.inputs[1] &&
+            op.attributes.integer("stream") == other.attributes.integer("stream") &&
+            op.attributes.real("rate") == other.attributes.real("rate"))
+            return &op;
+    return nullptr;
+}
+
+} // namespace
+
+void maskByDropout(Program& program)
+{
+    const auto producer = ir::producers(program);
+    const auto uses = ir::useCounts(program);
+    for (Op& mask : program.ops) {
+        if (!isFunction(mask, "binary", "relu_gradient"))
+            continue;
+        const ValueId between = mask.inputs[0];
+        const int32_t from = producer[at(between)];
+        if (from < 0 || uses[at(between)] != 1 || program.ops[at(from)].type->id != "dropout")
+            continue;
+        Op& backward = program.ops[at(from)];
+        const Op* forward = sameDropout(program, backward, mask.inputs[1]);
+        if (!forward)
+            continue;
+        // The result is above zero exactly where the ReLU's is and nothing was dropped.
+        const double scale = 1.0 / (1.0 - backward.attributes.real("rate"));
+        backward.inputs = {backward.inputs[0], forward->outputs[0]};
+        std::swap(backward.type, mask.type);
+        std::swap(backward.attributes, mask.attributes);
+        mask.type = ir::opTypes().find("unary");
+        mask.inputs = {between};
+        mask.attributes = {{"fn", std::string("scale")}, {"alpha", scale}};
+    }
+}
+
 } // namespace gradloom::compile

@@ -284,6 +284,7 @@ Plan plan(ir::Program program)
 {
     removeDeadCode(program);
     sinkMasksBelowPooling(program);
+    maskByDropout(program);
     fusePointwise(program);
     fuseRowUpdates(program);
     removeDeadCode(program);

@@ -42,6 +42,9 @@ void removeDeadCode(ir::Program& program);
 /// Moves the gradient mask of a ReLU behind the max pooling that follows it: the mask is then applied to the pooled
 /// gradient, which is smaller, and the unpooled activation need not be kept.
 void sinkMasksBelowPooling(ir::Program& program);
+/// Finds what a ReLU and the dropout behind it let through in the dropout's result: the gradient then draws no random
+/// numbers, and what is between the two need not be kept.
+void maskByDropout(ir::Program& program);
 /// Merges chains of unary and binary operations into "pointwise" operations.
 void fusePointwise(ir::Program& program);
 /// Gives a "pointwise" operation on gathered rows, whose results only replace these rows, the tables themselves: rows

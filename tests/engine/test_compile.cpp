@@ -205,6 +205,41 @@ TEST(Passes, SinkTheMaskBelowThePooling)
         }
 }
 
+TEST(Passes, TheGradientOfDropoutBehindAReluDrawsNothing)
+{
+    std::vector<std::vector<float>> results;
+    for (const bool drawn : {true, false}) {
+        Builder b;
+        const ValueId x = b.input("x", {Shape{40, 30}, DType::F32});
+        const ValueId counter = b.input("counter", {Shape{4}, DType::I32});
+        const ValueId y = b.op("dropout", {b.unary("relu", x), counter}, {{"rate", 0.3}, {"stream", int64_t{5}}});
+        const ValueId loss = b.reduceAll("sum", b.unary("exp", y));
+        const ValueId gradient = ir::differentiate(b, loss, std::vector<ValueId>{x})[0];
+        b.output("gradient", gradient);
+        for (const auto& op : b.program().ops)
+            if (drawn && op.outputs[0] == gradient)
+                b.output("dropped", op.inputs[0]); // somebody else wants what the dropout makes of the gradient
+        const auto plan = std::make_shared<compile::Plan>(compile::plan(b.program()));
+        EXPECT_EQ(count(plan->program, "dropout"), drawn ? 2 : 1);
+        const auto device = backend::open("cpu", {2}).value();
+        const auto step = device->load(plan, backend::allocateModel(*device, plan->program).value()).value();
+        Random random(5);
+        std::vector<float> values(1200);
+        for (float& v : values)
+            v = random.normal();
+        const int32_t words[4] = {7, 0, 3, 0};
+        step->write(x, std::as_bytes(std::span(values)));
+        step->write(counter, std::as_bytes(std::span(words)));
+        step->run();
+        step->read(gradient, std::as_writable_bytes(std::span(values)));
+        results.push_back(values);
+    }
+    EXPECT_EQ(results[0], results[1]);
+    const auto zeros = std::count(results[1].begin(), results[1].end(), 0.0F);
+    EXPECT_GT(zeros, 600); // half of them, and three tenths of the others
+    EXPECT_LT(zeros, 900);
+}
+
 TEST(Passes, FuseChainsButNotAcrossAReader)
 {
     Builder b;
