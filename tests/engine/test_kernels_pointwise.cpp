@@ -145,6 +145,7 @@ TEST_P(PointwiseKernels, functionsOfMoreValues)
         {Op::MulAdd, [](double a, double b, double c) { return a * b + c; }},
         {Op::NegMulAdd, [](double a, double b, double c) { return c - a * b; }},
         {Op::MulMul, [](double a, double b, double c) { return a * b * c; }},
+        {Op::DivRoot, [](double a, double b, double c) { return a / (std::sqrt(b) * c + 1.5); }},
         {Op::Pow, [](double a, double b, double) { return std::pow(a, b); }},
         {Op::Greater, [](double a, double b, double) { return a > b ? 1.0 : 0.0; }},
         {Op::GreaterEqual, [](double a, double b, double) { return a >= b ? 1.0 : 0.0; }},
@@ -160,7 +161,7 @@ TEST_P(PointwiseKernels, functionsOfMoreValues)
         for (const Case& test : cases) {
             Buffer y(size);
             runProgram({{PointwiseInput::Full, PointwiseInput::Full, PointwiseInput::Full},
-                           {{test.op, 3, 0, 1, 2, 0}}, {3}},
+                           {{test.op, 3, 0, 1, 2, 1.5F}}, {3}},
                 size, 1, {a.data(), b.data(), c.data()}, {y.data()});
             for (int64_t i = 0; i < size; ++i) {
                 const double exact = test.exact(a[i], b[i], c[i]);

@@ -117,6 +117,7 @@ public:
                 step(static_cast<int32_t>(i));
         for (int32_t output : m_code.outputs)
             m_program.outputs.push_back(m_register[static_cast<size_t>(output)]);
+        joinRoots();
         return std::move(m_program);
     }
 
@@ -158,6 +159,43 @@ private:
             add(absorbed.other);
         }
         return operands;
+    }
+
+    /// Makes one instruction of a root, its scaling and the division by it, to the same bits.
+    void joinRoots()
+    {
+        auto& code = m_program.code;
+        for (size_t i = 0; i + 2 < code.size(); ++i) {
+            const PointwiseInstruction& root = code[i];
+            const PointwiseInstruction& scaled = code[i + 1];
+            const PointwiseInstruction division = code[i + 2];
+            constexpr uint8_t number = pointwiseImmediate;
+            const bool fits = root.op == PointwiseOp::Sqrt && scaled.op == PointwiseOp::MulAdd &&
+                              scaled.a == root.dst && scaled.b != root.dst && scaled.c == number &&
+                              division.op == PointwiseOp::Div && division.b == scaled.dst;
+            const bool registers = root.a != number && scaled.b != number && division.a != number &&
+                                   division.a != root.dst && division.a != scaled.dst;
+            if (!fits || !registers || isReadBehind(i + 2, root.dst) || isReadBehind(i + 2, scaled.dst))
+                continue;
+            code[i] = {PointwiseOp::DivRoot, division.dst, division.a, root.a, scaled.b, scaled.immediate};
+            code.erase(code.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                code.begin() + static_cast<std::ptrdiff_t>(i) + 3);
+        }
+    }
+
+    /// Whether what the register holds is read behind instruction `index`.
+    bool isReadBehind(size_t index, uint8_t reg) const
+    {
+        const auto& code = m_program.code;
+        for (size_t i = index; code[i].dst != reg; ++i) {
+            if (i + 1 == code.size())
+                return std::find(m_program.outputs.begin(), m_program.outputs.end(), reg) !=
+                       m_program.outputs.end();
+            const PointwiseInstruction& next = code[i + 1];
+            if (next.a == reg || next.b == reg || next.c == reg)
+                return true;
+        }
+        return false;
     }
 
     uint8_t registerOf(int32_t operand) const { return m_register[static_cast<size_t>(operand)]; }

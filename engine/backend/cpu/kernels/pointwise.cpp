@@ -161,6 +161,10 @@ void runStep(const PointwiseStep& step, int64_t n)
     case PointwiseOp::MulMul:
         return each3(
             step, n, [](Floats a, Floats b, Floats c) HWY_ATTR { return hn::Mul(hn::Mul(a, b), c); });
+    case PointwiseOp::DivRoot:
+        return each3(step, n, [d = broadcast(step.immediate)](Floats a, Floats b, Floats c) HWY_ATTR {
+            return hn::Div(a, hn::MulAdd(hn::Sqrt(b), c, d));
+        });
     case PointwiseOp::Greater:
         return each2(
             step, n, [one](Floats a, Floats b) HWY_ATTR { return hn::IfThenElseZero(hn::Gt(a, b), one); });

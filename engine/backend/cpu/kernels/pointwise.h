@@ -17,6 +17,7 @@ enum class PointwiseOp : std::uint8_t {
     MulAdd,     ///< a * b + c
     NegMulAdd,  ///< c - a * b
     MulMul,     ///< a * b * c
+    DivRoot,    ///< a / (sqrt(b) * c + the immediate value), the step of Adam
     Neg,        ///< -a
     Abs,        ///< |a|
     Sign,       ///< -1, 0 or 1

@@ -16,6 +16,7 @@ int operandCount(PointwiseOp op)
     case PointwiseOp::MulAdd:
     case PointwiseOp::NegMulAdd:
     case PointwiseOp::MulMul:
+    case PointwiseOp::DivRoot:
     case PointwiseOp::Select:
         return 3;
     case PointwiseOp::Add:
@@ -143,6 +144,7 @@ private:
             const PointwiseInstruction& instruction = m_program.code[s];
             PointwiseStep& step = m_steps[s];
             step.op = instruction.op;
+            step.immediate = instruction.immediate;
             const int operands = operandCount(instruction.op);
             const uint8_t registers[] = {instruction.a, instruction.b, instruction.c};
             PointwiseOperand* const to[] = {&step.a, &step.b, &step.c};

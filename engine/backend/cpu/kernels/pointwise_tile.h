@@ -18,11 +18,12 @@ struct PointwiseStep
 {
     PointwiseOp op;
     PointwiseOperand a, b, c;
+    float immediate;
     float* to;
 };
 
 /// Elements of a tile: registers of a program stay in the first-level cache.
-inline constexpr int64_t pointwiseTile = 256;
+inline constexpr int64_t pointwiseTile = 512;
 
 /// Executes the steps on `elements` values, rounded up to whole vectors (of at most 16).
 void runPointwiseTile(const PointwiseStep* steps, int64_t stepCount, int64_t elements);
