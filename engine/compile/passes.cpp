@@ -41,6 +41,48 @@ void eraseOps(Program& program, const std::vector<bool>& dead)
     program.ops.resize(kept);
 }
 
+/// What the gradients of ReLUs mask.
+class MaskedResults
+{
+public:
+    explicit MaskedResults(Program& program)
+        : m_program(program), m_producer(ir::producers(program)), m_uses(ir::useCounts(program))
+    {
+    }
+    /// Of a ReLU's gradient the operation that makes what it masks, if that is of this type and nothing else reads
+    /// it; nullptr otherwise.
+    Op* source(const Op& mask, const char* type) const
+    {
+        if (!isFunction(mask, "binary", "relu_gradient"))
+            return nullptr;
+        const ValueId masked = mask.inputs[0];
+        Op* found = m_uses[at(masked)] == 1 ? maker(masked) : nullptr;
+        return found && found->type->id == type ? found : nullptr;
+    }
+    /// The operation that makes a value, nullptr for an input.
+    Op* maker(ValueId id) const
+    {
+        const int32_t index = m_producer[at(id)];
+        return index < 0 ? nullptr : &m_program.ops[at(index)];
+    }
+
+private:
+    Program& m_program;
+    std::vector<int32_t> m_producer;
+    std::vector<int32_t> m_uses;
+};
+
+/// The dropout of `x` that drops what `other` drops; nullptr for none.
+const Op* sameDropout(const Program& program, const Op& other, ValueId x)
+{
+    for (const Op& op : program.ops)
+        if (op.type == other.type && op.inputs[0] == x && op.inputs[1] == other.inputs[1] &&
+            op.attributes.integer("stream") == other.attributes.integer("stream") &&
+            op.attributes.real("rate") == other.attributes.real("rate"))
+            return &op;
+    return nullptr;
+}
+
 } // namespace
 
 void fuseActivations(Program& program)
@@ -86,66 +128,39 @@ void removeDeadCode(Program& program)
 
 void sinkMasksBelowPooling(Program& program)
 {
-    const auto producer = ir::producers(program);
-    const auto uses = ir::useCounts(program);
+    const MaskedResults results(program);
     std::vector<bool> dead(program.ops.size(), false);
     for (size_t i = 0; i < program.ops.size(); ++i) {
         const Op& mask = program.ops[i];
-        if (!isFunction(mask, "binary", "relu_gradient"))
+        Op* backward = results.source(mask, "max_pool2d_backward");
+        if (!backward)
             continue;
-        const ValueId spread = mask.inputs[0];
-        const int32_t from = producer[at(spread)];
-        if (from < 0 || uses[at(spread)] != 1 || program.ops[at(from)].type->id != "max_pool2d_backward")
-            continue;
-        Op& backward = program.ops[at(from)];
-        const Op& forward = program.ops[at(producer[at(backward.inputs[1])])];
+        const Op& forward = *results.maker(backward->inputs[1]);
         // The winner passes the mask exactly when the pooled value is above zero.
-        if (forward.inputs[0] != mask.inputs[1] || backward.inputs[2] != noValue)
+        if (forward.inputs[0] != mask.inputs[1] || backward->inputs[2] != noValue)
             continue;
-        backward.inputs[2] = forward.outputs[0];
-        backward.outputs[0] = mask.outputs[0];
+        backward->inputs[2] = forward.outputs[0];
+        backward->outputs[0] = mask.outputs[0];
         dead[i] = true;
     }
     eraseOps(program, dead);
 }
 
-namespace {
-
-/// The dropout of `x` that drops what `other` drops; nullptr for none.
-const Op* sameDropout(const Program& program, const Op& other, ValueId x)
-{
-    for (const Op& op : program.ops)
-        if (op.type == other.type && op.inputs[0] == x && op.inputs[1] == other.inputs[1] &&
-            op.attributes.integer("stream") == other.attributes.integer("stream") &&
-            op.attributes.real("rate") == other.attributes.real("rate"))
-            return &op;
-    return nullptr;
-}
-
-} // namespace
-
 void maskByDropout(Program& program)
 {
-    const auto producer = ir::producers(program);
-    const auto uses = ir::useCounts(program);
+    const MaskedResults results(program);
     for (Op& mask : program.ops) {
-        if (!isFunction(mask, "binary", "relu_gradient"))
-            continue;
-        const ValueId between = mask.inputs[0];
-        const int32_t from = producer[at(between)];
-        if (from < 0 || uses[at(between)] != 1 || program.ops[at(from)].type->id != "dropout")
-            continue;
-        Op& backward = program.ops[at(from)];
-        const Op* forward = sameDropout(program, backward, mask.inputs[1]);
+        Op* backward = results.source(mask, "dropout");
+        const Op* forward = backward ? sameDropout(program, *backward, mask.inputs[1]) : nullptr;
         if (!forward)
             continue;
         // The result is above zero exactly where the ReLU's is and nothing was dropped.
-        const double scale = 1.0 / (1.0 - backward.attributes.real("rate"));
-        backward.inputs = {backward.inputs[0], forward->outputs[0]};
-        std::swap(backward.type, mask.type);
-        std::swap(backward.attributes, mask.attributes);
+        const double scale = 1.0 / (1.0 - backward->attributes.real("rate"));
+        backward->inputs = {backward->inputs[0], forward->outputs[0]};
+        std::swap(backward->type, mask.type);
+        std::swap(backward->attributes, mask.attributes);
         mask.type = ir::opTypes().find("unary");
-        mask.inputs = {between};
+        mask.inputs = {backward->outputs[0]};
         mask.attributes = {{"fn", std::string("scale")}, {"alpha", scale}};
     }
 }

@@ -171,7 +171,7 @@ void benchGemm(const std::string& name, const GemmOperand& operand, GemmShape s)
         gemmPack(operand, b.data(), packed.data(), 0, gemmPackUnits(s.k, s.n));
         gemm(s, {a.data(), packed.data(), {}, c.data()}, 0, gemmUnits(s));
     });
-    if (!gemmReadsStored(s, operand))
+    if (!gemmReadsStored(operand))
         return;
     s.ldb = operand.ld;
     report(name + ", B as stored", flops, [&] { gemm(s, {a.data(), b.data(), {}, c.data()}, 0, gemmUnits(s)); });

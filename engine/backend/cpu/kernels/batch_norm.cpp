@@ -36,24 +36,29 @@ public:
     int64_t blockRows() const { return m_blockRows; }
     int64_t firstRow(int64_t part) const { return m_shape.rows * part / m_parts; }
 
-    /// Calls run(piece) for the units from `begin` to `end`, neighbouring parts of a slice in one piece.
+    /// Neighbouring parts of a slice.
     struct Piece
     {
         int64_t channel, channels; ///< the slice
         int64_t part;              ///< the first one
         int64_t firstRow, lastRow;
     };
+    /// A unit, with those behind it that are of its slice and before `end`.
+    Piece piece(int64_t unit, int64_t end) const
+    {
+        const int64_t slice = unit / m_parts;
+        const int64_t part = unit % m_parts;
+        const int64_t channel = slice * m_width;
+        return {channel, std::min(m_width, m_shape.c - channel), part, firstRow(part),
+            firstRow(std::min(end - slice * m_parts, m_parts))};
+    }
+    Piece piece(int64_t unit) const { return piece(unit, unit + 1); }
+    /// Calls run(piece) for the units from `begin` to `end`.
     template <class Run>
     void pieces(int64_t begin, int64_t end, const Run& run) const
     {
-        for (int64_t unit = begin; unit < end;) {
-            const int64_t slice = unit / m_parts;
-            const int64_t last = std::min(end, (slice + 1) * m_parts);
-            const int64_t channel = slice * m_width;
-            run(Piece{channel, std::min(m_width, m_shape.c - channel), unit % m_parts,
-                firstRow(unit % m_parts), firstRow(last - slice * m_parts)});
-            unit = last;
-        }
+        for (int64_t unit = begin; unit < end; unit = (unit / m_parts + 1) * m_parts)
+            run(piece(unit, end));
     }
 
 private:
@@ -91,30 +96,30 @@ HWY_INLINE void joinMoments(
 void statsUnits(const BatchNormShape& s, const float* x, float* partials, int64_t begin, int64_t end)
 {
     const BatchNormGrid grid(s);
-    for (int64_t unit = begin; unit < end; ++unit)
-        grid.pieces(unit, unit + 1, [&](const BatchNormGrid::Piece& piece) HWY_ATTR {
-            float* mean = partials + piece.part * 2 * s.c + piece.channel;
-            float* m2 = mean + s.c;
-            std::fill_n(mean, piece.channels, 0.0F);
-            std::fill_n(m2, piece.channels, 0.0F);
-            for (int64_t row = piece.firstRow; row < piece.lastRow; row += grid.blockRows()) {
-                const int64_t rows = std::min(grid.blockRows(), piece.lastRow - row);
-                const float* block = x + row * s.c + piece.channel;
-                forVectors(piece.channels, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
-                    Floats sum = zero();
-                    for (int64_t r = 0; r < rows; ++r)
-                        sum = hn::Add(sum, loadIt(block + r * s.c + i));
-                    const Floats blockMean = hn::Mul(sum, broadcast(1.0F / static_cast<float>(rows)));
-                    Floats squares = zero();
-                    for (int64_t r = 0; r < rows; ++r) {
-                        const Floats deviation = hn::Sub(loadIt(block + r * s.c + i), blockMean);
-                        squares = hn::MulAdd(deviation, deviation, squares);
-                    }
-                    joinMoments(mean + i, m2 + i, blockMean, squares, row - piece.firstRow, rows,
-                        std::min(lanes(), piece.channels - i));
-                });
-            }
-        });
+    for (int64_t unit = begin; unit < end; ++unit) {
+        const BatchNormGrid::Piece piece = grid.piece(unit);
+        float* mean = partials + piece.part * 2 * s.c + piece.channel;
+        float* m2 = mean + s.c;
+        std::fill_n(mean, piece.channels, 0.0F);
+        std::fill_n(m2, piece.channels, 0.0F);
+        for (int64_t row = piece.firstRow; row < piece.lastRow; row += grid.blockRows()) {
+            const int64_t rows = std::min(grid.blockRows(), piece.lastRow - row);
+            const float* block = x + row * s.c + piece.channel;
+            forVectors(piece.channels, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
+                Floats sum = zero();
+                for (int64_t r = 0; r < rows; ++r)
+                    sum = hn::Add(sum, loadIt(block + r * s.c + i));
+                const Floats blockMean = hn::Mul(sum, broadcast(1.0F / static_cast<float>(rows)));
+                Floats squares = zero();
+                for (int64_t r = 0; r < rows; ++r) {
+                    const Floats deviation = hn::Sub(loadIt(block + r * s.c + i), blockMean);
+                    squares = hn::MulAdd(deviation, deviation, squares);
+                }
+                joinMoments(mean + i, m2 + i, blockMean, squares, row - piece.firstRow, rows,
+                    std::min(lanes(), piece.channels - i));
+            });
+        }
+    }
 }
 
 void finishStats(const BatchNormShape& s, const float* partials, float* mean, float* variance)
@@ -189,7 +194,8 @@ void gradSumUnits(const BatchNormShape& s, const BatchNormGradArgs& args, int64_
 {
     const BatchNormGrid grid(s);
     const BatchNormChannels& c = args.channels;
-    const auto sumPart = [&](const BatchNormGrid::Piece& piece) HWY_ATTR {
+    for (int64_t unit = begin; unit < end; ++unit) {
+        const BatchNormGrid::Piece piece = grid.piece(unit);
         float* sums = args.partials + piece.part * 2 * s.c + piece.channel;
         float* products = sums + s.c;
         std::fill_n(sums, piece.channels, 0.0F);
@@ -212,9 +218,7 @@ void gradSumUnits(const BatchNormShape& s, const BatchNormGradArgs& args, int64_
                 storeIt(hn::Add(loadIt(products + i), product), products + i);
             });
         }
-    };
-    for (int64_t unit = begin; unit < end; ++unit)
-        grid.pieces(unit, unit + 1, sumPart);
+    }
 }
 
 void gradApplyUnits(const BatchNormShape& s, const BatchNormGradArgs& args, int64_t begin, int64_t end)

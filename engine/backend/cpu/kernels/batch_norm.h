@@ -9,8 +9,8 @@ namespace gradloom::cpu {
 //
 // Forward: batchNormStats for all units, batchNormFinish once, batchNormApply for all units.
 // Backward: batchNormGradSums for all units, batchNormGradFinish once, batchNormGradApply for all units.
-// Units are blocks of rows, with many channels of some channels, whose number depends on the shape only; each
-// leaves a partial result.
+// Units are blocks of rows, where there are many channels of a slice of these; their number depends on the
+// shape only, and each leaves a partial result.
 
 struct BatchNormShape
 {

@@ -162,6 +162,11 @@ void packPanel(const GemmOperand& shape, const float* b, int64_t firstColumn, in
             std::fill(out + k * width + used, out + (k + 1) * width, 0.0F);
 }
 
+bool gemmReadsStored(const GemmOperand& b)
+{
+    return !b.transposed && b.n % tileKernels().lanes == 0;
+}
+
 int64_t gemmPackedSize(int64_t k, int64_t n)
 {
     return tileKernels().packedSize(k, n);
@@ -182,20 +187,13 @@ void gemmPack(const GemmOperand& shape, const float* b, float* packed, int64_t b
     }
 }
 
-bool gemmReadsStored(const GemmShape& shape, const GemmOperand& b)
-{
-    return !b.transposed && shape.n % tileKernels().lanes == 0;
-}
-
 int64_t gemmUnits(const GemmShape& shape)
 {
     return shape.m == 0 || shape.n == 0 ? 0 : gridOf(shape).units();
 }
 
-void gemm(const GemmShape& shape, const GemmArgs& args, std::int64_t begin, std::int64_t end)
+void gemm(const GemmShape& shape, const GemmArgs& args, int64_t begin, int64_t end)
 {
-    if (begin >= end)
-        return;
     const auto multiply = displacesItself(shape) ? multiplyCopied : multiplyBlock;
     eachBlock(shape, begin, end, [&](const GemmBlock& block) { multiply(shape, args, block); });
 }

@@ -21,6 +21,8 @@ struct GemmOperand
     bool transposed = false; ///< stored as [n, k] instead of [k, n]
 };
 
+/// Whether B need not be packed: the microkernel reads stored rows as fast, if they end with whole vectors.
+bool gemmReadsStored(const GemmOperand& b);
 /// Floats that packed B takes.
 std::int64_t gemmPackedSize(std::int64_t k, std::int64_t n);
 /// Units of packing (column panels).
@@ -40,9 +42,6 @@ struct GemmShape
     bool accumulate = false;  ///< add to what C holds, before bias and activation
     std::int64_t ldb = 0;     ///< distance of two rows of B as it is stored, [k, n]; 0: B is packed
 };
-
-/// Whether B need not be packed: the microkernel reads stored rows as fast, if they end with whole vectors.
-bool gemmReadsStored(const GemmShape& shape, const GemmOperand& b);
 
 /// Units of the product: blocks of rows times column panels. They share evenly over 2 to 16 threads
 /// when there is work enough.

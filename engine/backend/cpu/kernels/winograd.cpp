@@ -100,17 +100,16 @@ void winogradMultiply(
     call.segmentCount = 1;
     call.segmentLength = from.channels;
     call.ldc = to.channels;
-    for (int64_t e = 0; e < int64_t(from.rows) * from.columns; ++e) {
-        int64_t begin, end;
-        batch.range(e / from.columns == from.rows - 1, e % from.columns == from.columns - 1, begin, end);
-        call.rowCount = end - begin;
-        for (int64_t t = begin; t < end; ++t)
-            rows[t - begin] = from.element(e) + t * from.channels;
+    for (int64_t e = 0; e < from.elements(); ++e) {
+        const WinogradBatch::Range range = from.tilesWith(e, batch);
+        call.rowCount = range.count();
+        for (int64_t t = 0; t < range.count(); ++t)
+            rows[t] = from.element(e) + (range.begin + t) * from.channels;
         for (int64_t column = 0; column < to.channels; column += kernels.width) {
             call.columns = std::min<int64_t>(kernels.width, to.channels - column);
             call.ldb = kernels.panelColumns(call.columns);
             call.b = packed + e * packedSize + column * from.channels;
-            call.c = to.element(e) + begin * to.channels + column;
+            call.c = to.element(e) + range.begin * to.channels + column;
             kernels.run(call);
         }
     }

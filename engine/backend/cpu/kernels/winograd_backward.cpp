@@ -124,17 +124,16 @@ void addProducts(const WinogradBlock& in, const WinogradBlock& gradients, const 
     call.ldb = gradients.channels;
     call.ldc = target.ld;
     call.accumulate = target.accumulate;
-    for (int64_t e = 0; e < int64_t(in.rows) * in.columns; ++e) {
-        int64_t begin, end;
-        batch.range(e / in.columns == in.rows - 1, e % in.columns == in.columns - 1, begin, end);
-        call.segmentLength = end - begin;
+    for (int64_t e = 0; e < in.elements(); ++e) {
+        const WinogradBatch::Range range = in.tilesWith(e, batch);
+        call.segmentLength = range.count();
         for (int64_t row = 0; row < in.channels; row += rowBlock) {
             call.rowCount = std::min(rowBlock, in.channels - row);
             for (int64_t r = 0; r < call.rowCount; ++r)
-                rows[r] = in.element(e) + begin * in.channels + row + r;
+                rows[r] = in.element(e) + range.begin * in.channels + row + r;
             for (int64_t column = 0; column < gradients.channels; column += kernels.width) {
                 call.columns = std::min<int64_t>(kernels.width, gradients.channels - column);
-                call.b = gradients.element(e) + begin * gradients.channels + column;
+                call.b = gradients.element(e) + range.begin * gradients.channels + column;
                 call.c = target.sum + (e * in.channels + row) * target.ld + column;
                 kernels.run(call);
             }

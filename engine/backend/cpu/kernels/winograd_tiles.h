@@ -82,14 +82,19 @@ struct WinogradBatch
             places[next[kind(unsorted[t])]++] = unsorted[t];
     }
     int64_t count() const { return starts[4]; }
-    /// The tiles that have the element of these points, the last of a side only if they are large.
-    void range(bool lastRow, bool lastColumn, int64_t& begin, int64_t& end) const
+    struct Range
     {
-        begin = lastColumn ? starts[1] : 0;
-        end = lastRow ? starts[2] : lastColumn ? starts[3] : starts[4];
+        int64_t begin, end;
+        int64_t count() const { return end - begin; }
+    };
+    /// The tiles that have an element: one of the last row or column only if they are large.
+    Range with(bool lastRow, bool lastColumn) const
+    {
+        return {lastColumn ? starts[1] : 0, lastRow ? starts[2] : lastColumn ? starts[3] : starts[4]};
     }
 
 private:
+    /// In the order above.
     int kind(const WinogradPlace& place) const
     {
         const bool wide = place.columns == columns;
@@ -161,7 +166,13 @@ struct WinogradBlock
         return {data + t * channels, columns * stride, stride, place.rows + form.taps - 1,
             place.columns + form.taps - 1};
     }
+    int64_t elements() const { return int64_t(rows) * columns; }
     float* element(int64_t e) const { return data + e * stride; }
+    /// The tiles of the batch that have element e.
+    WinogradBatch::Range tilesWith(int64_t e, const WinogradBatch& batch) const
+    {
+        return batch.with(e / columns == rows - 1, e % columns == columns - 1);
+    }
 };
 
 /// Blocks of a convolution: how large they are, and cut from scratch memory.

@@ -446,7 +446,7 @@ void weightGradient(const WinogradForm::WeightSum& sum, int64_t channels, float*
 template <class Form>
 const WinogradForm& form()
 {
-    static const WinogradForm table{Form::taps, Form::maxPoints, input<Form>, addInput<Form>, output<Form>,
+    static const WinogradForm table{Form::taps, input<Form>, addInput<Form>, output<Form>,
         gradient<Form>, weights<Form>, weightGradient<Form>};
     return table;
 }

@@ -34,8 +34,7 @@ struct WinogradTile
 /// channels, row by row.
 struct WinogradForm
 {
-    int taps;      ///< side of the kernel
-    int maxPoints; ///< for the largest output tile
+    int taps; ///< side of the kernel
 
     /// to = B^T x B for the pixels of an input tile.
     void (*input)(const float* const* pixels, int64_t channels, const WinogradTile<float>& to);

@@ -23,7 +23,7 @@ CpuOp gemm()
                 args.b = p.in(1);
                 args.epilogue = epilogueOf(p, p.in(2));
                 args.c = p.out();
-                const bool stored = gemmReadsStored(shape, operand);
+                const bool stored = gemmReadsStored(operand);
                 p.kernel = (stored ? "stored " : "packed ") + tileName();
                 const int64_t packed = stored ? 0 : p.common(gemmPackedSize(shape.k, shape.n));
                 const auto packedAt = [=, scratch = p.scratch] {
