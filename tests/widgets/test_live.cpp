@@ -216,7 +216,7 @@ private Q_SLOTS:
             QTRY_VERIFY(surface->framesPainted() > 0);
             QVERIFY2(colorsOf(surface->paintNow()) > 12, type.id.c_str());
             const int painted = surface->framesPainted();
-            QVERIFY2(colorsOf(panel->grab().toImage()) > 12, type.id.c_str()); // as a part of its window
+            QVERIFY2(colorsOf(panel->grab(QRect(surface->mapTo(panel.get(), QPoint()), surface->size())).toImage()) > 12, type.id.c_str()); // as a part of its window
             QCOMPARE(surface->framesPainted(), painted); // from the picture that was there
         }
     }

@@ -11,7 +11,7 @@ struct ImDrawData;
 
 namespace gradloom::widgets {
 
-/// A picture on the graphics card; `id` is 0 until GlRenderer::upload, and again after the context was lost.
+/// A picture on the graphics card; `id` is 0 until GlRenderer::upload.
 struct GlTexture
 {
     GLuint id = 0;

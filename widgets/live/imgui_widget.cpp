@@ -12,6 +12,7 @@
 #include <QWheelEvent>
 
 #include <algorithm>
+#include <cmath>
 #include <imgui.h>
 
 namespace gradloom::widgets {
@@ -124,23 +125,33 @@ void ImguiWidget::repaintSoon()
 
 bool ImguiWidget::makeCurrent()
 {
-    if (m_gl)
-        return m_gl->makeCurrent(m_surface.get());
-    m_gl = std::make_unique<QOpenGLContext>();
-    if (!m_gl->create())
+    if (!m_gl) {
+        m_gl = std::make_unique<QOpenGLContext>();
+        m_gl->create();
+        m_surface = std::make_unique<QOffscreenSurface>();
+        m_surface->setFormat(m_gl->format());
+        m_surface->create();
+    }
+    if (!m_gl->makeCurrent(m_surface.get())) {
+        m_problem = tr("OpenGL does not answer, so that nothing can be shown here. Training goes on.");
         return false;
-    m_surface = std::make_unique<QOffscreenSurface>();
-    m_surface->setFormat(m_gl->format());
-    m_surface->create();
-    if (!m_gl->makeCurrent(m_surface.get()))
-        return false;
-    m_renderer.initialise(m_problem);
-    return true;
+    }
+    if (!m_renderer.ready()) {
+        m_problem.clear();
+        m_renderer.initialise(m_problem);
+    }
+    return m_renderer.ready();
+}
+
+QSize ImguiWidget::pixels() const
+{
+    const QSizeF exact = QSizeF(size()) * devicePixelRatioF();
+    return {static_cast<int>(std::ceil(exact.width())), static_cast<int>(std::ceil(exact.height()))};
 }
 
 QImage ImguiWidget::paintNow()
 {
-    const QSize size = (QSizeF(this->size()) * devicePixelRatioF()).toSize();
+    const QSize size = pixels();
     if (size.isEmpty() || !makeCurrent())
         return {};
     m_sinceFrame.start();
@@ -159,9 +170,15 @@ QImage ImguiWidget::paintNow()
 
 void ImguiWidget::paintEvent(QPaintEvent*)
 {
-    if (m_stale || m_picture.size() != (QSizeF(size()) * devicePixelRatioF()).toSize())
-        paintNow();
+    if ((m_stale || m_picture.size() != pixels()) && paintNow().isNull())
+        m_picture = {};
     QPainter painter(this);
+    if (m_picture.isNull()) { // every pixel is to be painted, see the constructor
+        painter.fillRect(rect(), liveColors().panel);
+        painter.setPen(liveColors().muted);
+        painter.drawText(rect(), Qt::AlignCenter | Qt::TextWordWrap, m_problem);
+        return;
+    }
     painter.setCompositionMode(QPainter::CompositionMode_Source);
     painter.drawImage(QPointF(), m_picture);
 }

@@ -83,7 +83,9 @@ protected:
 private:
     /// What was painted is no longer true.
     void repaintSoon();
-    /// Makes the context current, created where this is the first time.
+    /// Of the picture; covers the widget at every scale.
+    QSize pixels() const;
+    /// Makes the context current, created where this is the first time; m_problem says why it cannot.
     bool makeCurrent();
     void paintGl(QSize size);
     void buildFonts();
@@ -106,7 +108,7 @@ private:
     QTimer m_pacing;
     double m_frameCost = 0; ///< milliseconds
     int m_frames = 0;
-    QString m_problem;
+    QString m_problem; ///< why nothing can be painted
 };
 
 } // namespace gradloom::widgets
