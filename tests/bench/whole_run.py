@@ -1,4 +1,6 @@
-"""Times whole trainings of the fashion_cnn sample (read, shuffle, train, validate; Gradloom also writes its files), Gradloom against PyTorch.
+"""Times whole trainings of the fashion_cnn sample, Gradloom against PyTorch: read, shuffle, train, validate.
+
+Gradloom also writes its files.
 
     python tests/bench/whole_run.py --program build/release/bin/gradloom-cli [--epochs 8] [--rounds 3]
 
@@ -92,7 +94,7 @@ def time_torch(epochs: int, channels_last: bool) -> tuple[float, float]:
 
 
 def time_gradloom(program: str, epochs: int) -> tuple[float, float]:
-    """The time of the whole process, with its report and files."""
+    """The time of the whole process, with its files."""
     with tempfile.TemporaryDirectory() as folder:
         command = [program, "train", str(PROJECT), "--epochs", str(epochs), "--out", folder]
         started = time.perf_counter()

@@ -1,8 +1,8 @@
 // How long the window's thread takes to answer while both cores train: the real window, every live view in
 // turn, and a thread that posts an event every few milliseconds and sees when it is handled. A 99th
 // percentile of 16 ms is one frame. Each view is watched a second time while the run is paused and the window
-// is told the same news again as often as before: what it takes then is drawing, the rest is training's
-// share.
+// is told the same news again as often as before: what it takes then is drawing the same again, the rest is new
+// pictures and training.
 
 #include "app/gui/main_window.h"
 #include "app/gui/run_controller.h"
@@ -182,7 +182,7 @@ private:
             m_lastSnapshot = Clock::now();
             Q_EMIT panel->snapshotPublished(history.snapshot());
         }
-        panel->currentView()->refresh();
+        panel->refresh();
     }
 
     gui::RunController& m_runs;
