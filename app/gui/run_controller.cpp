@@ -178,9 +178,11 @@ void RunController::showState(train::State state)
     RunBar& bar = m_window.runBar();
     if (state == train::State::Running || state == train::State::Preparing)
         bar.setState(RunBar::State::Running);
-    else if (state == train::State::Paused)
+    else if (state == train::State::Paused) {
+        m_progressShown.invalidate(); // nothing follows that would make up for what was left out
+        showProgress();
         bar.setState(RunBar::State::Paused);
-    else
+    } else
         bar.setState(RunBar::State::Idle);
 }
 
