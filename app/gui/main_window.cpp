@@ -115,6 +115,8 @@ void MainWindow::connectWidgets()
     });
     auto* memory = new MemoryEstimate(*m_document);
     connect(memory, &MemoryEstimate::changed, m_status, &StatusLine::setMemory);
+    connect(this, &MainWindow::deviceChanged, memory, &MemoryEstimate::setDevice);
+    memory->setDevice(m_device);
     connect(m_palette, &widgets::Palette::layerChosen, m_canvas, &CanvasView::appendLayer);
     connect(m_status, &StatusLine::problemClicked, m_canvas, &CanvasView::showNode);
     connect(&m_top->pages(), &PageSwitch::pageChosen, this,

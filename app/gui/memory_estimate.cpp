@@ -22,12 +22,20 @@ MemoryEstimate::MemoryEstimate(Document& document) : QObject(&document), m_docum
     m_timer.setSingleShot(true);
     m_timer.setInterval(400);
     connect(&m_timer, &QTimer::timeout, this, &MemoryEstimate::compute);
-    const auto restart = [this] {
-        ++m_serial;
-        m_timer.start();
-    };
-    connect(&document, &Document::analysisChanged, this, restart);
-    connect(&document, &Document::projectChanged, this, restart);
+    connect(&document, &Document::analysisChanged, this, &MemoryEstimate::restart);
+    connect(&document, &Document::projectChanged, this, &MemoryEstimate::restart);
+}
+
+void MemoryEstimate::setDevice(const std::string& device)
+{
+    m_device = device;
+    restart();
+}
+
+void MemoryEstimate::restart()
+{
+    ++m_serial;
+    m_timer.start();
 }
 
 void MemoryEstimate::compute()
@@ -37,17 +45,18 @@ void MemoryEstimate::compute()
         return;
     }
     QPointer<MemoryEstimate> self(this);
-    QThreadPool::globalInstance()->start([self, serial = m_serial, project = m_document.project()] {
-        const auto need = train::memoryNeed(project);
-        const QString text = need ? memoryText(need->total(), project.training.batch) : QString();
-        QMetaObject::invokeMethod(
-            qApp,
-            [self, serial, text] {
-                if (self && self->m_serial == serial)
-                    Q_EMIT self->changed(text);
-            },
-            Qt::QueuedConnection);
-    });
+    QThreadPool::globalInstance()->start(
+        [self, serial = m_serial, project = m_document.project(), device = m_device] {
+            const auto need = train::memoryNeed(project, {}, device);
+            const QString text = need ? memoryText(need->total(), project.training.batch) : QString();
+            QMetaObject::invokeMethod(
+                qApp,
+                [self, serial, text] {
+                    if (self && self->m_serial == serial)
+                        Q_EMIT self->changed(text);
+                },
+                Qt::QueuedConnection);
+        });
 }
 
 } // namespace gradloom::gui

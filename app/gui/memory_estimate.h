@@ -3,6 +3,8 @@
 #include <QObject>
 #include <QTimer>
 
+#include <string>
+
 namespace gradloom::gui {
 
 class Document;
@@ -17,14 +19,20 @@ class MemoryEstimate : public QObject
 public:
     explicit MemoryEstimate(Document& document);
 
+    /// Asked for this device ("cpu", "cuda:0").
+    void setDevice(const std::string& device);
+
 Q_SIGNALS:
     /// Empty while nothing is known.
     void changed(const QString& text);
 
 private:
+    /// The last answer is no longer true.
+    void restart();
     void compute();
 
     Document& m_document;
+    std::string m_device = "cpu";
     QTimer m_timer;
     int m_serial = 0; ///< an answer to an older question is dropped
 };

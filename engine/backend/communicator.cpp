@@ -70,12 +70,13 @@ Result<std::vector<std::shared_ptr<Backend>>> openEach(
     const std::vector<std::string>& ids, const DeviceOptions& options)
 {
     std::vector<std::shared_ptr<Backend>> all;
-    for (auto id = ids.begin(); id != ids.end(); ++id) {
-        if (std::find(ids.begin(), id, *id) != id)
-            return invalidArgument("The device \"" + *id + "\" is named twice.");
-        auto device = open(*id, options);
+    for (const std::string& name : ids) {
+        auto device = open(name, options);
         if (!device)
             return device.error();
+        const std::string id = (*device)->info().id; // "cuda" is "cuda:0"
+        if (std::any_of(all.begin(), all.end(), [&](const auto& one) { return one->info().id == id; }))
+            return invalidArgument("The device \"" + id + "\" is named twice.");
         all.emplace_back(std::move(*device));
     }
     return all;

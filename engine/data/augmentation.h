@@ -24,8 +24,8 @@ struct AugmentDraw
 /// so that switching one on leaves the others as they were.
 enum class AugmentStep { Move, Brightness, Noise, Blank, Mix };
 
-/// A way to change pictures at random in training. Adding one is adding one file in engine/data/augmentations
-/// whose name is the name of the function that returns this value. It does not touch a picture but says what
+/// A way to change pictures at random in training. Adding one that PictureChange can express is adding one file in
+/// engine/data/augmentations whose name is the name of the function that returns this value. It does not touch a picture but says what
 /// becomes of it, so that it runs wherever that is cheap: on the loader's threads beside a step on the CPU,
 /// on a GPU in the step.
 struct Augmentation

@@ -25,7 +25,7 @@ std::string_view prescribedLayout(std::string_view id, const Shape& result)
     std::string_view layout;
     if (id == "conv2d_weights_gradient")
         layout = "HWCK";
-    else if (isOneOf(id, {"conv2d", "max_pool2d", "avg_pool2d", "resize"}))
+    else if (isOneOf(id, {"conv2d", "max_pool2d", "avg_pool2d", "resize", "augment"}))
         layout = "NHWC";
     else if (isOneOf(id, {"rnn", "lstm", "gru", "attention"}))
         layout = "NLC";

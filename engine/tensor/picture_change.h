@@ -4,8 +4,9 @@
 
 #include <cstring>
 
-/// How augmentation changes a picture of height×width×channels numbers: the arithmetic that the loader and
-/// the primitive `augment` share. Which numbers are drawn for it is a matter of engine/data.
+/// How augmentation changes a picture of height×width×channels numbers, element by element, as the primitive
+/// `augment` does; the loader (engine/data/augment.cpp) shares where a pixel comes from and the noise and does the
+/// rest row by row, and a test holds the two together. Which numbers are drawn is a matter of engine/data.
 namespace gradloom {
 
 /// What becomes of one picture, in this order: it is moved, made brighter, gets noise, a rectangle is

@@ -57,7 +57,7 @@ graph::Node nodeOf(const char* id, const char* type, Params params);
 graph::Graph chainOf(std::vector<graph::Node> nodes);
 
 /// Every program that is checked: all samples of all layers with their gradients, as in training and as in
-/// use; every pointwise function; a training step with every optimizer.
+/// use; every pointwise function; augmentation; a training step with every optimizer.
 Status addAllPrograms(CheckCases& cases);
 
 } // namespace gradloom::train

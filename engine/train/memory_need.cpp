@@ -1,8 +1,8 @@
 #include "engine/train/memory_need.h"
 
-#include "engine/data/augment.h"
 #include "engine/project/project.h"
 #include "engine/train/evaluate.h"
+#include "engine/train/run_data.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -48,13 +48,13 @@ Result<MemoryNeed> memoryNeed(const graph::Graph& graph, const StepperOptions& o
 }
 
 Result<MemoryNeed> memoryNeed(
-    const project::Project& project, const layers::TargetTypes& labels, size_t devices)
+    const project::Project& project, const layers::TargetTypes& labels, std::string_view device, size_t devices)
 {
     auto methods = chooseMethods(project.training);
     if (!methods)
         return methods.error();
     StepperOptions options = stepperOptions(project, *methods, labels);
-    options.program.augmentedViews = data::Augmenter::views(project.data.augment);
+    options.program.augmentedViews = viewsOn(device, project.data.augment);
     options.parallel = devices > 0;
     options.otherDevices.resize(devices > 0 ? devices - 1 : 0); // only their number counts here
     return memoryNeed(project.graph, options);

@@ -19,10 +19,10 @@ struct MemoryNeed
 
 /// Of a training run; the Error of a drawing that cannot be trained.
 Result<MemoryNeed> memoryNeed(const graph::Graph& graph, const StepperOptions& options);
-/// The same for a project whose data set says `labels` about each sample; of each device where several (`devices`)
-/// share the batches.
-Result<MemoryNeed> memoryNeed(
-    const project::Project& project, const layers::TargetTypes& labels = {}, size_t devices = 0);
+/// The same for a project whose data set says `labels` about each sample, on this device; of each device where
+/// several (`devices`) share the batches.
+Result<MemoryNeed> memoryNeed(const project::Project& project, const layers::TargetTypes& labels = {},
+    std::string_view device = "cpu", size_t devices = 0);
 
 /// The largest batch size below that of `options` whose need is at most `bytes`; 0 where not even one sample
 /// fits.

@@ -49,7 +49,7 @@ void copyMemory(const std::shared_ptr<backend::Memory>& from, const std::shared_
 
 } // namespace
 
-Result<std::unique_ptr<Stepper>> ParallelStepper::create(Model& model, StepperOptions options)
+Status ParallelStepper::shareBatch(StepperOptions& options)
 {
     const auto devices = static_cast<int64_t>(options.otherDevices.size()) + 1;
     if (options.program.batch % devices != 0)
@@ -58,6 +58,13 @@ Result<std::unique_ptr<Stepper>> ParallelStepper::create(Model& model, StepperOp
                                " devices evenly: make the batch size a multiple of " +
                                std::to_string(devices) + ".");
     options.program.batch /= devices;
+    return {};
+}
+
+Result<std::unique_ptr<Stepper>> ParallelStepper::create(Model& model, StepperOptions options)
+{
+    if (Status status = shareBatch(options); !status)
+        return status.error();
     std::unique_ptr<ParallelStepper> stepper(new ParallelStepper(std::move(options)));
     if (Status status = stepper->loadAll(model); !status)
         return status.error();

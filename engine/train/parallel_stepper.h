@@ -14,6 +14,8 @@ class ParallelStepper : public SupervisedStepper
 {
 public:
     static Result<std::unique_ptr<Stepper>> create(Model& model, StepperOptions options);
+    /// Makes the batch of all devices that of each.
+    static Status shareBatch(StepperOptions& options);
     /// What gathers a share's gradients, and what updates the weights with the sum.
     static Result<std::vector<ir::Program>> makePrograms(
         const graph::Graph& graph, const StepperOptions& options);

@@ -159,6 +159,11 @@ layers::TargetTypes RunData::labels() const
     return targetTypes(loaded);
 }
 
+int64_t viewsOn(std::string_view device, const Params& augment)
+{
+    return device == "cpu" ? 0 : data::Augmenter::views(augment);
+}
+
 int64_t RunData::viewsOn(const backend::Backend& device) const
 {
     return augment && device.info().id != "cpu" ? augment->views() : 0;

@@ -13,6 +13,10 @@
 
 namespace gradloom::train {
 
+/// Pictures that a step on the device `device` ("cpu", "cuda:0") mixes to each sample and changes by itself, of these
+/// options of augmentation; 0 where the loader changes them: on the CPU, whose threads have other work in a step.
+int64_t viewsOn(std::string_view device, const Params& augment);
+
 /// A project's data, ready for training: loaded, split, with the preprocessing found out from the training
 /// part.
 struct RunData
@@ -22,8 +26,7 @@ struct RunData
     data::Preprocess preprocess;
     std::shared_ptr<const data::Augmenter> augment; ///< nullptr: samples stay as they are
 
-    /// Pictures that a step on `device` mixes to each sample and changes by itself; 0 where the loader changes them:
-    /// on the CPU, whose threads have other work in a step.
+    /// The same of this data's augmentation.
     int64_t viewsOn(const backend::Backend& device) const;
     /// Of the first target; 0 where it is not classes.
     int64_t classes() const { return loaded.classCount(); }

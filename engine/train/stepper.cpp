@@ -48,7 +48,8 @@ Result<std::vector<ir::Program>> Stepper::makePrograms(const graph::Graph& graph
         return GameStepper::makePrograms(graph, options);
     if (!options.parallel)
         return SupervisedStepper::makePrograms(graph, options);
-    options.program.batch /= static_cast<int64_t>(options.otherDevices.size()) + 1;
+    if (Status status = ParallelStepper::shareBatch(options); !status)
+        return status.error();
     return ParallelStepper::makePrograms(graph, options);
 }
 

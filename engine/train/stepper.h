@@ -122,8 +122,12 @@ public:
     }
     ~AverageInUse()
     {
-        if (m_stepper)
-            m_stepper->swapAverage();
+        try {
+            if (m_stepper)
+                m_stepper->swapAverage();
+        } catch (const backend::DeviceFailure&) {
+            // The device is lost with its weights, which ends the run by its next use at the latest.
+        }
     }
     AverageInUse(const AverageInUse&) = delete;
     AverageInUse& operator=(const AverageInUse&) = delete;

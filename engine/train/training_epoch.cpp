@@ -119,17 +119,18 @@ void TrainingRun::checkpoint(bool always)
     checkpoint->weights = m_model->weights();
     if (!allFinite(checkpoint->weights))
         return; // the last good one stays
-    m_checkpointStep = m_position.step;
     checkpoint->position = m_position;
     checkpoint->identity = m_identity;
     std::shared_ptr<const Weights> shown(checkpoint, &checkpoint->weights);
     if (m_stepper->hasAverage(m_position.step))
         shown = std::make_shared<const Weights>(finalWeights());
+    if (m_files)
+        checkpoint->slots = m_stepper->slots();
+    m_checkpointStep = m_position.step; // the device has given all
     if (!m_position.hasBest)
         m_channel.setWeights(shown);
     if (!m_files)
         return;
-    checkpoint->slots = m_stepper->slots();
     m_files->putLast(std::move(checkpoint), std::move(shown));
     m_files->putRun(runRecord("running", nullptr));
 }

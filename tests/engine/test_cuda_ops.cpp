@@ -9,10 +9,6 @@
 
 #include <cmath>
 
-namespace gradloom::cuda {
-
-} // namespace gradloom::cuda
-
 namespace gradloom::tests {
 namespace {
 
@@ -267,10 +263,12 @@ TEST(CudaModule, LoadsNcclWhenItIsAskedFor)
     const auto connected = module->connect(devices);
     ASSERT_FALSE(connected);
     EXPECT_EQ(connected.error().message,
-        report.problem.empty() ? "NCCL connects only GPUs that were opened together." : report.problem);
+        report.problem.empty()
+            ? "NCCL connects only GPUs, and \"cpu\" is none: name GPUs only, for example cuda:0,cuda:1."
+            : report.problem);
 }
 
-TEST(CudaModule, OneGpuAddsUpWithNccl)
+TEST(CudaModule, OneGpuConnectsWithNccl)
 {
     auto gpu = openGpu({});
     if (!gpu || builtModule()->nccl().version.empty())

@@ -1,7 +1,7 @@
 #include "tests/engine/test_util.h"
 #include "tests/fake_cuda/fake_nccl.h"
 
-#include <set>
+#include <thread>
 
 /// Adding up with NCCL as it is sent, looked after and broken off, with an NCCL and devices of the test's
 /// own.
@@ -62,7 +62,12 @@ public:
     }
     void whileWaiting(std::function<void()> look) override
     {
-        EXPECT_FALSE(m_device.turn.try_lock()) << "to be changed by who has the turn";
+        std::thread([this] {
+            const bool free = m_device.turn.try_lock();
+            if (free)
+                m_device.turn.unlock();
+            EXPECT_FALSE(free) << "to be changed by who has the turn";
+        }).join();
         m_device.look = std::move(look);
     }
 

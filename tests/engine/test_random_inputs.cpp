@@ -5,7 +5,6 @@
 #include "tests/engine/train_test_util.h"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 namespace gradloom::train {

@@ -133,7 +133,7 @@ TEST_F(TrainDevice, SeveralDevicesAugmentTheirShares)
         EXPECT_NEAR(two.second[i], one.second[i], 2e-4) << "step " << i;
 }
 
-TEST_F(TrainDevice, ASearchForTheRateAugmentsInTheStep)
+TEST_F(TrainDevice, ASearchForTheRateFindsTheSameWhereverPicturesAreChanged)
 {
     auto project = train_test::smallProject();
     project.data.augment = muchAugmentation();
@@ -264,8 +264,9 @@ TEST_F(TrainDevice, TheNeedIsWhatIsTaken)
     auto mixed = project;
     mixed.data.augment = {{"mixup", 0.2}};
     const int64_t pictures = 32 * 16 * 16 * 4;
-    EXPECT_GE(memoryNeed(mixed).value().staging, need.staging + pictures);
-    EXPECT_GE(memoryNeed(mixed).value().steps, need.steps + pictures);
+    EXPECT_GE(memoryNeed(mixed, {}, "cuda:0").value().staging, need.staging + pictures);
+    EXPECT_GE(memoryNeed(mixed, {}, "cuda:0").value().steps, need.steps + pictures);
+    EXPECT_EQ(memoryNeed(mixed).value().total(), need.total()) << "on the CPU the loader mixes";
 }
 
 TEST(TrainDeviceOptions, SayHowAGpuComputes)
@@ -386,6 +387,21 @@ TEST_F(TrainDevice, ADeviceLostAmongSeveralEndsTheRunAndKeepsTheCheckpoint)
     }
 }
 
+TEST_F(TrainDevice, ADeviceLostBeforeTheFirstCheckpointIsThereLeavesNone)
+{
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    const auto project = train_test::smallProject();
+    const test::TempFolder folder;
+    SessionOptions options = train_test::writingTo(folder / "run", train_test::dataOf(project));
+    options.devices = {"cuda:0", "cuda:1"};
+    environment.set("GRADLOOM_FAKE_LOST_SUM", "9"); // a trial, seven steps, what a checkpoint adds up
+    const SessionResult lost = train_test::trained(project, options);
+    environment.set("GRADLOOM_FAKE_LOST_SUM", "-1");
+    ASSERT_TRUE(lost.error);
+    EXPECT_EQ(lost.error->message, "cuda:1: The pretended GPU fell off the bus. Restart the machine.");
+    EXPECT_FALSE(std::filesystem::exists(folder / "run" / "last.safetensors"));
+}
+
 TEST_F(TrainDevice, SeveralDevicesGoOnFromACheckpoint)
 {
     environment.set("GRADLOOM_FAKE_DEVICES", "2");
@@ -426,6 +442,10 @@ TEST_F(TrainDevice, WhatSeveralDevicesCannotDoIsSaid)
     odd.training.batch = 33;
     EXPECT_EQ(refusal(odd, {"cuda:0", "cuda:1"}),
         "A batch of 33 samples cannot be shared by 2 devices evenly: make the batch size a multiple of 2.");
+    odd.training.batch = 1;
+    EXPECT_EQ(refusal(odd, {"cuda:0", "cuda:1"}),
+        "A batch of 1 samples cannot be shared by 2 devices evenly: make the batch size a multiple of 2.");
+    EXPECT_EQ(refusal(train_test::smallProject(), {"cuda", "cuda:0"}), "The device \"cuda:0\" is named twice.");
     EXPECT_EQ(refusal(train_test::smallGan("minimax"), {"cuda:0", "cuda:1"}),
         "A GAN is trained on one device only: choose one.");
     EXPECT_EQ(

@@ -62,7 +62,9 @@ Result<LoadedPlan> load(const PlanOptions& options, const project::Project& proj
     auto methods = train::chooseMethods(project.training);
     if (!methods)
         return methods.error();
-    auto stepper = train::Stepper::create(*plan.model, train::stepperOptions(project, *methods, {}));
+    train::StepperOptions how = train::stepperOptions(project, *methods, {});
+    how.program.augmentedViews = train::viewsOn(options.device, project.data.augment);
+    auto stepper = train::Stepper::create(*plan.model, std::move(how));
     if (!stepper)
         return stepper.error();
     plan.stepper = std::move(*stepper);
@@ -256,7 +258,7 @@ Status runPlan(const PlanOptions& options)
                 "algorithm.\n";
     }
     if (!options.forward)
-        if (const auto need = train::memoryNeed(*project)) {
+        if (const auto need = train::memoryNeed(*project, {}, options.device)) {
             json["memory"] = memoryJson(*need);
             text += memoryLine(*need);
         }

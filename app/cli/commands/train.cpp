@@ -174,7 +174,8 @@ Status runTrain(TrainOptions options)
     note(options, (*data)->loaded.name + ": " + grouped((*data)->split.training.count()) +
                       " samples to train, " + grouped((*data)->split.validation.count()) + " to validate, " +
                       grouped((*data)->split.test.count()) + " to test. Writing to " + options.out + ".");
-    if (const auto need = train::memoryNeed(*project, (*data)->labels(), options.devices.size()))
+    const std::string& first = options.devices.empty() ? options.device : options.devices.front();
+    if (const auto need = train::memoryNeed(*project, (*data)->labels(), first, options.devices.size()))
         note(options, "Training takes " + train::memoryText(need->total()) + " of memory" +
                           (options.devices.empty() ? " on " + options.device : std::string(" on each device")) + ".");
 

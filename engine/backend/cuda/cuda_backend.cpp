@@ -50,6 +50,7 @@ public:
         return attempt([&] {
             const std::lock_guard lock(m_device->turn);
             m_device->use();
+            m_device->wait(); // looks at the other GPUs meanwhile; the libraries' own waiting would not
             return std::unique_ptr<backend::Executable>(
                 std::make_unique<CudaExecutable>(m_device, std::move(plan), model, m_options));
         });

@@ -186,6 +186,7 @@ backend::NcclReport nccl()
 extern "C" __attribute__((visibility("default"))) const gradloom::backend::CudaModule* gradloom_cuda_module()
 {
     using namespace gradloom;
-    static const backend::CudaModule module{backend::cudaModuleAbi, cuda::report, cuda::openDevice, cuda::operations, cuda::nccl, cuda::connectCuda};
+    static const backend::CudaModule module{backend::cudaModuleAbi, cuda::report, cuda::openDevice,
+        cuda::operations, cuda::nccl, cuda::connectCuda};
     return &module;
 }

@@ -44,7 +44,8 @@ Result<std::unique_ptr<backend::Communicator>> connectCuda(std::span<backend::Ba
         for (backend::Backend* device : devices) {
             auto opened = deviceOf(*device);
             if (!opened)
-                return unsupported("NCCL connects only GPUs that were opened together.");
+                return unsupported("NCCL connects only GPUs, and \"" + device->info().id +
+                                   "\" is none: name GPUs only, for example cuda:0,cuda:1.");
             ranks.push_back(std::make_unique<CudaRank>(std::move(opened)));
         }
         return NcclCommunicator::connect(nccl.functions, std::move(ranks));

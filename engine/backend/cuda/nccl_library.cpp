@@ -52,18 +52,21 @@ bool findAll(void* library, NcclFunctions& f)
 NcclLibrary load()
 {
     NcclLibrary nccl;
+    const std::string remedy = "Install NCCL 2 for CUDA " + std::to_string(CUDART_VERSION / 1000) + ".";
     void* library = dlopen(fileName, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
-        nccl.report.problem = std::string("NCCL is not installed (") + fileName +
-                              " is not found). Install NCCL 2 for CUDA " +
-                              std::to_string(CUDART_VERSION / 1000) + ".";
+        const char* message = dlerror();
+        const std::string reason = message ? message : "unknown reason";
+        const bool missing = reason.starts_with(std::string(fileName) + ": cannot open shared object file");
+        nccl.report.problem = (missing ? std::string("NCCL is not installed (") + fileName + " is not found). "
+                                       : "NCCL cannot be loaded (" + reason + "). ") +
+                              remedy;
         return nccl;
     }
     int version = 0;
     if (!findAll(library, nccl.functions) || nccl.functions.getVersion(&version) != NcclFunctions::success) {
         dlclose(library);
-        nccl.report.problem = std::string(fileName) + " is no complete NCCL. Install NCCL 2 for CUDA " +
-                              std::to_string(CUDART_VERSION / 1000) + ".";
+        nccl.report.problem = std::string(fileName) + " is no complete NCCL. " + remedy;
         return nccl;
     }
     nccl.report.version = ncclVersionText(version);
