@@ -283,6 +283,8 @@ private:
 Plan plan(ir::Program program)
 {
     removeDeadCode(program);
+    foldScales(program);
+    fuseActivations(program);
     sinkMasksBelowPooling(program);
     maskByDropout(program);
     fusePointwise(program);

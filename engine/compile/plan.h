@@ -24,7 +24,7 @@ struct Plan
     std::vector<ir::Update> copies;
 };
 
-/// Optimises (dead code, pooling and mask order, pointwise fusion) and places every value: liveness, in-place
+/// Optimises (dead code, folded scales, pooling and mask order, pointwise fusion) and places every value: liveness, in-place
 /// pointwise operations, reshapes and packed gradients without copies, best fit by size for the rest.
 Plan plan(ir::Program program);
 
@@ -35,10 +35,15 @@ std::string fusionOf(const ir::Program& program, const ir::Op& op);
 // The passes, in the order in which `plan` runs them; public for tests.
 
 /// Gives gemm, convolution and batch normalisation the activation that follows them where nothing else reads what is
-/// between. Before differentiation, so that the adjoints see the fused form.
+/// between. Before differentiation, so that the adjoints see the fused form; `plan` does it again for what
+/// `foldScales` has left.
 void fuseActivations(ir::Program& program);
 /// Removes operations nobody reads.
 void removeDeadCode(ir::Program& program);
+/// Folds what scales and shifts each channel of a gemm's or a convolution's result, and is all that reads it, into the
+/// weights and the bias: batch normalisation with its running statistics then costs no pass of its own. Only where
+/// there are no more weights than results, since they are scaled at every step.
+void foldScales(ir::Program& program);
 /// Moves the gradient mask of a ReLU behind the max pooling that follows it: the mask is then applied to the pooled
 /// gradient, which is smaller, and the unpooled activation need not be kept.
 void sinkMasksBelowPooling(ir::Program& program);
