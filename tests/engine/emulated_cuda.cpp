@@ -188,9 +188,12 @@ public:
         const cuda::Settings& settings)
         : m_plan(std::move(plan)), m_model(model), m_arena(m_plan->arenaBytes)
     {
-        const auto at = [this](ValueId id) { return address(id); };
-        m_scratch = Buffer(cuda::prepareSteps(*m_plan, settings, at, nullptr).scratchBytes);
-        m_steps = cuda::prepareSteps(*m_plan, settings, at, m_scratch.data()).launches;
+        m_steps = cuda::prepareSteps(
+            *m_plan, settings, [this](ValueId id) { return address(id); },
+            [this](int64_t bytes) {
+                m_scratch = Buffer(bytes);
+                return m_scratch.data();
+            });
     }
 
     void write(ValueId value, std::span<const std::byte> bytes) override
@@ -203,7 +206,7 @@ public:
     }
     void run() override
     {
-        for (const auto& launches : m_steps)
+        for (const auto& launches : m_steps.launches)
             for (const cuda::Launch& launch : launches)
                 launch({});
         for (const ir::Update& update : m_plan->copies)
@@ -224,6 +227,7 @@ public:
             write(id, bytes);
     }
     std::vector<double> timeOps() override { return {}; }
+    std::vector<std::string> kernels() const override { return m_steps.kernels; }
     int64_t memoryBytes() const override { return m_arena.bytes() + m_scratch.bytes(); }
 
 private:
@@ -241,7 +245,7 @@ private:
     std::shared_ptr<const compile::Plan> m_plan;
     backend::ModelMemory m_model;
     Buffer m_arena, m_scratch;
-    std::vector<std::vector<cuda::Launch>> m_steps;
+    cuda::PreparedSteps m_steps;
 };
 
 class EmulatedBackend : public backend::Backend
@@ -266,11 +270,36 @@ private:
 
 } // namespace
 
-std::unique_ptr<backend::Backend> openEmulatedCuda(const backend::DeviceOptions& options, bool keepScores)
+std::shared_ptr<std::byte> EmulatedTrial::allocate(int64_t bytes)
+{
+    const auto buffer = std::make_shared<Buffer>(bytes);
+    return {buffer, buffer->data()};
+}
+
+void EmulatedTrial::run(const std::vector<cuda::Launch>& launches)
+{
+    for (const cuda::Launch& launch : launches)
+        launch({});
+}
+
+std::vector<std::byte> EmulatedTrial::read(const std::byte* from, int64_t bytes)
+{
+    return {from, from + bytes};
+}
+
+float EmulatedTrial::milliseconds(const std::vector<cuda::Launch>& launches)
+{
+    run(launches);
+    return m_times[static_cast<size_t>(m_measurements++) % m_times.size()];
+}
+
+std::unique_ptr<backend::Backend> openEmulatedCuda(
+    const backend::DeviceOptions& options, bool keepScores, cuda::Alternatives* alternatives)
 {
     cuda::Settings settings;
     settings.precision = options.precision;
     settings.deterministic = options.deterministic;
+    settings.alternatives = alternatives;
     if (!keepScores)
         settings.attentionScoreBytes = 0;
     return std::make_unique<EmulatedBackend>(settings);

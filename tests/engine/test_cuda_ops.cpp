@@ -1,13 +1,9 @@
-#include "engine/backend/cuda/algorithm_cache.h"
-#include "engine/backend/cuda/cuda_op.h"
 #include "engine/backend/cuda/functors/copy.h"
 #include "engine/backend/module_loader.h"
+#include "tests/engine/cuda_compare.h"
 #include "tests/engine/emulated_cuda.h"
-#include "tests/engine/primitive_harness.h"
 
 #include <gtest/gtest.h>
-
-#include <cmath>
 
 namespace gradloom::tests {
 namespace {
@@ -123,24 +119,6 @@ std::vector<Case> allCases()
     return cases;
 }
 
-/// Largest difference between the CPU's results and gradients and the GPU's, over what the numbers allow.
-double difference(const Tensor& expected, const Tensor& actual)
-{
-    if (expected.dtype() == DType::U8)
-        return std::equal(expected.data(), expected.data() + expected.bytes(), actual.data()) ? 0 : 1;
-    if (expected.dtype() == DType::I32)
-        return std::ranges::equal(expected.as<int32_t>(), actual.as<int32_t>()) ? 0 : 1;
-    double scale = 1;
-    for (float x : expected.floats())
-        scale = std::max(scale, std::abs(static_cast<double>(x)));
-    double worst = 0;
-    for (size_t i = 0; i < expected.floats().size(); ++i) {
-        const double d = std::abs(static_cast<double>(expected.floats()[i]) - actual.floats()[i]) / scale;
-        worst = std::isnan(d) ? INFINITY : std::max(worst, d);
-    }
-    return worst;
-}
-
 class EveryCudaOperation : public testing::TestWithParam<Case>
 {
 };
@@ -170,21 +148,6 @@ std::unique_ptr<backend::Backend> openGpu(const backend::DeviceOptions&)
 }
 
 #endif
-
-/// Largest difference of any result or gradient.
-double worstDifference(const Case& c, std::unique_ptr<backend::Backend> device, uint64_t seed)
-{
-    Harness cpu(c, backend::open("cpu", {2}).value());
-    Harness gpu(c, std::move(device));
-    for (Harness* harness : {&cpu, &gpu}) {
-        harness->randomize(seed);
-        harness->run();
-    }
-    double worst = 0;
-    for (ValueId id : cpu.outputs())
-        worst = std::max(worst, difference(cpu.read(id), gpu.read(id)));
-    return worst;
-}
 
 TEST_P(EveryCudaOperation, AgreesWithTheCpu)
 {

@@ -15,12 +15,16 @@ std::optional<MeasuredAlgorithm> chooseAlgorithm(
     return best ? std::optional(*best) : std::nullopt;
 }
 
-std::vector<int64_t> AlgorithmCache::key(const LibraryConvolution& c, const Settings& settings)
+std::string AlgorithmCache::key(const LibraryConvolution& c, const Settings& settings)
 {
     const WindowShape& s = c.shape;
-    return {static_cast<int64_t>(c.pass), static_cast<int64_t>(c.number),
-        static_cast<int64_t>(settings.precision), static_cast<int64_t>(settings.deterministic), s.n, s.h, s.w,
-        s.c, s.kh, s.kw, s.k, s.strideH, s.strideW, s.dilationH, s.dilationW, s.padTop, s.padLeft, s.groups};
+    std::string key = "convolution";
+    for (const int64_t part : {static_cast<int64_t>(c.pass), static_cast<int64_t>(c.number),
+             static_cast<int64_t>(settings.precision), static_cast<int64_t>(settings.deterministic), s.n, s.h,
+             s.w, s.c, s.kh, s.kw, s.k, s.strideH, s.strideW, s.dilationH, s.dilationW, s.padTop, s.padLeft,
+             s.groups})
+        key += " " + std::to_string(part);
+    return key;
 }
 
 } // namespace gradloom::cuda

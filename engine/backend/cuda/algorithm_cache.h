@@ -9,7 +9,7 @@
 
 namespace gradloom::cuda {
 
-/// A way of computing a convolution, as it was measured on the device.
+/// A way of computing an operation, as it was measured on the device.
 struct MeasuredAlgorithm
 {
     int algorithm = 0;
@@ -24,16 +24,16 @@ struct MeasuredAlgorithm
 std::optional<MeasuredAlgorithm> chooseAlgorithm(
     std::span<const MeasuredAlgorithm> measured, int64_t memoryLimit, bool deterministic);
 
-/// Algorithms by sizes and settings of a convolution. Belongs to one device.
+/// The choice for each operation by sizes and settings. Belongs to one device.
 class AlgorithmCache
 {
 public:
-    /// What the choice depends on.
-    static std::vector<int64_t> key(const LibraryConvolution& convolution, const Settings& settings);
+    /// What the choice for a convolution depends on.
+    static std::string key(const LibraryConvolution& convolution, const Settings& settings);
 
     /// The remembered choice, or what `measure` finds; nothing where no algorithm fits.
     template <class Measure>
-    std::optional<MeasuredAlgorithm> find(const std::vector<int64_t>& key, const Measure& measure)
+    std::optional<MeasuredAlgorithm> find(const std::string& key, const Measure& measure)
     {
         const auto known = m_chosen.find(key);
         if (known != m_chosen.end())
@@ -43,7 +43,7 @@ public:
     size_t size() const { return m_chosen.size(); }
 
 private:
-    std::map<std::vector<int64_t>, std::optional<MeasuredAlgorithm>> m_chosen;
+    std::map<std::string, std::optional<MeasuredAlgorithm>> m_chosen;
 };
 
 } // namespace gradloom::cuda

@@ -2,6 +2,9 @@
 
 #include "engine/backend/cuda/op_parts.h"
 
+/// cuDNN outside its graphs (cudnnMultiHeadAttnForward) is no candidate: without projections each of its heads
+/// sees the whole vector, padding is given as lengths on the host instead of a mask on the device, and it gives no
+/// logSum.
 namespace gradloom::cuda {
 
 namespace {

@@ -148,7 +148,8 @@ void addConvolution(Preparation& p, const ConvolutionCall& call)
     const bool done = p.settings.precision == backend::Precision::Bf16 ? LibraryCall<Bf16>(p, call).add()
                                                                        : LibraryCall<float>(p, call).add();
     if (!done)
-        addDirect(p, call);
+        return addDirect(p, call);
+    p.kernel = "cuDNN convolution";
 }
 
 } // namespace gradloom::cuda

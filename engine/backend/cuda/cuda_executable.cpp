@@ -1,6 +1,6 @@
 #include "engine/backend/cuda/cuda_executable.h"
 
-#include "engine/ir/op_type.h"
+#include "engine/backend/cuda/graph_capture.h"
 
 #include <algorithm>
 #include <cstring>
@@ -84,10 +84,14 @@ CudaExecutable::~CudaExecutable()
 
 void CudaExecutable::prepare(const backend::DeviceOptions& options)
 {
-    const Settings settings{options.precision, options.deterministic, &m_device->libraries()};
-    const auto at = [this](ValueId id) { return address(id); };
-    m_scratch = Block(Block::Where::Device, prepareSteps(*m_plan, settings, at, nullptr).scratchBytes);
-    m_steps = prepareSteps(*m_plan, settings, at, m_scratch.data()).launches;
+    Libraries& libraries = m_device->libraries();
+    const Settings settings{options.precision, options.deterministic, &libraries, &libraries.alternatives()};
+    m_steps = prepareSteps(
+        *m_plan, settings, [this](ValueId id) { return address(id); },
+        [this](int64_t bytes) {
+            m_scratch = Block(Block::Where::Device, bytes);
+            return m_scratch.data();
+        });
 }
 
 std::byte* CudaExecutable::address(ValueId id) const
@@ -134,7 +138,7 @@ void CudaExecutable::takeInputs()
 void CudaExecutable::sendOperations() const
 {
     const Context context{m_device->compute()};
-    for (const auto& launches : m_steps)
+    for (const auto& launches : m_steps.launches)
         for (const Launch& launch : launches)
             launch(context);
     sendUpdates();
@@ -177,25 +181,10 @@ void CudaExecutable::readBefore(ValueId value, std::span<std::byte> bytes) const
 /// operation.
 void CudaExecutable::capture()
 {
-    cudaGraph_t recorded = nullptr;
     try {
-        check(cudaStreamBeginCapture(m_device->compute(), cudaStreamCaptureModeThreadLocal),
-            "capturing a step");
-        sendOperations();
-        check(cudaStreamEndCapture(m_device->compute(), &recorded), "capturing a step");
-        const Graph graph(recorded);
-        cudaGraphExec_t ready = nullptr;
-        check(cudaGraphInstantiate(&ready, graph.get(), 0), "capturing a step");
-        m_graph.reset(ready);
+        m_graph = captureGraph(m_device->compute(), [this] { sendOperations(); });
     } catch (const backend::DeviceFailure& failure) {
         m_noGraph = failure.what();
-        cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-        if (cudaStreamIsCapturing(m_device->compute(), &status) == cudaSuccess &&
-            status != cudaStreamCaptureStatusNone) {
-            cudaStreamEndCapture(m_device->compute(), &recorded);
-            const Graph discarded(recorded);
-        }
-        cudaGetLastError();
     }
 }
 
@@ -237,7 +226,7 @@ std::vector<double> CudaExecutable::timeOps()
         check(cudaEventRecord(marks.back().get(), m_device->compute()), "taking the time");
     };
     mark();
-    for (const auto& launches : m_steps) {
+    for (const auto& launches : m_steps.launches) {
         for (const Launch& launch : launches)
             launch(context);
         mark();

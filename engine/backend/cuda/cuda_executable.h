@@ -40,6 +40,7 @@ public:
     void readBefore(ir::ValueId value, std::span<std::byte> bytes) const override;
     void poison() override;
     std::vector<double> timeOps() override;
+    std::vector<std::string> kernels() const override { return m_steps.kernels; }
     int64_t memoryBytes() const override;
     std::string note() const override;
 
@@ -60,7 +61,7 @@ private:
     Block m_readBuffer; ///< pinned
     InputStaging m_inputs;
     ResultRing m_results;
-    std::vector<std::vector<Launch>> m_steps; ///< by operation
+    PreparedSteps m_steps;
     GraphExec m_graph;
     int m_plainRuns = 0;
     std::string m_noGraph; ///< why the step could not be captured

@@ -11,6 +11,7 @@
 namespace gradloom::cuda {
 
 class Libraries;
+struct Alternatives;
 
 /// Sends work to the device; called once a step, and while a step is captured.
 using Launch = std::function<void(const Context& context)>;
@@ -20,23 +21,31 @@ struct Settings
 {
     backend::Precision precision = backend::Precision::Tf32;
     bool deterministic = false;
-    Libraries* libraries = nullptr; ///< cuDNN and cuBLASLt of the device
+    Libraries* libraries = nullptr;       ///< cuDNN and cuBLASLt of the device
+    Alternatives* alternatives = nullptr; ///< other ways of computing than the own kernels; null: none
     /// Scores of attention are kept, so that products compute them, up to this size; larger ones are computed
     /// in pieces.
     int64_t attentionScoreBytes = int64_t{512} << 20;
 };
 
+using AddressOf = std::function<std::byte*(ir::ValueId)>;
+
+/// Where operations are computed. Scratch and kept memory are null while it is asked how much is needed.
+struct StepMemory
+{
+    AddressOf addressOf;
+    std::byte* scratch = nullptr; ///< for the time an operation runs; all share it
+    std::byte* kept = nullptr;    ///< from an operation to its adjoint; of these two alone
+};
+
 /// What an operation is made ready with: where its operands are on the device, and where it leaves its
-/// launches. All addresses are final, so launches keep them. See prepareSteps for when
-/// `scratch` is null.
+/// launches. All addresses are final, so launches keep them.
 class Preparation
 {
 public:
-    using AddressOf = std::function<std::byte*(ir::ValueId)>;
-
-    Preparation(const compile::Plan& plan, const ir::Op& operation, const Settings& how, AddressOf addressOf,
-        std::byte* scratch)
-        : op(operation), settings(how), m_plan(plan), m_address(std::move(addressOf)), m_scratch(scratch)
+    Preparation(
+        const compile::Plan& plan, const ir::Op& operation, const Settings& how, const StepMemory& memory)
+        : op(operation), settings(how), m_plan(plan), m_memory(memory)
     {
     }
 
@@ -48,33 +57,43 @@ public:
     const Shape& outShape(size_t i = 0) const { return m_plan.program.typeOf(op.outputs[i]).shape; }
     DType outType(size_t i) const { return m_plan.program.typeOf(op.outputs[i]).dtype; }
     DType inType(size_t i) const { return m_plan.program.typeOf(op.inputs[i]).dtype; }
+    /// Whether anybody reads a result.
+    bool isRead(size_t output) const;
 
     /// Operand and result memory on the device; null for an absent operand.
     template <typename T = float>
     const T* in(size_t i) const
     {
-        return has(i) ? reinterpret_cast<const T*>(m_address(op.inputs[i])) : nullptr;
+        return has(i) ? reinterpret_cast<const T*>(m_memory.addressOf(op.inputs[i])) : nullptr;
     }
     /// An operand as the libraries take it, which know of no constants.
     float* operand(size_t i) const
     {
-        return has(i) ? reinterpret_cast<float*>(m_address(op.inputs[i])) : nullptr;
+        return has(i) ? reinterpret_cast<float*>(m_memory.addressOf(op.inputs[i])) : nullptr;
     }
     template <typename T = float>
     T* out(size_t i = 0) const
     {
-        return reinterpret_cast<T*>(m_address(op.outputs[i]));
+        return reinterpret_cast<T*>(m_memory.addressOf(op.outputs[i]));
     }
 
     /// Device memory for the time the operation runs; all operations share it.
     template <typename T = float>
     T* scratch(int64_t count)
     {
-        std::byte* at = m_scratch + m_scratchBytes;
+        std::byte* at = m_memory.scratch + m_scratchBytes;
         m_scratchBytes += (count * static_cast<int64_t>(sizeof(T)) + 255) / 256 * 256;
         return reinterpret_cast<T*>(at);
     }
     int64_t scratchBytes() const { return m_scratchBytes; }
+
+    /// What an operation notes for its adjoint, which asks for the same size.
+    std::byte* kept(int64_t bytes)
+    {
+        m_keptBytes = bytes;
+        return m_memory.kept;
+    }
+    int64_t keptBytes() const { return m_keptBytes; }
 
     void launch(Launch work) { launches.push_back(std::move(work)); }
 
@@ -90,12 +109,13 @@ public:
     }
 
     std::vector<Launch> launches;
+    std::string kernel = "own"; ///< what computes, for people
 
 private:
     const compile::Plan& m_plan;
-    AddressOf m_address;
-    std::byte* m_scratch;
+    const StepMemory& m_memory;
     int64_t m_scratchBytes = 0;
+    int64_t m_keptBytes = 0;
 };
 
 /// A primitive on the GPU: one file in engine/backend/cuda/ops returns one of these. The files are plain C++:
@@ -109,15 +129,16 @@ struct CudaOp
 /// One for each file in engine/backend/cuda/ops.
 std::vector<CudaOp> allCudaOps();
 
-/// The launches of a plan by operation, and the scratch memory that they need.
+/// A plan made ready.
 struct PreparedSteps
 {
-    std::vector<std::vector<Launch>> launches;
-    int64_t scratchBytes = 0;
+    std::vector<std::vector<Launch>> launches; ///< by operation
+    std::vector<std::string> kernels;          ///< by operation; empty where nothing is computed
 };
 
-/// To be called twice: without scratch memory, to learn how much is needed, and with it.
-PreparedSteps prepareSteps(const compile::Plan& plan, const Settings& settings,
-    const Preparation::AddressOf& addressOf, std::byte* scratch);
+/// Chooses how each operation is computed. `allocate` is called once with the bytes that are needed beside
+/// the arena and gives their address, a multiple of 256.
+PreparedSteps prepareSteps(const compile::Plan& plan, const Settings& settings, const AddressOf& addressOf,
+    const std::function<std::byte*(int64_t bytes)>& allocate);
 
 } // namespace gradloom::cuda

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "engine/backend/cuda/algorithm_cache.h"
-#include "engine/backend/cuda/cuda_check.h"
+#include "engine/backend/cuda/stream_trial.h"
 
 namespace gradloom::cuda {
 
@@ -19,6 +18,10 @@ public:
         cublasLtHandle_t blas = nullptr;
         check(cublasLtCreate(&blas), "starting");
         m_blas.reset(blas);
+        m_alternatives.dnn = dnn;
+        for (const Candidates& ofFile : allCandidates())
+            m_alternatives.candidates.insert(m_alternatives.candidates.end(), ofFile.begin(), ofFile.end());
+        m_alternatives.device = std::make_unique<StreamTrial>(stream);
     }
 
     cudnnHandle_t dnn() const { return m_dnn.get(); }
@@ -26,6 +29,7 @@ public:
     /// Whether products in TF32 and bfloat16 exist (compute capability 8.0).
     bool hasShortFloats() const { return m_capability >= 80; }
     AlgorithmCache& algorithms() { return m_algorithms; }
+    Alternatives& alternatives() { return m_alternatives; }
 
     /// What cuBLASLt may use on the device, for all products: they run one after the other on the stream. The
     /// size its documentation recommends for the newest devices.
@@ -37,6 +41,7 @@ private:
     Owned<cudnnHandle_t, cudnnDestroy> m_dnn;
     Owned<cublasLtHandle_t, cublasLtDestroy> m_blas;
     AlgorithmCache m_algorithms;
+    Alternatives m_alternatives;
     Block m_workspace{Block::Where::Device, workspaceBytes};
 };
 

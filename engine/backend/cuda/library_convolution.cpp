@@ -1,3 +1,4 @@
+#include "engine/backend/cuda/cudnn_descriptors.h"
 #include "engine/backend/cuda/libraries.h"
 #include "engine/backend/cuda/library.h"
 
@@ -10,20 +11,8 @@ namespace {
 /// Workspace that an algorithm may ask for; faster ones that need more are not worth it.
 constexpr int64_t workspaceLimit = int64_t{512} << 20;
 
-using TensorDescriptor = Owned<cudnnTensorDescriptor_t, cudnnDestroyTensorDescriptor>;
 using FilterDescriptor = Owned<cudnnFilterDescriptor_t, cudnnDestroyFilterDescriptor>;
 using ConvolutionDescriptor = Owned<cudnnConvolutionDescriptor_t, cudnnDestroyConvolutionDescriptor>;
-
-TensorDescriptor describeImage(cudnnDataType_t type, int64_t n, int64_t h, int64_t w, int64_t c)
-{
-    cudnnTensorDescriptor_t descriptor = nullptr;
-    check(cudnnCreateTensorDescriptor(&descriptor), "describing a tensor");
-    TensorDescriptor owner(descriptor);
-    check(cudnnSetTensor4dDescriptor(descriptor, CUDNN_TENSOR_NHWC, type, static_cast<int>(n),
-              static_cast<int>(c), static_cast<int>(h), static_cast<int>(w)),
-        "describing a tensor");
-    return owner;
-}
 
 FilterDescriptor describeWeights(cudnnDataType_t type, const WindowShape& s)
 {
@@ -60,10 +49,10 @@ class Convolution
 {
 public:
     Convolution(const LibraryConvolution& c, const Settings& settings)
-        : m_c(c), m_dnn(settings.libraries->dnn()),
+        : m_c(c), m_dnn(settings.libraries->dnn()), m_deterministic(settings.deterministic),
           m_type(c.number == Number::Bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT),
-          m_x(describeImage(m_type, c.shape.n, c.shape.h, c.shape.w, c.shape.c)),
-          m_y(describeImage(m_type, c.shape.n, c.shape.oh, c.shape.ow, c.shape.k)),
+          m_x(describeImage({c.shape.n, c.shape.h, c.shape.w, c.shape.c}, m_type)),
+          m_y(describeImage({c.shape.n, c.shape.oh, c.shape.ow, c.shape.k}, m_type)),
           m_weights(describeWeights(m_type, c.shape)), m_convolution(describeConvolution(c.shape)),
           m_math(mathType(c, settings))
     {
@@ -71,7 +60,8 @@ public:
     }
 
     /// Tries every algorithm on the device, in memory that cuDNN takes for it and gives back. Where the
-    /// search itself fails, for example for want of memory, cuDNN's estimates are taken.
+    /// search itself fails, for example for want of memory, cuDNN's estimates are taken; likewise where
+    /// results must have the same bits every time, because two measurements may end differently.
     std::vector<MeasuredAlgorithm> measure() const
     {
         switch (m_c.pass) {
@@ -160,7 +150,7 @@ private:
         const auto wanted = static_cast<int>(found.size());
         int count = 0;
         std::vector<MeasuredAlgorithm> measured;
-        if (search(wanted, &count, found.data()) != CUDNN_STATUS_SUCCESS &&
+        if ((m_deterministic || search(wanted, &count, found.data()) != CUDNN_STATUS_SUCCESS) &&
             estimate(wanted, &count, found.data()) != CUDNN_STATUS_SUCCESS)
             count = 0;
         cudaGetLastError(); // a search that found no memory leaves its error behind
@@ -175,6 +165,7 @@ private:
 
     LibraryConvolution m_c;
     cudnnHandle_t m_dnn;
+    bool m_deterministic;
     cudnnDataType_t m_type;
     TensorDescriptor m_x, m_y;
     FilterDescriptor m_weights;
@@ -184,17 +175,12 @@ private:
     void* m_workspace = nullptr;
 };
 
-bool fitsInt(const WindowShape& s)
-{
-    constexpr int64_t most = int64_t{1} << 31;
-    return s.n * s.h * s.w * s.c < most && s.n * s.oh * s.ow * s.k < most;
-}
-
 } // namespace
 
 std::optional<Launch> libraryConvolution(Preparation& p, const LibraryConvolution& c)
 {
-    if (!fitsInt(c.shape))
+    const WindowShape& s = c.shape;
+    if (!ImageExtents{s.n, s.h, s.w, s.c}.fit() || !ImageExtents{s.n, s.oh, s.ow, s.k}.fit())
         return std::nullopt;
     auto convolution = std::make_shared<Convolution>(c, p.settings);
     const auto chosen = p.settings.libraries->algorithms().find(AlgorithmCache::key(c, p.settings),

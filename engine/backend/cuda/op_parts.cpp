@@ -2,28 +2,11 @@
 
 #include "engine/backend/cuda/functors/pointwise.h"
 #include "engine/backend/cuda/functors/reduce.h"
-#include "engine/base/registry.h"
-#include "engine/ir/op_type.h"
 #include "engine/ir/pointwise.h"
 
 #include <stdexcept>
 
 namespace gradloom::cuda {
-
-PreparedSteps prepareSteps(const compile::Plan& plan, const Settings& settings,
-    const Preparation::AddressOf& addressOf, std::byte* scratch)
-{
-    static const Registry<CudaOp> ops(allCudaOps());
-    PreparedSteps steps;
-    for (const ir::Op& op : plan.program.ops) {
-        Preparation preparation(plan, op, settings, addressOf, scratch);
-        if (!op.type->alias)
-            ops.find(op.type->id)->prepare(preparation);
-        steps.scratchBytes = std::max(steps.scratchBytes, preparation.scratchBytes());
-        steps.launches.push_back(std::move(preparation.launches));
-    }
-    return steps;
-}
 
 bool hasRelu(const Preparation& p)
 {

@@ -5,6 +5,7 @@ namespace gradloom::cuda {
 CudaOp gemm()
 {
     return {"gemm", [](Preparation& p) {
+                p.kernel = "cuBLASLt";
                 MatrixProduct product;
                 product.transA = p.op.attributes.flag("trans_a");
                 product.transB = p.op.attributes.flag("trans_b");

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "engine/backend/cuda/algorithm_cache.h"
+#include "engine/backend/cuda/cuda_op.h"
+
+struct cudnnContext;
+
+namespace gradloom::cuda {
+
+/// Another way of computing an operation than the own kernels. It is taken for sizes for which it was
+/// measured to be faster on the device and its results, in the same trial, agreed with theirs; where it
+/// cannot compute the sizes or fails, the own kernels compute.
+struct Candidate
+{
+    std::string name; ///< for people: "cuDNN softmax"
+    /// Id of the operation; then that of its adjoint where both are computed in this way or neither: where
+    /// the adjoint needs what this way notes for it, or operands that fit each other.
+    std::vector<std::string> ops;
+    /// As CudaOp::prepare, for each of the operations; false where it cannot compute the sizes. May throw
+    /// DeviceFailure.
+    std::function<bool(Preparation& preparation)> prepare;
+    /// Multiplies matrices, whose operands the settings may allow to round; its operands of two dimensions
+    /// are weights.
+    bool products = false;
+};
+
+using Candidates = std::vector<Candidate>;
+
+/// One for each file in engine/backend/cuda/candidates, which use cuDNN.
+std::vector<Candidates> allCandidates();
+
+/// The device as a trial needs it. Every call throws DeviceFailure where it fails.
+class TrialDevice
+{
+public:
+    virtual ~TrialDevice() = default;
+    /// Memory of the device while the result lives; the address is a multiple of 256.
+    virtual std::shared_ptr<std::byte> allocate(int64_t bytes) = 0;
+    /// Runs launches one behind the other and waits for them.
+    virtual void run(const std::vector<Launch>& launches) = 0;
+    virtual std::vector<std::byte> read(const std::byte* from, int64_t bytes) = 0;
+    /// How long the launches take within a step.
+    virtual float milliseconds(const std::vector<Launch>& launches) = 0;
+};
+
+/// The candidates of a device, and what was chosen on it.
+struct Alternatives
+{
+    cudnnContext* dnn = nullptr; ///< what the candidates use
+    Candidates candidates;
+    std::unique_ptr<TrialDevice> device;
+    AlgorithmCache choices; ///< 0 stands for the own kernels, then come the candidates for the operation
+};
+
+/// How operations of a plan are computed together: one, or one and its adjoint.
+struct Way
+{
+    std::vector<size_t> ops;              ///< their indices in the plan
+    const Candidate* candidate = nullptr; ///< null: the own kernels
+};
+
+/// A way made ready: by operation, and the memory that it needs.
+struct PreparedWay
+{
+    std::vector<std::vector<Launch>> launches;
+    std::vector<std::string> kernels;
+    int64_t scratchBytes = 0, keptBytes = 0;
+};
+
+/// Nothing where a candidate cannot compute the sizes.
+std::optional<PreparedWay> prepareWay(
+    const compile::Plan& plan, const Settings& settings, const Way& way, const StepMemory& memory);
+
+/// The way in which operation `first` is computed, by a trial where the device has none in memory. Trials
+/// write to the plan's memory in the arena, which nothing may use yet.
+Way chooseWay(const compile::Plan& plan, const Settings& settings, const AddressOf& addressOf, size_t first);
+
+} // namespace gradloom::cuda

@@ -1,0 +1,182 @@
+#include "engine/backend/cuda/functors/rows.h"
+#include "tests/engine/cuda_compare.h"
+#include "tests/engine/emulated_cuda.h"
+
+#include <gtest/gtest.h>
+
+/// How a GPU chooses between the own kernels and others.
+namespace gradloom::tests {
+namespace {
+
+using cuda::Candidate;
+using cuda::Preparation;
+
+const Case rows{"softmax", {{Shape{5, 7}, DType::F32}}, {}, ""};
+
+void addSoftmax(Preparation& p, bool logarithm)
+{
+    const Shape& x = p.inShape(0);
+    p.teams(x.elements() / x[-1], cuda::Softmax{p.in(0), p.out(), x[-1], logarithm}, cuda::teamForRow(x[-1]));
+}
+
+Candidate right(const std::string& name = "right")
+{
+    return {name, {"softmax"}, [](Preparation& p) {
+                addSoftmax(p, false);
+                return true;
+            }};
+}
+
+/// A device that takes so long for the own kernels and for each candidate that gets as far.
+struct Choosing
+{
+    cuda::Alternatives alternatives;
+    EmulatedTrial* trial;
+
+    Choosing(cuda::Candidates candidates, std::vector<float> times)
+    {
+        auto device = std::make_unique<EmulatedTrial>(std::move(times));
+        trial = device.get();
+        alternatives.candidates = std::move(candidates);
+        alternatives.device = std::move(device);
+    }
+
+    /// What computes the softmax; its results are checked.
+    std::string kernel(const Case& c = rows, const backend::DeviceOptions& options = {})
+    {
+        std::map<std::string, std::string> kernels;
+        EXPECT_LT(worstDifference(c, openEmulatedCuda(options, true, &alternatives), 3, &kernels), 2e-5);
+        return kernels["softmax"];
+    }
+};
+
+TEST(CudaChoice, TakesTheFastest)
+{
+    EXPECT_EQ(Choosing({right()}, {2, 1}).kernel(), "right");
+    EXPECT_EQ(Choosing({right()}, {1, 2}).kernel(), "own");
+    EXPECT_EQ(Choosing({right("a"), right("b"), right("c")}, {4, 3, 1, 2}).kernel(), "b");
+}
+
+TEST(CudaChoice, KeepsTheOwnKernelsWhereLittleIsGained)
+{
+    EXPECT_EQ(Choosing({right()}, {1, 0.97F}).kernel(), "own");
+}
+
+TEST(CudaChoice, RefusesOtherResults)
+{
+    const Candidate wrong{"wrong", {"softmax"}, [](Preparation& p) {
+                              addSoftmax(p, true);
+                              return true;
+                          }};
+    const Candidate empty{"empty", {"softmax"}, [](Preparation&) { return true; }};
+    EXPECT_EQ(Choosing({wrong}, {2, 1}).kernel(), "own");
+    EXPECT_EQ(Choosing({empty}, {2, 1}).kernel(), "own");
+    EXPECT_EQ(Choosing({wrong, empty, right()}, {2, 1}).kernel(), "right");
+}
+
+TEST(CudaChoice, PassesOverWhatFailsOrCannotComputeTheSizes)
+{
+    const Candidate unable{"unable", {"softmax"}, [](Preparation&) { return false; }};
+    const Candidate unprepared{"unprepared", {"softmax"},
+        [](Preparation&) -> bool { throw backend::DeviceFailure("not supported"); }};
+    const Candidate failing{"failing", {"softmax"}, [](Preparation& p) {
+                                p.launch(
+                                    [](const cuda::Context&) { throw backend::DeviceFailure("failed"); });
+                                return true;
+                            }};
+    EXPECT_EQ(Choosing({unable, unprepared, failing}, {2, 1}).kernel(), "own");
+    EXPECT_EQ(Choosing({unable, unprepared, failing, right()}, {2, 1}).kernel(), "right");
+}
+
+TEST(CudaChoice, IsRememberedForShapesAndPrecision)
+{
+    Choosing choosing({right()}, {2, 1, 1, 2});
+    EXPECT_EQ(choosing.kernel(), "right");
+    EXPECT_EQ(choosing.kernel(), "right");
+    EXPECT_EQ(choosing.trial->measurements(), 2);
+    const Case more{"softmax", {{Shape{6, 7}, DType::F32}}, {}, ""};
+    EXPECT_EQ(choosing.kernel(more), "own");
+    EXPECT_EQ(choosing.trial->measurements(), 4);
+    backend::DeviceOptions strict;
+    strict.precision = backend::Precision::Float32;
+    EXPECT_EQ(choosing.kernel(rows, strict), "right");
+    EXPECT_EQ(choosing.trial->measurements(), 6);
+    EXPECT_EQ(choosing.alternatives.choices.size(), 3U);
+}
+
+TEST(CudaChoice, IsNotMadeWhereTheSameBitsAreAskedFor)
+{
+    Choosing choosing({right()}, {2, 1});
+    backend::DeviceOptions options;
+    options.deterministic = true;
+    EXPECT_EQ(choosing.kernel(rows, options), "own");
+    EXPECT_EQ(choosing.trial->measurements(), 0);
+}
+
+TEST(CudaChoice, KeepsTheOwnKernelsWhereMemoryIsShort)
+{
+    struct Full : EmulatedTrial
+    {
+        using EmulatedTrial::EmulatedTrial;
+        std::shared_ptr<std::byte> allocate(int64_t) override { throw backend::DeviceFailure("full"); }
+    };
+    Choosing choosing({right()}, {2, 1});
+    choosing.alternatives.device = std::make_unique<Full>(std::vector<float>{2, 1});
+    EXPECT_EQ(choosing.kernel(), "own");
+}
+
+/// Computes softmax and its adjoint from notes of its own.
+Candidate noting(int64_t& bytes)
+{
+    return {"noting", {"softmax", "softmax_backward"}, [&bytes](Preparation& p) {
+                const int64_t size = p.outShape().elements();
+                bytes = size * 4;
+                auto* notes = reinterpret_cast<float*>(p.kept(bytes));
+                if (p.op.inputs.size() == 1) {
+                    addSoftmax(p, false);
+                    p.launch([=, y = p.out()](const cuda::Context&) { std::copy_n(y, size, notes); });
+                } else {
+                    const int64_t columns = p.outShape()[-1];
+                    p.teams(size / columns, cuda::SoftmaxGradient{notes, p.in(1), p.out(), columns},
+                        cuda::teamForRow(columns));
+                }
+                return true;
+            }};
+}
+
+TEST(CudaChoice, KeepsNotesOfEachOperationForItsAdjoint)
+{
+    ir::Builder b;
+    const TensorType type{Shape{3, 4}, DType::F32};
+    const ir::ValueId x = b.input("x", type);
+    const ir::ValueId y = b.op("softmax", {b.op("softmax", {x})});
+    const ir::ValueId coefficients = b.input("c", type);
+    const ir::ValueId loss = b.reduceAll("sum", b.mul(y, coefficients));
+    const std::vector<ir::ValueId> leaves{x};
+    const ir::ValueId gradient = ir::differentiate(b, loss, leaves)[0];
+    b.output("gradient", gradient);
+    auto plan = std::make_shared<compile::Plan>(compile::plan(b.program()));
+    int64_t bytes = 0;
+    Choosing choosing({noting(bytes)}, {2, 1});
+    std::vector<Tensor> results;
+    for (auto* alternatives : {static_cast<cuda::Alternatives*>(nullptr), &choosing.alternatives}) {
+        const auto executable = openEmulatedCuda({}, true, alternatives)->load(plan, {}).value();
+        Random random(5);
+        for (const ir::ValueId id : {x, coefficients}) {
+            Tensor t(type.shape);
+            for (float& number : t.floats())
+                number = random.uniform(-1, 1);
+            executable->write(id, {t.data(), static_cast<size_t>(t.bytes())});
+        }
+        executable->poison();
+        executable->run();
+        results.emplace_back(type.shape);
+        executable->read(gradient, {results.back().data(), static_cast<size_t>(results.back().bytes())});
+        const auto kernels = executable->kernels();
+        EXPECT_EQ(std::ranges::count(kernels, "noting"), alternatives ? 4 : 0);
+    }
+    EXPECT_TRUE(std::ranges::equal(results[0].floats(), results[1].floats()));
+}
+
+} // namespace
+} // namespace gradloom::tests

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cudnn.h>
+
+#include <string>
+#include <vector>
+
+/// A cuDNN that computes on the CPU, as far as the candidates use it, by what its documentation says. It
+/// refuses what that does not allow, and leaves out what they do not use.
+struct cudnnContext
+{
+    std::vector<std::string> complaints; ///< why calls were refused
+    std::string broken;                  ///< a function that fails
+    std::string wrong;                   ///< a function that computes something else
+};
+
+struct cudnnTensorStruct
+{
+    bool set = false;
+    cudnnDataType_t type = CUDNN_DATA_FLOAT;
+    std::vector<int> dims, strides; ///< n, c, h, w, or as they were set
+
+    bool isImage() const { return set && type == CUDNN_DATA_FLOAT && dims.size() == 4; }
+    size_t at(int n, int c, int h, int w) const
+    {
+        const int place[4] = {n, c, h, w};
+        size_t index = 0;
+        for (size_t i = 0; i < 4; ++i)
+            index += static_cast<size_t>(place[i]) * static_cast<size_t>(strides[i]);
+        return index;
+    }
+};
+
+namespace gradloom::tests {
+
+/// Whether memory was given, and can be used in whole vectors.
+bool areGiven(std::initializer_list<const void*> addresses);
+
+/// CUDNN_STATUS_SUCCESS where every condition holds; else the reason of the first that does not is kept.
+struct CudnnRule
+{
+    bool holds;
+    const char* reason;
+};
+cudnnStatus_t checkRules(cudnnHandle_t handle, const char* function, std::initializer_list<CudnnRule> rules);
+
+} // namespace gradloom::tests

@@ -1,0 +1,1 @@
+#include "tests/fake_cudnn/fake_cudnn.h"

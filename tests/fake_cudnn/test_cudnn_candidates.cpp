@@ -1,0 +1,178 @@
+#include "engine/backend/cuda/alternatives.h"
+#include "tests/engine/cuda_compare.h"
+#include "tests/engine/emulated_cuda.h"
+#include "tests/fake_cudnn/fake_cudnn.h"
+
+#include <gtest/gtest.h>
+
+/// What cuDNN computes beside the own kernels, on a pretended cuDNN that is always faster than they.
+namespace gradloom::tests {
+namespace {
+
+using ir::ValueId;
+using Kernels = std::map<std::string, std::string>;
+
+struct Pretended
+{
+    cudnnContext dnn;
+    cuda::Alternatives alternatives;
+
+    Pretended()
+    {
+        alternatives.dnn = &dnn;
+        for (const cuda::Candidates& ofFile : cuda::allCandidates())
+            alternatives.candidates.insert(alternatives.candidates.end(), ofFile.begin(), ofFile.end());
+        // Whatever is tried later is faster, cuDNN behind the own kernels too.
+        std::vector<float> times;
+        for (float time = 1e6F; time > 1e-6F; time /= 2)
+            times.push_back(time);
+        alternatives.device = std::make_unique<EmulatedTrial>(std::move(times));
+    }
+
+    std::unique_ptr<backend::Backend> open(const backend::DeviceOptions& options = {})
+    {
+        return openEmulatedCuda(options, true, &alternatives);
+    }
+};
+
+TensorType f(Shape shape)
+{
+    return {shape, DType::F32};
+}
+
+Params window(std::vector<int64_t> kernel, std::vector<int64_t> stride, std::vector<int64_t> padding)
+{
+    return {{"kernel", kernel}, {"stride", stride}, {"padding", padding}};
+}
+
+/// A use of a primitive and what computes it.
+struct CudnnUse
+{
+    Case what;
+    Kernels kernels;
+};
+
+void PrintTo(const CudnnUse& use, std::ostream* out)
+{
+    *out << use.what.op << " " << use.what.name;
+}
+
+std::vector<CudnnUse> cudnnUses()
+{
+    const std::string softmax = "cuDNN softmax";
+    const std::string pooling = "cuDNN pooling";
+    const std::string norm = "cuDNN batch norm";
+    const std::string own = "own";
+    const Params epsilon{{"epsilon", 1e-3}};
+    const Params relu{{"epsilon", 1e-3}, {"activation", std::string("relu")}};
+    const Params inner = window({3, 2}, {2, 1}, {1, 0, 1, 0});
+    return {
+        {{"softmax", {f({5, 7})}, {}, "rows"}, {{"softmax", softmax}, {"softmax_backward", softmax}}},
+        {{"softmax", {f({2, 3, 4})}, {}, "rank_3"}, {{"softmax", softmax}, {"softmax_backward", softmax}}},
+        {{"log_softmax", {f({3, 9})}, {}, "rows"}, {{"log_softmax", softmax}}},
+        {{"avg_pool2d", {f({2, 7, 6, 3})}, inner, "padded"},
+            {{"avg_pool2d", pooling}, {"avg_pool2d_backward", pooling}}},
+        {{"avg_pool2d", {f({1, 6, 6, 4})}, window({3, 3}, {2, 2}, {0, 0, 1, 1}), "more_at_the_end"},
+            {{"avg_pool2d", own}, {"avg_pool2d_backward", own}}},
+        {{"avg_pool2d", {f({1, 7, 7, 4})}, window({2, 2}, {2, 2}, {0, 0, 0, 1}), "one_window_more"},
+            {{"avg_pool2d", own}, {"avg_pool2d_backward", own}}},
+        {{"max_pool2d", {f({2, 7, 6, 3})}, inner, "with_places"},
+            {{"max_pool2d", own}, {"max_pool2d_backward", own}}},
+        {{"batch_norm", {f({3, 5, 4, 6}), f({6}), f({6})}, epsilon, "images"},
+            {{"batch_norm", norm}, {"batch_norm_backward", norm}}},
+        {{"batch_norm", {f({9, 5}), f({5}), f({5})}, epsilon, "rows"},
+            {{"batch_norm", norm}, {"batch_norm_backward", norm}}},
+        {{"batch_norm", {f({3, 5, 4, 6}), f({6}), f({6})}, relu, "relu"},
+            {{"batch_norm", own}, {"batch_norm_backward", own}}},
+    };
+}
+
+class EveryCudnnUse : public testing::TestWithParam<CudnnUse>
+{
+};
+
+TEST_P(EveryCudnnUse, AgreesWithTheCpuAndIsNamed)
+{
+    Pretended pretended;
+    Kernels kernels;
+    EXPECT_LT(worstDifference(GetParam().what, pretended.open(), 11, &kernels), 2e-5);
+    for (const auto& [op, kernel] : GetParam().kernels)
+        EXPECT_EQ(kernels[op], kernel) << op;
+    EXPECT_TRUE(pretended.dnn.complaints.empty()) << pretended.dnn.complaints.front();
+}
+
+INSTANTIATE_TEST_SUITE_P(Candidates, EveryCudnnUse, testing::ValuesIn(cudnnUses()),
+    [](const auto& info) { return info.param.what.op + "_" + info.param.what.name; });
+
+/// A program with one input, whose output "y" is compared with the CPU's.
+struct SmallProgram
+{
+    ir::Builder b;
+    ValueId x, y = ir::noValue;
+
+    explicit SmallProgram(const TensorType& type) : x(b.input("x", type)) {}
+
+    Tensor run(std::unique_ptr<backend::Backend> device, Kernels* kernels = nullptr)
+    {
+        auto plan = std::make_shared<compile::Plan>(compile::plan(b.program()));
+        const auto executable = device->load(plan, {}).value();
+        if (kernels)
+            for (size_t i = 0; i < plan->program.ops.size(); ++i)
+                (*kernels)[plan->program.ops[i].type->id] = executable->kernels()[i];
+        Random random(2);
+        Tensor input(b.shape(x));
+        for (float& number : input.floats())
+            number = random.uniform(-1, 0);
+        executable->write(x, {input.data(), static_cast<size_t>(input.bytes())});
+        executable->poison();
+        executable->run();
+        Tensor result(b.shape(y));
+        executable->read(y, {result.data(), static_cast<size_t>(result.bytes())});
+        return result;
+    }
+};
+
+TEST(CudnnPooling, FindsMaximaWhereNobodyAsksForTheirPlaces)
+{
+    SmallProgram program(f({2, 7, 6, 3}));
+    program.y = program.b.ops("max_pool2d", {program.x}, window({3, 3}, {1, 2}, {1, 1, 1, 1}))[0];
+    program.b.output("y", program.y);
+    Pretended pretended;
+    Kernels kernels;
+    const Tensor actual = program.run(pretended.open(), &kernels);
+    EXPECT_LT(difference(program.run(backend::open("cpu", {1}).value()), actual), 1e-6);
+    EXPECT_EQ(kernels["max_pool2d"], "cuDNN pooling");
+}
+
+TEST(CudnnMemory, IsCopiedWhereATensorBeginsAnywhere)
+{
+    SmallProgram program(f({3, 5}));
+    const ValueId first = program.b.unary("square", program.x);
+    const ValueId second = program.b.unary("exp", program.x);
+    program.b.output("both", program.b.op("concat", {first, second}, {{"axis", int64_t{0}}}));
+    program.y = program.b.op("softmax", {second});
+    program.b.output("y", program.y);
+    const compile::Plan plan = compile::plan(program.b.program());
+    EXPECT_NE(plan.locations[static_cast<size_t>(second)].offset % 16, 0);
+    Pretended pretended;
+    Kernels kernels;
+    const Tensor actual = program.run(pretended.open(), &kernels);
+    EXPECT_LT(difference(program.run(backend::open("cpu", {1}).value()), actual), 1e-6);
+    EXPECT_EQ(kernels["softmax"], "cuDNN softmax");
+}
+
+TEST(CudnnFaults, LeaveTheOwnKernelsInPlace)
+{
+    const Case rows{"softmax", {f({5, 7})}, {}, ""};
+    for (const bool broken : {true, false}) {
+        Pretended pretended;
+        (broken ? pretended.dnn.broken : pretended.dnn.wrong) = "cudnnSoftmaxForward";
+        Kernels kernels;
+        EXPECT_LT(worstDifference(rows, pretended.open(), 11, &kernels), 2e-5);
+        EXPECT_EQ(kernels["softmax"], "own");
+        EXPECT_EQ(kernels["softmax_backward"], "cuDNN softmax");
+    }
+}
+
+} // namespace
+} // namespace gradloom::tests
