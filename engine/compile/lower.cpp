@@ -1,5 +1,6 @@
 #include "engine/compile/lower.h"
 
+#include "engine/compile/plan.h"
 #include "engine/graph/ports.h"
 
 #include <algorithm>
@@ -125,6 +126,7 @@ void lowerAll(const Drawing& drawing, Lowered& lowered)
     else
         lowered.generated = lowered.probabilities;
     nameOutputs(lowered, drawing.options);
+    multiplyUniqueRows(lowered.builder);
 }
 
 } // namespace

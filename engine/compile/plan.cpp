@@ -287,6 +287,7 @@ Plan plan(ir::Program program)
     fuseActivations(program);
     sinkMasksBelowPooling(program);
     maskByDropout(program);
+    skipAbsentRows(program);
     fusePointwise(program);
     fuseRowUpdates(program);
     removeDeadCode(program);

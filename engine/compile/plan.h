@@ -4,6 +4,10 @@
 
 #include <string>
 
+namespace gradloom::ir {
+class Builder;
+}
+
 namespace gradloom::compile {
 
 /// Where a value's bytes are: in which segment and at which byte offset.
@@ -38,6 +42,10 @@ std::string fusionOf(const ir::Program& program, const ir::Op& op);
 /// between. Before differentiation, so that the adjoints see the fused form; `plan` does it again for what
 /// `foldScales` has left.
 void fuseActivations(ir::Program& program);
+/// Where a recurrent layer reads rows of a table by index (an Embedding), multiplies each row that occurs once and
+/// gathers the products. Before differentiation, so that the gradients are added up for each row before they are
+/// multiplied. Not across what a named output shows.
+void multiplyUniqueRows(ir::Builder& builder);
 /// Removes operations nobody reads.
 void removeDeadCode(ir::Program& program);
 /// Folds what scales and shifts each channel of a gemm's or a convolution's result, and is all that reads it, into the
@@ -50,6 +58,9 @@ void sinkMasksBelowPooling(ir::Program& program);
 /// Finds what a ReLU and the dropout behind it let through in the dropout's result: the gradient then draws no random
 /// numbers, and what is between the two need not be kept.
 void maskByDropout(ir::Program& program);
+/// Tells products of listed rows (see the primitive "unique") how long the list is, so that they leave out the zeros
+/// behind it.
+void skipAbsentRows(ir::Program& program);
 /// Merges chains of unary and binary operations into "pointwise" operations.
 void fusePointwise(ir::Program& program);
 /// Gives a "pointwise" operation on gathered rows, whose results only replace these rows, the tables themselves: rows

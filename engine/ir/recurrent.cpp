@@ -11,6 +11,12 @@ bool absentOr(const TensorType& operand, const Shape& shape)
     return operand.shape.rank() == 0 || operand.shape == shape;
 }
 
+/// Whether x comes multiplied with the weights.
+bool isProjected(std::span<const TensorType> in)
+{
+    return in[1].shape.rank() == 0;
+}
+
 Result<Types> inferForward(const RecurrentKind& kind, std::span<const TensorType> in)
 {
     const Shape& x = in[0].shape;
@@ -19,7 +25,8 @@ Result<Types> inferForward(const RecurrentKind& kind, std::span<const TensorType
         return shapeError("x must be N×T×D and the recurrent weights a matrix");
     const int64_t units = u[0];
     const Shape state{x[0], units};
-    if (u[1] != kind.gates * units || !(in[1].shape == Shape{x[2], u[1]}))
+    const bool fitsX = isProjected(in) ? x[2] == u[1] : in[1].shape == Shape{x[2], u[1]};
+    if (u[1] != kind.gates * units || !fitsX)
         return shapeError("the weights must be D×(G·H) and H×(G·H)");
     if (!absentOr(in[3], recurrentBiasShape(kind, units)))
         return shapeError("the bias does not fit the weights");
@@ -46,11 +53,19 @@ std::vector<ValueId> adjointOf(
             kind.cell ? op.inputs[7] : noValue, op.outputs[0], reserve, g[0], g[1],
             kind.cell ? g[2] : noValue},
         attributes);
-    std::vector<ValueId> result{wanted[0] ? gradients.back() : noValue, gradients[0], gradients[1],
-        gradients[2], gradients[3], noValue, noValue};
+    const bool hasWeights = op.inputs[1] != noValue;
+    const RecurrentGradientPlaces at(kind.cell, hasWeights);
+    std::vector<ValueId> result{wanted[0] ? gradients[at.x] : noValue, hasWeights ? gradients[at.weights] : noValue,
+        gradients[at.recurrentWeights], gradients[at.bias], gradients[at.state], noValue, noValue};
     if (kind.cell)
-        result.push_back(gradients[4]);
+        result.push_back(gradients[at.cellState]);
     return result;
+}
+
+/// Features that are multiplied with the weights.
+int64_t multipliedFeatures(std::span<const TensorType> in)
+{
+    return isProjected(in) ? 0 : in[0].shape[2];
 }
 
 /// Floating point operations of products of a vector of `depth` with the weights of all gates, for all steps.
@@ -73,11 +88,12 @@ OpType recurrentOp(const RecurrentKind& kind)
     type.id = kind.id;
     type.help =
         kind.help +
-        " Operands: x N×T×D, weights D×(G·H), recurrent weights H×(G·H), bias, initial state N×H, mask N×T, "
+        " Operands: x N×T×D, weights D×(G·H) (absent where x comes multiplied with them, N×T×(G·H)), recurrent weights "
+        "H×(G·H), bias, initial state N×H, mask N×T, "
         "recurrent "
         "dropout N×H" +
         (kind.cell ? ", initial cell state N×H" : "") +
-        "; all behind the weights may be absent. Option reverse. Results: all states N×T×H, the last state" +
+        "; all behind the recurrent weights may be absent. Option reverse. Results: all states N×T×H, the last state" +
         (kind.cell ? ", the last cell state" : "") +
         (kind.reserveUnits > 0 ? ", what the adjoint needs." : ".");
     type.infer = [kind](std::span<const TensorType> in, const Params&) { return inferForward(kind, in); };
@@ -85,7 +101,7 @@ OpType recurrentOp(const RecurrentKind& kind)
         return adjointOf(kind, b, op, g, wanted);
     };
     type.flops = [kind](std::span<const TensorType> in, std::span<const TensorType>, const Params&) {
-        return productFlops(kind, in, in[0].shape[2] + in[2].shape[0]);
+        return productFlops(kind, in, multipliedFeatures(in) + in[2].shape[0]);
     };
     return type;
 }
@@ -95,26 +111,26 @@ OpType recurrentBackwardOp(const RecurrentKind& kind)
     OpType type;
     type.id = kind.id + "_backward";
     type.help = "Adjoint of " + kind.id +
-                ": from its operands and results and their gradients, those of weights, recurrent weights, "
-                "bias, initial "
-                "state" +
-                (kind.cell ? ", initial cell state" : "") + " and, with the option input_gradient, x.";
+                ": from its operands and results and their gradients, those of recurrent weights, bias, initial state" +
+                (kind.cell ? ", initial cell state" : "") + ", weights and, with the option input_gradient, x.";
     type.infer = [kind](std::span<const TensorType> in, const Params& attributes) -> Result<Types> {
         const Shape& x = in[0].shape;
         const int64_t units = in[2].shape[0];
         if (!absentOr(in[9], Shape{x[0], x[1], units}))
             return shapeError("the gradient of the states must be N×T×H");
         const TensorType state{Shape{x[0], units}, DType::F32};
-        Types results{in[1], in[2], {recurrentBiasShape(kind, units), DType::F32}, state};
+        Types results{in[2], {recurrentBiasShape(kind, units), DType::F32}, state};
         if (kind.cell)
             results.push_back(state);
+        if (!isProjected(in))
+            results.push_back(in[1]);
         if (attributes.flag("input_gradient"))
             results.push_back(in[0]);
         return results;
     };
     type.flops = [kind](
                      std::span<const TensorType> in, std::span<const TensorType>, const Params& attributes) {
-        const int64_t features = in[0].shape[2];
+        const int64_t features = multipliedFeatures(in);
         const int64_t forX = attributes.flag("input_gradient") ? features : 0;
         return productFlops(kind, in, features + 2 * in[2].shape[0] + forX);
     };

@@ -7,7 +7,7 @@ namespace gradloom::ir {
 /// What distinguishes the recurrent primitives rnn, lstm and gru. They take the same operands in the same
 /// order:
 ///
-///   0 x N×T×D, 1 weights D×(G·H), 2 recurrent weights H×(G·H), 3 bias (G·H, with two rows 2×(G·H)) or
+///   0 x N×T×D, 1 weights D×(G·H) or absent: x is then the product with them already, N×T×(G·H), 2 recurrent weights H×(G·H), 3 bias (G·H, with two rows 2×(G·H)) or
 ///   absent, 4 initial state N×H or absent (zeros), 5 mask N×T or absent, 6 recurrent dropout N×H or absent,
 ///   7 initial cell state N×H or absent (with a cell only)
 ///
@@ -37,9 +37,21 @@ OpType recurrentOp(const RecurrentKind& kind);
 ///   0 x, 1 weights, 2 recurrent weights, 3 initial state, 4 mask, 5 recurrent dropout, 6 initial cell state,
 ///   7 all states, 8 reserve, 9 gradient of all states, 10 of the last one, 11 of the last cell state (absent
 ///   where zero)
-/// gives the gradients of weights, recurrent weights, bias, initial state, initial cell state (with a cell),
-/// and of x where the option `input_gradient` is set.
+/// gives the gradients of recurrent weights, bias, initial state, initial cell state (with a cell), of the weights
+/// (where there are any), and of x where the option `input_gradient` is set: see RecurrentGradientPlaces.
 OpType recurrentBackwardOp(const RecurrentKind& kind);
+
+/// Which result of the adjoint is the gradient of what. Of those that it does not give the place is behind the last
+/// result.
+struct RecurrentGradientPlaces
+{
+    size_t recurrentWeights = 0, bias = 1, state = 2, cellState, weights, x;
+
+    RecurrentGradientPlaces(bool cell, bool hasWeights)
+        : cellState(3), weights(cell ? 4 : 3), x(weights + (hasWeights ? 1 : 0))
+    {
+    }
+};
 
 const RecurrentKind& rnnKind();
 const RecurrentKind& lstmKind();

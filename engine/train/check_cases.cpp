@@ -243,6 +243,30 @@ Status addOptimizers(CheckCases& cases)
     return {};
 }
 
+/// Recurrent layers over a table so small that most tokens repeat.
+Status addRepeatedTokens(CheckCases& cases)
+{
+    for (const char* layer : {"simple_rnn", "lstm", "gru"}) {
+        const graph::Graph graph =
+            chainOf({nodeOf("in", "input", {{"kind", std::string("tokens")}, {"shape", std::vector<int64_t>{30}}}),
+                nodeOf("table", "embedding", {{"vocabulary", int64_t{12}}, {"size", int64_t{33}}}),
+                nodeOf("layer", layer, {{"units", int64_t{9}}}), nodeOf("scores", "dense", {{"units", int64_t{4}}}),
+                nodeOf("loss", "cross_entropy", {})});
+        TrainingRecipe recipe;
+        recipe.rule.optimizer = optimizerTypes().find("sgd");
+        recipe.rule.params = completeParams(recipe.rule.optimizer->parameters, {}, "sgd").value();
+        ProgramOptions options;
+        options.batch = 5;
+        options.training = true;
+        auto program = trainingProgram(graph, options, recipe);
+        if (!program)
+            return program.error();
+        if (Status status = cases.add(std::move(*program)); !status)
+            return status;
+    }
+    return {};
+}
+
 /// Only steps of projects that augment have it.
 Status addAugment(CheckCases& cases)
 {
@@ -352,7 +376,7 @@ Status addAllPrograms(CheckCases& cases)
                 if (auto program = layerProgram(type, sample, training))
                     if (Status status = cases.add(std::move(*program)); !status)
                         return status;
-    for (const auto& add : {addPointwise, addOptimizers, addAugment})
+    for (const auto& add : {addPointwise, addOptimizers, addRepeatedTokens, addAugment})
         if (Status status = add(cases); !status)
             return status;
     return {};

@@ -17,12 +17,14 @@ struct Tokens
     int64_t padding = -1;
 };
 
-/// What an operation that reads whole numbers as its second operand takes them for; 0 where it takes any.
+/// What an operation that reads whole numbers takes them for; 0 where it takes any.
 int64_t tokensKnownTo(const ir::Program& program, const ir::Op& op)
 {
     const std::string& id = op.type->id;
     if (id == "gather")
         return program.typeOf(op.inputs[0]).shape[0];
+    if (id == "unique")
+        return op.attributes.integer("rows");
     if (id == "softmax_cross_entropy" || id == "top_k_correct")
         return program.typeOf(op.inputs[0]).shape[-1];
     return id == "one_hot" ? program.typeOf(op.outputs[0]).shape[-1] : 0;
@@ -38,7 +40,7 @@ void narrow(Tokens& tokens, const ir::Program& program, ir::ValueId value)
             narrow(tokens, program, op.outputs[0]);
         if (const int64_t known = tokensKnownTo(program, op); known > 0)
             tokens.count = std::min(tokens.count, known);
-        if (op.type->id == "gather")
+        if (op.type->id == "gather" || op.type->id == "unique")
             tokens.padding = std::max(tokens.padding, op.attributes.integer("padding"));
     }
 }

@@ -89,6 +89,9 @@ std::vector<Case> recurrentCases()
         cases.push_back({op, few, attributes, name + "few", -1, 1, {}});
         attributes.set("reverse", true);
         cases.push_back({op, all, attributes, name + "all_reverse", -1, 1, {6}});
+        all[0] = f({3, 4, gates * 5});
+        all[1] = absent;
+        cases.push_back({op, all, attributes, name + "projected", -1, 1, {6}});
     };
     both("rnn", 1, false, {{"activation", std::string("tanh")}}, "tanh_");
     both("rnn", 1, false, {{"activation", std::string("relu")}}, "relu_");
@@ -175,6 +178,8 @@ std::vector<Case> attentionCases()
         {"gather", {f({2, 17}), tokens}, {{"padding", int64_t{0}}}, "padding_and_outside"},
         {"gather_gradient", {f({2, 7, 5}), tokens}, {{"padding", int64_t{1}}, {"rows", int64_t{4}}}, ""},
         {"gather_gradient_rows", {f({2, 7, 5}), tokens}, {{"padding", int64_t{1}}, {"rows", int64_t{4}}}, "", -1, 1, {0}},
+        {"unique", {tokens}, {{"padding", int64_t{1}}, {"rows", int64_t{4}}}, "padding"},
+        {"unique", {tokens}, {{"padding", int64_t{-1}}, {"rows", int64_t{2}}}, "outside"},
         {"attention", {f({2, 5, 6}), f({2, 7, 6}), f({2, 7, 4}), f({2, 7}), absent}, attend(2, false, 0),
             "masked"},
         {"attention", {f({1, 6, 3}), f({1, 6, 3}), f({1, 6, 2}), absent, absent}, attend(1, true, 0),

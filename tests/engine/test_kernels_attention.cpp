@@ -48,6 +48,30 @@ void checkGatherRows(
                                                    : 0.0F);
 }
 
+/// The list and the places say which token is where.
+void checkUnique(const GatherShape& s, const std::vector<int32_t>& tokens)
+{
+    const int64_t most = gatherRowsMost(s);
+    std::vector<int32_t> rows(static_cast<size_t>(most), 77);
+    std::vector<int32_t> places(tokens.size(), 77);
+    std::vector<int32_t> scratch(static_cast<size_t>(s.rows), 77);
+    unique({s, tokens.data(), rows.data(), places.data(), scratch.data()});
+    const int64_t count = uniqueCount(rows.data(), most);
+    int32_t known = 0; // new ones come in order
+    for (size_t i = 0; i < tokens.size(); ++i) {
+        if (!s.has(tokens[i])) {
+            EXPECT_EQ(places[i], -1);
+            continue;
+        }
+        ASSERT_LE(places[i], known);
+        known = std::max(known, places[i] + 1);
+        EXPECT_EQ(rows[static_cast<size_t>(places[i])], tokens[i]);
+    }
+    EXPECT_EQ(count, known);
+    for (int64_t i = 0; i < most; ++i)
+        EXPECT_EQ(rows[static_cast<size_t>(i)] < 0, i >= count);
+}
+
 /// Tokens outside the table and the padding are rows of zeros without gradient.
 void checkGather(const GatherShape& s)
 {
@@ -62,11 +86,12 @@ void checkGather(const GatherShape& s)
         gather({s, table.data(), tokens.data(), rows.data(), mask.data()}, b, e);
     });
     Buffer gradient(s.rows * s.width);
-    std::fill(gradient.begin(), gradient.end(), 0.0F);
-    inPieces(gatherGradientUnits(s), [&](int64_t b, int64_t e) {
-        gatherGradient({s, dy.data(), tokens.data(), gradient.data()}, b, e);
-    });
+    std::vector<int32_t> scratch(static_cast<size_t>(gatherGradientScratch(s)), 77);
+    const GatherGradientArgs args{s, dy.data(), tokens.data(), gradient.data(), scratch.data()};
+    gatherGradientFind(args);
+    inPieces(gatherGradientUnits(s), [&](int64_t b, int64_t e) { gatherGradient(args, b, e); });
 
+    checkUnique(s, tokens);
     checkGatherRows(s, dy, tokens, gradient);
 
     std::vector<Sum> sums(static_cast<size_t>(gradient.size()));

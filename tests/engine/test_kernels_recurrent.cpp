@@ -39,13 +39,13 @@ struct Problem
     Buffer y, lastH, lastC, reserve, dx, dh0, dc0, dw, du, db;
 
     Problem(const RecurrentShape& shape, const Options& options)
-        : s(shape), o(options), x(randomBuffer(s.n * s.t * s.d, 1)), w(randomBuffer(s.d * s.columns(), 2)),
+        : s(shape), o(options), x(randomBuffer(s.n * s.t * s.inputWidth(), 1)), w(randomBuffer(s.d * s.columns(), 2)),
           u(randomBuffer(s.h * s.columns(), 3, -0.5F, 0.5F)),
           bias(randomBuffer(s.biasRows() * s.columns(), 4)), h0(randomBuffer(s.n * s.h, 5)),
           c0(randomBuffer(s.n * s.h, 6)), mask(randomBuffer(s.n * s.t, 7, 0, 1.5F)),
           dropout(randomBuffer(s.n * s.h, 8, 0, 2)), dy(randomBuffer(s.n * s.t * s.h, 9)),
           dLastH(randomBuffer(s.n * s.h, 10)), dLastC(randomBuffer(s.n * s.h, 11)), y(s.n * s.t * s.h),
-          lastH(s.n * s.h), lastC(s.n * s.h), reserve(s.t * s.n * s.reserveWidth()), dx(s.n * s.t * s.d),
+          lastH(s.n * s.h), lastC(s.n * s.h), reserve(s.t * s.n * s.reserveWidth()), dx(s.n * s.t * s.inputWidth()),
           dh0(s.n * s.h), dc0(s.n * s.h), dw(s.d * s.columns()), du(s.h * s.columns()),
           db(s.biasRows() * s.columns())
     {
@@ -356,6 +356,48 @@ TEST_P(RecurrentKernels, optionalOperands)
             check(shape, {true, false, true, true, true, true, false});
             check(shape, {true, true, true, true, true, false, true});
             check(shape, {true, false, false, true, false, false, true});
+        }
+}
+
+/// rows · w, row by row; with `transposed` rows · wᵀ.
+Buffer multiplied(const Buffer& rows, const Buffer& w, int64_t columns, bool transposed)
+{
+    const int64_t depth = w.size() / columns;
+    const int64_t from = transposed ? columns : depth;
+    const int64_t to = transposed ? depth : columns;
+    Buffer result(rows.size() / from * to);
+    for (int64_t i = 0; i < result.size(); ++i) {
+        double sum = 0;
+        for (int64_t k = 0; k < from; ++k)
+            sum += double{rows[i / to * from + k]} *
+                   w[transposed ? i % to * columns + k : k * columns + i % to];
+        result[i] = static_cast<float>(sum);
+    }
+    return result;
+}
+
+TEST_P(RecurrentKernels, projectedInputsGiveTheSame)
+{
+    for (const RecurrentCell cell : allCells)
+        for (const Options& options : {Options{}, Options{true, true, true, true, true, true, true},
+                 Options{false, false, true, false, false, true, false}}) {
+            const RecurrentShape shape{cell, 103, 5, 4, 18, options.mask, 2};
+            SCOPED_TRACE(nameOf(shape));
+            const Problem plain(shape, options);
+            const Reference expected(plain);
+            RecurrentShape without = shape;
+            without.d = 0;
+            without.projected = true;
+            Problem problem(without, options);
+            problem.x = multiplied(plain.x, plain.w, shape.columns(), false);
+            problem.forward();
+            problem.backward();
+            expectClose(problem.y, expected.y, "y");
+            expectClose(problem.dh0, expected.dh0, "gradient of the initial state");
+            expectClose(problem.du, expected.du, "gradient of the recurrent weights");
+            expectClose(problem.db, expected.db, "gradient of the bias");
+            if (options.dx)
+                expectClose(multiplied(problem.dx, plain.w, shape.columns(), true), expected.dx, "gradient of x");
         }
 }
 

@@ -3,6 +3,7 @@
 #include "engine/backend/cpu/kernel_options.h"
 #include "engine/backend/cpu/kernels/recurrent.h"
 #include "engine/ir/op_type.h"
+#include "engine/ir/recurrent.h"
 
 namespace gradloom::cpu {
 
@@ -34,7 +35,8 @@ RecurrentShape recurrentShapeOf(const Preparation& p)
         shape.cell = p.op.attributes.text("activation") == "relu" ? RecurrentCell::Relu : RecurrentCell::Tanh;
     shape.n = x[0];
     shape.t = x[1];
-    shape.d = x[2];
+    shape.projected = p.op.inputs[1] == ir::noValue;
+    shape.d = shape.projected ? 0 : x[2];
     shape.h = p.inShape(2)[0];
     shape.reverse = p.op.attributes.flag("reverse");
     shape.parts = sharesOf(shape, p.threads);
@@ -100,10 +102,12 @@ void prepareRecurrentBackward(Preparation& p)
     args.dy = p.in(9);
     args.dLastH = p.in(10);
     args.dLastC = p.in(11);
-    args.dh0 = p.out(3);
-    args.dc0 = lstm ? p.out(4) : nullptr;
-    args.dx = p.op.attributes.flag("input_gradient") ? p.out(p.op.outputs.size() - 1) : nullptr;
-    const RecurrentGradients gradients{p.out(0), p.out(1), p.out(2)};
+    const ir::RecurrentGradientPlaces at(lstm, !shape.projected);
+    args.dh0 = p.out(at.state);
+    args.dc0 = lstm ? p.out(at.cellState) : nullptr;
+    args.dx = p.op.attributes.flag("input_gradient") ? p.out(at.x) : nullptr;
+    const RecurrentGradients gradients{
+        shape.projected ? nullptr : p.out(at.weights), p.out(at.recurrentWeights), p.out(at.bias)};
     const double weightCount = static_cast<double>((shape.d + shape.h) * shape.columns());
     p.phase(recurrentBackwardPackUnits(shape), weightCount, [=](int64_t begin, int64_t end, int) {
         recurrentBackwardPack(shape, weights, commonAt(packed), begin, end);

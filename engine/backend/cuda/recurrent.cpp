@@ -3,6 +3,7 @@
 #include "engine/backend/cuda/functors/reduce.h"
 #include "engine/backend/cuda/op_parts.h"
 #include "engine/ir/op_type.h"
+#include "engine/ir/recurrent.h"
 
 namespace gradloom::cuda {
 
@@ -40,6 +41,17 @@ RecurrentLayer layerOf(const Preparation& p, const RecurrentOperandIndex& at)
     l.dropout = p.in(at.dropout);
     l.c0 = l.kind == RecurrentKind::Lstm ? p.in(at.c0) : nullptr;
     return l;
+}
+
+/// Whether x comes multiplied with the weights.
+bool isProjected(const Preparation& p)
+{
+    return !p.has(1);
+}
+
+ir::RecurrentGradientPlaces gradientPlaces(const Preparation& p, const RecurrentLayer& l)
+{
+    return {l.kind == RecurrentKind::Lstm, !isProjected(p)};
 }
 
 bool staysCached(const RecurrentLayer& l)
@@ -139,14 +151,17 @@ void addWeightGradient(Preparation& p, const float* left, int64_t rows, const fl
 void addParameterGradients(Preparation& p, const RecurrentBackward& b)
 {
     const RecurrentLayer& l = b.layer;
-    const int64_t features = p.inShape(0)[2];
+    const ir::RecurrentGradientPlaces at = gradientPlaces(p, l);
     float* operands = p.scratch(l.n * l.t * l.h);
     p.each(l.n * l.t * l.h, RecurrentOperands{l, b.y, operands});
-    addWeightGradient(p, p.in(0), features, b.dx, l, p.out(0));
-    addWeightGradient(p, operands, l.h, b.dh, l, p.out(1));
-    addReduction(p, {b.dx, p.out(2), 1, l.n * l.t, l.columns, false, 1});
+    addWeightGradient(p, operands, l.h, b.dh, l, p.out(at.recurrentWeights));
+    addReduction(p, {b.dx, p.out(at.bias), 1, l.n * l.t, l.columns, false, 1});
     if (l.kind == RecurrentKind::Gru)
-        addReduction(p, {b.dh, p.out(2) + l.columns, 1, l.n * l.t, l.columns, false, 1});
+        addReduction(p, {b.dh, p.out(at.bias) + l.columns, 1, l.n * l.t, l.columns, false, 1});
+    if (isProjected(p))
+        return;
+    const int64_t features = p.inShape(0)[2];
+    addWeightGradient(p, p.in(0), features, b.dx, l, p.out(at.weights));
     if (!p.op.attributes.flag("input_gradient"))
         return;
     MatrixProduct product = rowsTimes(l.n * l.t, b.dx, l.columns, l.columns);
@@ -154,19 +169,19 @@ void addParameterGradients(Preparation& p, const RecurrentBackward& b)
     product.b = p.in(1);
     product.ldb = l.columns;
     product.transB = true;
-    product.c = p.out(p.op.outputs.size() - 1);
+    product.c = p.out(at.x);
     product.ldc = features;
     addProduct(p, product);
 }
 
-} // namespace
-
-void addRecurrent(Preparation& p)
+/// x·w and the bias of every step: [n, t, columns].
+const float* addSums(Preparation& p, const RecurrentLayer& l)
 {
-    RecurrentForward f;
-    f.layer = layerOf(p, {4, 5, 6, 7});
-    const RecurrentLayer& l = f.layer;
     float* sums = p.scratch(l.n * l.t * l.columns);
+    if (isProjected(p)) {
+        p.each(l.n * l.t * l.columns, BiasActivation<1>{p.in(0), p.in(3), sums, l.columns, false});
+        return sums;
+    }
     const int64_t features = p.inShape(0)[2];
     MatrixProduct product = rowsTimes(l.n * l.t, p.in(0), features, features);
     product.n = l.columns;
@@ -176,7 +191,17 @@ void addRecurrent(Preparation& p)
     product.ldc = l.columns;
     product.bias = p.in(3);
     addProduct(p, product);
-    f.sums = sums;
+    return sums;
+}
+
+} // namespace
+
+void addRecurrent(Preparation& p)
+{
+    RecurrentForward f;
+    f.layer = layerOf(p, {4, 5, 6, 7});
+    const RecurrentLayer& l = f.layer;
+    f.sums = addSums(p, l);
     f.secondBias = l.kind == RecurrentKind::Gru && p.has(3) ? p.in(3) + l.columns : nullptr;
     f.y = p.out(0);
     f.reserve = l.reserveWidth > 0 ? p.out(p.op.outputs.size() - 1) : nullptr;
@@ -196,12 +221,14 @@ void addRecurrentBackward(Preparation& p)
     b.y = p.in(7);
     b.reserve = p.in(8);
     b.dy = p.in(9);
-    b.dx = p.scratch(l.n * l.t * l.columns);
+    const ir::RecurrentGradientPlaces at = gradientPlaces(p, l);
+    const bool givesSums = isProjected(p) && p.op.attributes.flag("input_gradient");
+    b.dx = givesSums ? p.out(at.x) : p.scratch(l.n * l.t * l.columns);
     b.dh = l.kind == RecurrentKind::Gru ? p.scratch(l.n * l.t * l.columns) : b.dx;
     whole.dLastH = p.in(10);
     whole.dLastC = p.in(11);
-    whole.dh0 = p.out(3);
-    whole.dc0 = l.kind == RecurrentKind::Lstm ? p.out(4) : nullptr;
+    whole.dh0 = p.out(at.state);
+    whole.dc0 = l.kind == RecurrentKind::Lstm ? p.out(at.cellState) : nullptr;
     if (staysCached(l)) {
         float* transposed = p.scratch(l.h * l.columns);
         p.each(l.h * l.columns, TransposeFloat{l.u, transposed, l.h, l.columns});

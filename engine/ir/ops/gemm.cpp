@@ -15,7 +15,9 @@ OpType gemm()
 {
     OpType type;
     type.id = "gemm";
-    type.help = "activation(A·B + bias): A is M×K (K×M with trans_a), B is K×N (N×K with trans_b), bias N or absent.";
+    type.help = "activation(A·B + bias): A is M×K (K×M with trans_a), B is K×N (N×K with trans_b), bias N or absent. "
+                "A fourth operand (I32, one for each row of A as it is stored) says that these rows are zero from its "
+                "first −1 on and can be left out.";
     type.infer = [](std::span<const TensorType> in, const Params& attributes) -> Result<Types> {
         const Shape& a = in[0].shape;
         const Shape& b = in[1].shape;
@@ -25,6 +27,8 @@ OpType gemm()
         const bool tb = attributes.flag("trans_b");
         if ((ta ? a[0] : a[1]) != (tb ? b[1] : b[0]))
             return shapeError("the inner extents differ");
+        if (in.size() > 3 && !(in[3] == TensorType{Shape{a[0]}, DType::I32}))
+            return shapeError("the list of rows must have one for each of A");
         return Types{{Shape{ta ? a[1] : a[0], tb ? b[0] : b[1]}, DType::F32}};
     };
     type.adjoint = [](Builder& b, const Op& op, Gradients g, const Wanted& wanted) -> std::vector<ValueId> {

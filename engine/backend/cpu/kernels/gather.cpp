@@ -9,15 +9,11 @@
 #include "simd-inl.h"
 
 #include <algorithm>
+#include <ranges>
 
 HWY_BEFORE_NAMESPACE();
 namespace gradloom::cpu {
 namespace HWY_NAMESPACE {
-
-HWY_INLINE bool inTable(const GatherShape& s, int64_t index)
-{
-    return index >= 0 && index < s.rows && index != s.padding;
-}
 
 void gatherRows(const GatherArgs& args, int64_t begin, int64_t end)
 {
@@ -26,26 +22,10 @@ void gatherRows(const GatherArgs& args, int64_t begin, int64_t end)
         const int64_t index = args.indices[i];
         float* row = args.rows + i * s.width;
         args.mask[i] = index == s.padding ? 0.0F : 1.0F;
-        if (inTable(s, index))
+        if (s.has(index))
             std::copy_n(args.table + index * s.width, s.width, row);
         else
             std::fill_n(row, s.width, 0.0F);
-    }
-}
-
-void gatherGradientColumns(const GatherGradientArgs& args, int64_t begin, int64_t end)
-{
-    const GatherShape& s = args.shape;
-    const int64_t first = begin * gatherColumns;
-    const int64_t columns = std::min(end * gatherColumns, s.width) - first;
-    for (int64_t i = 0; i < s.count; ++i) {
-        const int64_t index = args.indices[i];
-        if (!inTable(s, index))
-            continue;
-        const float* from = args.gradient + i * s.width + first;
-        float* to = args.table + index * s.width + first;
-        forVectors(columns, [&](int64_t j, auto loadIt, auto storeIt)
-                                HWY_ATTR { storeIt(hn::Add(loadIt(to + j), loadIt(from + j)), to + j); });
     }
 }
 
@@ -64,20 +44,56 @@ HWY_AFTER_NAMESPACE();
 namespace gradloom::cpu {
 
 HWY_EXPORT(gatherRows);
-HWY_EXPORT(gatherGradientColumns);
 HWY_EXPORT(addRow);
 
 namespace {
+
+/// Where rows occur among indices.
+struct Occurrences
+{
+    int32_t* starts; ///< [rows + 2]: where those of each row begin in `order`, and end: at the next one's start
+    int32_t* order;  ///< [count]: the numbers of the indices, row by row
+};
+
+/// rowOf(i): the row of index i, -1 for none.
+template <class RowOf>
+void sortOccurrences(const Occurrences& to, int64_t rows, int64_t count, const RowOf& rowOf)
+{
+    std::fill_n(to.starts, rows + 2, 0);
+    for (int64_t i = 0; i < count; ++i)
+        if (rowOf(i) >= 0)
+            ++to.starts[rowOf(i) + 2];
+    for (int64_t row = 2; row < rows + 2; ++row)
+        to.starts[row] += to.starts[row - 1];
+    // Now starts[row + 1] is where the row begins; afterwards where it ends.
+    for (int64_t i = 0; i < count; ++i)
+        if (rowOf(i) >= 0)
+            to.order[to.starts[rowOf(i) + 1]++] = static_cast<int32_t>(i);
+}
+
+/// to [width] = the sum of the gradient's rows that belong to `row`, in their order.
+void sumOccurrences(
+    const Occurrences& occurrences, int64_t row, const float* gradient, int64_t width, float* to)
+{
+    const int32_t first = occurrences.starts[row];
+    const int32_t last = occurrences.starts[row + 1];
+    if (first == last) {
+        std::fill_n(to, width, 0.0F);
+        return;
+    }
+    std::copy_n(gradient + occurrences.order[first] * width, width, to);
+    for (int32_t k = first + 1; k < last; ++k)
+        HWY_DYNAMIC_DISPATCH(addRow)(gradient + occurrences.order[k] * width, to, width);
+}
 
 /// The parts of the scratch memory of gatherRows.
 struct RowLists
 {
     int64_t tableSize; ///< a power of two, at least twice the number of rows
     int32_t* table;    ///< [tableSize]: hash table of positions among the rows, -1 where empty
-    int32_t*
-        starts; ///< [rows + 2]: where the occurrences of each row begin; its first is starts[position + 1]
+    int32_t* starts; ///< and `order`: see Occurrences
     int32_t* places; ///< [count]: position of each index among the rows, -1 where it has none
-    int32_t* order;  ///< [count]: the indices' numbers, row by row
+    int32_t* order;
 
     RowLists(const GatherShape& shape, int32_t* scratch) : tableSize(16)
     {
@@ -121,12 +137,11 @@ void gatherRowsFind(const GatherRowsArgs& args)
     const RowLists lists(s, args.scratch);
     const int64_t most = gatherRowsMost(s);
     std::fill_n(lists.table, lists.tableSize, -1);
-    std::fill_n(lists.starts, most + 2, 0);
     int32_t found = 0;
     for (int64_t i = 0; i < s.count; ++i) {
         const int32_t index = args.indices[i];
         lists.places[i] = -1;
-        if (index < 0 || index >= s.rows || index == s.padding)
+        if (!s.has(index))
             continue;
         int32_t& place = lists.table[lists.find(index, args.rows)];
         if (place < 0) {
@@ -134,33 +149,43 @@ void gatherRowsFind(const GatherRowsArgs& args)
             args.rows[found++] = index;
         }
         lists.places[i] = place;
-        ++lists.starts[place + 2];
     }
     std::fill(args.rows + found, args.rows + most, -1);
-    for (int64_t row = 2; row < most + 2; ++row)
-        lists.starts[row] += lists.starts[row - 1];
-    // Afterwards starts[row + 1] is where the next row begins.
-    for (int64_t i = 0; i < s.count; ++i)
-        if (lists.places[i] >= 0)
-            lists.order[lists.starts[lists.places[i] + 1]++] = static_cast<int32_t>(i);
+    sortOccurrences({lists.starts, lists.order}, most, s.count, [&](int64_t i) { return lists.places[i]; });
 }
 
 void gatherRowsSum(const GatherRowsArgs& args, int64_t begin, int64_t end)
 {
     const GatherShape& s = args.shape;
     const RowLists lists(s, args.scratch);
-    for (int64_t row = begin; row < end; ++row) {
-        float* to = args.values + row * s.width;
-        const int32_t first = lists.starts[row];
-        const int32_t last = lists.starts[row + 1];
-        if (first == last) {
-            std::fill_n(to, s.width, 0.0F);
+    for (int64_t row = begin; row < end; ++row)
+        sumOccurrences({lists.starts, lists.order}, row, args.gradient, s.width, args.values + row * s.width);
+}
+
+void unique(const UniqueArgs& args)
+{
+    const GatherShape& s = args.shape;
+    // What the scratch says of an index counts where the list agrees, so that it need not be cleared (Briggs and
+    // Torczon, "An Efficient Representation for Sparse Sets", 1993).
+    int32_t found = 0;
+    for (int64_t i = 0; i < s.count; ++i) {
+        const int32_t index = args.indices[i];
+        args.places[i] = -1;
+        if (!s.has(index))
             continue;
+        int32_t& place = args.scratch[index];
+        if (place < 0 || place >= found || args.rows[place] != index) {
+            place = found;
+            args.rows[found++] = index;
         }
-        std::copy_n(args.gradient + lists.order[first] * s.width, s.width, to);
-        for (int32_t k = first + 1; k < last; ++k)
-            HWY_DYNAMIC_DISPATCH(addRow)(args.gradient + lists.order[k] * s.width, to, s.width);
+        args.places[i] = place;
     }
+    std::fill(args.rows + found, args.rows + gatherRowsMost(s), -1);
+}
+
+int64_t uniqueCount(const int32_t* rows, int64_t most)
+{
+    return std::partition_point(rows, rows + most, [](int32_t row) { return row >= 0; }) - rows;
 }
 
 void gather(const GatherArgs& args, int64_t begin, int64_t end)
@@ -168,14 +193,35 @@ void gather(const GatherArgs& args, int64_t begin, int64_t end)
     HWY_DYNAMIC_DISPATCH(gatherRows)(args, begin, end);
 }
 
+int64_t gatherGradientScratch(const GatherShape& shape)
+{
+    return shape.rows + 2 + shape.count;
+}
+
+void gatherGradientFind(const GatherGradientArgs& args)
+{
+    const GatherShape& s = args.shape;
+    sortOccurrences({args.scratch, args.scratch + s.rows + 2}, s.rows, s.count,
+        [&](int64_t i) { return s.has(args.indices[i]) ? args.indices[i] : -1; });
+}
+
 int64_t gatherGradientUnits(const GatherShape& shape)
 {
-    return (shape.width + gatherColumns - 1) / gatherColumns;
+    return shape.rows + shape.count;
 }
 
 void gatherGradient(const GatherGradientArgs& args, int64_t begin, int64_t end)
 {
-    HWY_DYNAMIC_DISPATCH(gatherGradientColumns)(args, begin, end);
+    const GatherShape& s = args.shape;
+    const Occurrences occurrences{args.scratch, args.scratch + s.rows + 2};
+    // A row's unit is its number and that of the occurrences before it.
+    const auto rows = std::views::iota(int64_t{0}, s.rows);
+    const auto rowAt = [&](int64_t unit) {
+        return std::ranges::lower_bound(rows, unit, {}, [&](int64_t row) { return row + occurrences.starts[row]; }) -
+               rows.begin();
+    };
+    for (int64_t row = rowAt(begin); row < rowAt(end); ++row)
+        sumOccurrences(occurrences, row, args.gradient, s.width, args.table + row * s.width);
 }
 
 } // namespace gradloom::cpu

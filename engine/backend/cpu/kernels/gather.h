@@ -10,6 +10,8 @@ struct GatherShape
 {
     std::int64_t count = 0, rows = 0, width = 0;
     std::int64_t padding = -1;
+
+    bool has(std::int64_t index) const { return index >= 0 && index < rows && index != padding; }
 };
 
 struct GatherArgs
@@ -23,17 +25,19 @@ struct GatherArgs
 /// Units: indices.
 void gather(const GatherArgs& args, std::int64_t begin, std::int64_t end);
 
-inline constexpr std::int64_t gatherColumns = 16;
-
 struct GatherGradientArgs
 {
     GatherShape shape;
     const float* gradient = nullptr;       ///< [count, width]
     const std::int32_t* indices = nullptr; ///< [count]
-    float* table = nullptr;                ///< [rows, width]: the sums are added to what is there
+    float* table = nullptr;                ///< [rows, width]: the sums
+    std::int32_t* scratch = nullptr;       ///< [gatherGradientScratch], kept between both passes
 };
-/// Units: blocks of gatherColumns columns (a line of the cache), so that each sum is one thread's and always
-/// taken in the same order.
+std::int64_t gatherGradientScratch(const GatherShape& shape);
+/// First pass, one unit: finds where each row occurs.
+void gatherGradientFind(const GatherGradientArgs& args);
+/// Second pass. Units: rows of the table and indices, so that parts are alike also where a few rows occur most. Each
+/// sum is one thread's and always taken in the same order.
 std::int64_t gatherGradientUnits(const GatherShape& shape);
 void gatherGradient(const GatherGradientArgs& args, std::int64_t begin, std::int64_t end);
 
@@ -54,5 +58,18 @@ std::int64_t gatherRowsScratch(const GatherShape& shape);
 void gatherRowsFind(const GatherRowsArgs& args);
 /// Second pass. Units: rows of the values.
 void gatherRowsSum(const GatherRowsArgs& args, std::int64_t begin, std::int64_t end);
+
+/// The different indices, each once, in the order in which they occur, and where each one is among them.
+struct UniqueArgs
+{
+    GatherShape shape;                     ///< its width does not matter
+    const std::int32_t* indices = nullptr; ///< [count]
+    std::int32_t* rows = nullptr;          ///< [gatherRowsMost]: the indices, -1 behind the last one
+    std::int32_t* places = nullptr;        ///< [count]: of each in `rows`, -1 for one that stands for zeros
+    std::int32_t* scratch = nullptr;       ///< [shape.rows], with anything in it
+};
+void unique(const UniqueArgs& args);
+/// How many there are: the numbers in front of the first -1.
+std::int64_t uniqueCount(const std::int32_t* rows, std::int64_t most);
 
 } // namespace gradloom::cpu

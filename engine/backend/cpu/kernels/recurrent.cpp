@@ -32,11 +32,11 @@ void packBlockPanel(const RecurrentShape& shape, const RecurrentWeights& weights
 {
     const int64_t end = block.column + block.columns;
     const int64_t first = block.column + panel.column;
-    if (block.from == 0) {
+    if (block.ofX && shape.d > 0) {
         packPanel({shape.d, end, shape.columns(), false}, weights.w, first, panel.width, out);
         out += shape.d * panel.width;
     }
-    if (block.from + block.depth > shape.d)
+    if (block.ofH)
         packPanel({shape.h, end, shape.columns(), false}, weights.u, first, panel.width, out);
 }
 
@@ -46,11 +46,10 @@ void packBias(const RecurrentShape& shape, const float* bias, const RecurrentBlo
     std::fill(out, out + RecurrentLayout::padded(block.columns), 0.0F);
     if (bias == nullptr)
         return;
-    const bool takesX = block.from == 0;
-    const bool takesH = block.from + block.depth > shape.d && shape.biasRows() == 2;
+    const bool second = block.ofH && shape.biasRows() == 2;
     for (int64_t j = 0; j < block.columns; ++j)
-        out[j] = (takesX ? bias[block.column + j] : 0.0F) +
-                 (takesH ? bias[shape.columns() + block.column + j] : 0.0F);
+        out[j] = (block.ofX ? bias[block.column + j] : 0.0F) +
+                 (second ? bias[shape.columns() + block.column + j] : 0.0F);
 }
 
 /// The sequences of one group on their way through the steps.
@@ -64,6 +63,8 @@ public:
           m_steps(shape, args.in, args.y, args.reserve, m_zeros), m_cell(cellKernels(shape.cell))
     {
         std::fill(m_zeros, m_zeros + shape.h, 0.0F);
+        if (shape.projected) // what pads the columns is added to as well
+            std::fill_n(m_sums, recurrentGroupRows(shape) * m_layout.stride, 0.0F);
     }
 
     void run()
@@ -90,7 +91,9 @@ private:
                 continue;
             }
             float* xh = m_xh + r * m_width;
-            std::copy_n(m_steps.x(n, s), m_shape.d, xh);
+            if (s + 1 < m_shape.t)
+                prefetchRow(m_steps.x(n, s + 1), m_shape.inputWidth());
+            takeInput(m_steps.x(n, s), xh, m_sums + count * m_layout.stride);
             operands[count] = xh;
             rows[count] = {m_sums + count * m_layout.stride, m_steps.stateBefore(n, s),
                 m_steps.cellBefore(n, s), m_steps.dropout(n), m_args.reserve + m_steps.reserveOffset(n, s),
@@ -101,6 +104,17 @@ private:
             return;
         multiply(operands, count);
         m_cell.forward({m_shape.h, m_layout.gate}, rows, count);
+    }
+
+    /// Brings x to where it is multiplied or, multiplied already, added to.
+    void takeInput(const float* x, float* xh, float* sums) const
+    {
+        std::copy_n(x, m_shape.d, xh);
+        if (!m_shape.projected)
+            return;
+        for (const RecurrentBlock& block : m_layout)
+            if (block.ofX)
+                std::copy_n(x + block.column, block.columns, sums + block.to);
     }
 
     /// The sums of all gates.
@@ -117,6 +131,7 @@ private:
         for (const RecurrentBlock& block : m_layout) {
             call.segmentOffsets = &block.from;
             call.segmentLength = block.depth;
+            call.accumulate = m_shape.projected && block.ofX;
             for (int64_t i = 0; i < kernels.panels(block.columns); ++i) {
                 const Panel panel = panelOf(block, i);
                 call.b = packed + panel.column * block.depth;

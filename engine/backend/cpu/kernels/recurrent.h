@@ -14,6 +14,9 @@ namespace gradloom::cpu {
 // new gate is tanh(x·w + b0 + reset∘(h·u + b1)), as in cuDNN, PyTorch and Keras (reset_after); b1 is the
 // second row of the bias.
 //
+// Where x comes multiplied with w already ("projected"), a step's sums start with it, and only the state is
+// multiplied.
+//
 // A mask says which steps are real (above 0.5). The others carry the state on: their output repeats the last
 // one.
 
@@ -24,16 +27,19 @@ struct RecurrentShape
     RecurrentCell cell = RecurrentCell::Tanh;
     std::int64_t n = 0;     ///< sequences
     std::int64_t t = 0;     ///< steps of each
-    std::int64_t d = 0;     ///< features of a step
+    std::int64_t d = 0;     ///< features of a step that are multiplied with w; projected: 0
     std::int64_t h = 0;     ///< units
     bool reverse = false;   ///< from the last step to the first
     std::int64_t parts = 1; ///< shares of the batch, 1 .. n; the bits of the result depend on it
+    bool projected = false; ///< x is x·w already
 
     std::int64_t gates() const
     {
         return cell == RecurrentCell::Lstm ? 4 : cell == RecurrentCell::Gru ? 3 : 1;
     }
     std::int64_t columns() const { return gates() * h; }
+    /// Floats of a step of x.
+    std::int64_t inputWidth() const { return projected ? columns() : d; }
     std::int64_t biasRows() const { return cell == RecurrentCell::Gru ? 2 : 1; }
     /// Floats that the backward pass needs of each step beside its output. Lstm: gates and cell state; Gru:
     /// gates and the recurrent sum of the new one.
@@ -46,7 +52,7 @@ struct RecurrentShape
 /// The weights as they are stored.
 struct RecurrentWeights
 {
-    const float* w = nullptr;    ///< [d, columns]
+    const float* w = nullptr;    ///< [d, columns]; null where x is projected
     const float* u = nullptr;    ///< [h, columns]
     const float* bias = nullptr; ///< [biasRows, columns], or null
 };
@@ -54,7 +60,7 @@ struct RecurrentWeights
 /// What both passes read.
 struct RecurrentInputs
 {
-    const float* x = nullptr;    ///< [n, t, d]
+    const float* x = nullptr;    ///< [n, t, inputWidth]
     const float* h0 = nullptr;   ///< [n, h], or null for zeros
     const float* c0 = nullptr;   ///< [n, h], or null for zeros; Lstm only
     const float* mask = nullptr; ///< [n, t], or null where all steps are real
@@ -99,7 +105,7 @@ struct RecurrentBackwardArgs
     const float* dy = nullptr;      ///< gradients of its results; each null where zero
     const float* dLastH = nullptr;
     const float* dLastC = nullptr;
-    float* dx = nullptr;       ///< [n, t, d], or null where it is not wanted
+    float* dx = nullptr;       ///< [n, t, inputWidth], or null where it is not wanted
     float* dh0 = nullptr;      ///< [n, h]
     float* dc0 = nullptr;      ///< [n, h]; Lstm only
     float* partials = nullptr; ///< recurrentPartials floats, shared by all calls
@@ -115,7 +121,7 @@ void recurrentBackward(
 
 struct RecurrentGradients
 {
-    float* w = nullptr;    ///< [d, columns]
+    float* w = nullptr;    ///< [d, columns]; null where x is projected
     float* u = nullptr;    ///< [h, columns]
     float* bias = nullptr; ///< [biasRows, columns]
 };

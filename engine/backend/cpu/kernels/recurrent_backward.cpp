@@ -19,16 +19,6 @@ int64_t partialSize(const RecurrentShape& shape)
     return (shape.d + shape.h + shape.biasRows()) * shape.columns();
 }
 
-bool takesX(const RecurrentBlock& block)
-{
-    return block.from == 0;
-}
-
-bool takesH(const RecurrentShape& shape, const RecurrentBlock& block)
-{
-    return block.from + block.depth > shape.d;
-}
-
 /// Offsets of the buffers in the scratch of one call.
 struct BackwardScratch
 {
@@ -109,9 +99,10 @@ private:
             const int64_t n = begin + r;
             const int64_t at = m_steps.stepOf(n, s);
             const float* dy = m_args.dy != nullptr ? m_args.dy + at * h : nullptr;
-            if (m_args.dx != nullptr)
-                std::fill_n(m_args.dx + at * m_shape.d, m_shape.d, 0.0F);
-            if (!m_steps.isReal(n, s)) {
+            const bool real = m_steps.isReal(n, s);
+            if (m_args.dx != nullptr && !(real && m_shape.projected)) // where it is added to, or all there is
+                std::fill_n(m_args.dx + at * m_shape.inputWidth(), m_shape.inputWidth(), 0.0F);
+            if (!real) {
                 if (dy != nullptr)
                     addProduct(dy, nullptr, m_dh + r * h, h);
                 continue;
@@ -139,6 +130,10 @@ private:
 
     void keepOperands(int64_t n, int64_t s, float* xh) const
     {
+        if (s > 0) {
+            prefetchRow(m_steps.x(n, s - 1), m_shape.d);
+            prefetchRow(m_steps.stateBefore(n, s - 1), m_shape.h);
+        }
         std::copy_n(m_steps.x(n, s), m_shape.d, xh);
         copyProduct(m_steps.stateBefore(n, s), m_steps.dropout(n), xh + m_shape.d, m_shape.h);
     }
@@ -158,7 +153,7 @@ private:
             call.c = m_dState + column;
             call.accumulate = false;
             for (const RecurrentBlock& block : m_layout) {
-                if (!takesH(m_shape, block))
+                if (!block.ofH)
                     continue;
                 call.segmentOffsets = &block.to;
                 call.segmentLength = block.columns;
@@ -179,7 +174,9 @@ private:
             for (int64_t panel = 0; panel < panels; ++panel)
                 addWeightGradient(block, panel * tileKernels().width);
         }
-        if (m_args.dx != nullptr)
+        if (m_args.dx != nullptr && m_shape.projected)
+            giveSumsGradient();
+        else if (m_args.dx != nullptr)
             addInputGradient();
         m_count = 0;
     }
@@ -213,11 +210,21 @@ private:
         call.rowCount = 1;
         call.step = 0;
         for (int64_t row = 0; row < m_shape.biasRows(); ++row) {
-            if (row == 0 ? !takesX(block) : !takesH(m_shape, block))
+            if (row == 0 ? !block.ofX : !block.ofH)
                 continue;
             call.c = gradients + (m_width + row) * call.ldc;
             tileKernels().run(call);
         }
+    }
+
+    /// dx of a projected x: the gradients of the sums.
+    void giveSumsGradient() const
+    {
+        for (int64_t i = 0; i < m_count; ++i)
+            for (const RecurrentBlock& block : m_layout)
+                if (block.ofX)
+                    std::copy_n(m_dSums + i * m_layout.stride + block.to, block.columns,
+                        m_args.dx + m_place[static_cast<size_t>(i)] * m_shape.columns() + block.column);
     }
 
     /// dx += dSums · wᵀ.
@@ -243,7 +250,7 @@ private:
                     targets[r] = m_args.dx + m_place[first + r] * d + column;
                 }
                 for (const RecurrentBlock& block : m_layout) {
-                    if (!takesX(block))
+                    if (!block.ofX)
                         continue;
                     call.segmentOffsets = &block.to;
                     call.segmentLength = block.columns;

@@ -3,6 +3,8 @@
 #include "recurrent.h"
 #include "tile.h"
 
+#include <hwy/cache_control.h>
+
 #include <array>
 #include <cstddef>
 
@@ -19,6 +21,8 @@ struct RecurrentBlock
     int64_t column = 0;  ///< first column of the weights
     int64_t columns = 0; ///< how many
     int64_t to = 0;      ///< first of them in a row of sums
+    bool ofX = false;    ///< the sums have a part of x
+    bool ofH = false;    ///< and one of the state
 };
 
 /// Where things are in a row of sums. Tanh, Relu and Lstm are one block. In Gru the new gate's sum over x and
@@ -31,14 +35,14 @@ public:
         const int64_t h = shape.h;
         const int64_t both = shape.d + h;
         if (shape.cell != RecurrentCell::Gru) {
-            add({0, both, 0, shape.columns(), 0});
+            add({0, both, 0, shape.columns(), 0, true, true});
             for (std::size_t i = 0; i < gate.size(); ++i)
                 gate[i] = static_cast<int64_t>(i) * h;
             return;
         }
-        add({0, both, 0, 2 * h, 0});
-        add({0, shape.d, 2 * h, h, 0});
-        add({shape.d, h, 2 * h, h, 0});
+        add({0, both, 0, 2 * h, 0, true, true});
+        add({0, shape.d, 2 * h, h, 0, true, false});
+        add({shape.d, h, 2 * h, h, 0, false, true});
         gate = {0, h, m_blocks[1].to, m_blocks[2].to};
     }
 
@@ -81,6 +85,14 @@ inline int64_t recurrentGroupRows(const RecurrentShape& shape)
     return share < recurrentGroup ? share : recurrentGroup;
 }
 
+/// Asks for a row that is needed in the next step: sequences lie too far apart for the processor to foresee it.
+inline void prefetchRow(const float* row, int64_t count)
+{
+    constexpr int64_t line = 16;
+    for (int64_t i = 0; i < count; i += line)
+        hwy::Prefetch(row + i);
+}
+
 /// Where a step's neighbours are: `s` counts in the order of processing.
 class RecurrentSteps
 {
@@ -97,7 +109,7 @@ public:
     {
         return m_in.mask == nullptr || m_in.mask[n * m_shape.t + time(s)] > 0.5F;
     }
-    const float* x(int64_t n, int64_t s) const { return m_in.x + stepOf(n, s) * m_shape.d; }
+    const float* x(int64_t n, int64_t s) const { return m_in.x + stepOf(n, s) * m_shape.inputWidth(); }
     int64_t stepOf(int64_t n, int64_t s) const { return n * m_shape.t + time(s); }
     int64_t reserveOffset(int64_t n, int64_t s) const
     {

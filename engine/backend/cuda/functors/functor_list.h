@@ -68,6 +68,7 @@
     X(TopK)                                                                                                  \
     X(GatherGradient)                                                                                        \
     X(GatherFirsts)                                                                                          \
+    X(UniquePlaces)                                                                                          \
     X(GatherRowsGradient)                                                                                    \
     X(ReduceRows)                                                                                            \
     X(ReduceColumns)                                                                                         \

@@ -279,6 +279,48 @@ struct GatherFirsts
     }
 };
 
+/// Where indices are in the list of the different ones, and that list; `isFirst` and -1 in the list are GatherFirsts'.
+/// Teams of at most 32 threads; by indices.
+struct UniquePlaces
+{
+    GatherGradient sums; ///< indices and what counts
+    const int32_t* isFirst = nullptr;
+    int32_t* rows = nullptr;
+    int32_t* places = nullptr;
+
+    template <class Team>
+    GRADLOOM_DEVICE void operator()(Team& team, int64_t at) const
+    {
+        const int64_t first = firstWith(team, at);
+        float before = 0; // exact: whole numbers below 2^24
+        for (int64_t i = team.rank(); i < first; i += team.size())
+            before += static_cast<float>(isFirst[i]);
+        const auto position = static_cast<int32_t>(team.sum(before));
+        if (team.rank() != 0)
+            return;
+        places[at] = first < 0 ? -1 : position;
+        if (first == at)
+            rows[position] = sums.indices[at];
+    }
+
+    /// The first index that is the same; -1 where it does not count.
+    template <class Team>
+    GRADLOOM_DEVICE int64_t firstWith(Team& team, int64_t at) const
+    {
+        const int32_t index = sums.indices[at];
+        if (index < 0 || index >= sums.rows || index == sums.padding)
+            return -1;
+        for (int64_t base = 0; base < at; base += team.size()) {
+            const int64_t i = base + team.rank();
+            const uint32_t hits = team.ballot(i < at && sums.indices[i] == index);
+            for (int64_t k = 0; k < team.size(); ++k)
+                if ((hits >> k & 1) != 0)
+                    return base + k;
+        }
+        return at;
+    }
+};
+
 /// The sums of GatherGradient without the rows that nothing adds to, in the order in which they occur;
 /// `sums.table` takes them and was zeroed. Teams of at most 32 threads; by rows of dy.
 struct GatherRowsGradient
