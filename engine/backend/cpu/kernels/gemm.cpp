@@ -19,11 +19,12 @@ constexpr int64_t blockTiles = 8;
 /// How the product is cut into units: blocks of rows times column panels.
 struct GemmGrid
 {
-    int64_t rows;   ///< rows of C in a unit
-    int64_t blocks; ///< of rows
+    int64_t tiles;  ///< of rows of C
+    int64_t blocks; ///< of tiles, none of which has two more than another
     int64_t panels; ///< column panels of C
     bool byPanels;  ///< the blocks of a panel follow each other, else the panels of a block
     int64_t units() const { return blocks * panels; }
+    int64_t firstRow(int64_t block) const { return tiles * block / blocks * tileKernels().rows; }
 };
 
 GemmGrid gridOf(const GemmShape& shape)
@@ -34,9 +35,9 @@ GemmGrid gridOf(const GemmShape& shape)
     // Up to 8 tiles a unit, so that B is read from the first-level cache; fewer where less than 32 units
     // would remain to be shared.
     const int64_t tilesPerUnit = std::clamp<int64_t>(tiles * panels / 32, 1, blockTiles);
-    const int64_t rows = tilesPerUnit * kernels.rows;
+    const int64_t blocks = (tiles + tilesPerUnit - 1) / tilesPerUnit;
     // Threads get neighbouring units: each should read only its part of the larger operand.
-    return {rows, (shape.m + rows - 1) / rows, panels, shape.n > shape.m && !shape.transposedA};
+    return {tiles, blocks, panels, shape.n > shape.m && !shape.transposedA};
 }
 
 /// The product of some rows with some column panels, which are neighbours.
@@ -54,47 +55,57 @@ void eachBlock(const GemmShape& shape, int64_t begin, int64_t end, const Run& ru
 {
     const GemmGrid grid = gridOf(shape);
     for (int64_t unit = begin; unit < end;) {
-        const int64_t row = (grid.byPanels ? unit % grid.blocks : unit / grid.panels) * grid.rows;
+        const int64_t block = grid.byPanels ? unit % grid.blocks : unit / grid.panels;
+        const int64_t row = grid.firstRow(block);
+        const int64_t rows = std::min(grid.firstRow(block + 1), shape.m) - row;
         const int64_t first = grid.byPanels ? unit / grid.blocks : unit % grid.panels;
         const int64_t count = grid.byPanels ? 1 : std::min(grid.panels - first, end - unit);
-        run(GemmBlock{row, std::min(grid.rows, shape.m - row), first, first + count});
+        run(GemmBlock{row, rows, first, first + count});
         unit += count;
     }
 }
 
-/// What a panel is multiplied with, for a part of the summed dimension: A as it is stored, or a copy.
-struct GemmLeft
+/// A part of the summed dimension.
+struct GemmDepth
 {
-    const float* data; ///< value k = start of the first row
-    int64_t rowStride;
-    int64_t step;  ///< from k to k + 1
     int64_t start; ///< first k
-    int64_t depth; ///< how many
+    int64_t count;
 };
 
-void multiplyPanel(
-    const GemmShape& shape, const GemmArgs& args, const GemmBlock& block, int64_t panel, const GemmLeft& left)
+/// Whether C is larger than a second-level cache.
+bool isFar(const GemmShape& shape)
+{
+    constexpr int64_t cached = int64_t{1} << 18;
+    return shape.m * shape.n > cached;
+}
+
+void multiplyPanel(const GemmShape& shape, const GemmArgs& args, const GemmBlock& block, int64_t panel,
+    const GemmDepth& depth)
 {
     const TileKernels& kernels = tileKernels();
     const int64_t column = panel * kernels.width;
+    const int64_t step = shape.transposedA ? shape.lda : 1;
+    const int64_t rowStride = shape.transposedA ? 1 : shape.lda;
     const float* pointers[blockTiles * maxTileRows];
     for (int64_t r = 0; r < block.rows; ++r)
-        pointers[r] = left.data + r * left.rowStride;
+        pointers[r] = args.a + (block.row + r) * rowStride + depth.start * step;
     const int64_t none = 0;
     TileCall call;
     call.rows = pointers;
     call.rowCount = block.rows;
     call.segmentOffsets = &none;
     call.segmentCount = 1;
-    call.segmentLength = left.depth;
-    call.step = left.step;
+    call.segmentLength = depth.count;
+    call.step = step;
     call.columns = std::min<int64_t>(kernels.width, shape.n - column);
     call.ldb = shape.ldb > 0 ? shape.ldb : kernels.panelColumns(call.columns);
-    call.b = args.b + (shape.ldb > 0 ? column : column * shape.k) + left.start * call.ldb;
+    call.b = args.b + (shape.ldb > 0 ? column : column * shape.k) + depth.start * call.ldb;
     call.c = args.c + block.row * shape.ldc + column;
     call.ldc = shape.ldc;
-    call.accumulate = shape.accumulate || left.start > 0;
-    if (left.start + left.depth == shape.k) {
+    call.farC = isFar(shape);
+    call.streamed = true;
+    call.accumulate = shape.accumulate || depth.start > 0;
+    if (depth.start + depth.count == shape.k) {
         call.epilogue = args.epilogue;
         if (args.epilogue.bias != nullptr)
             call.epilogue.bias = args.epilogue.bias + column;
@@ -102,40 +113,16 @@ void multiplyPanel(
     kernels.run(call);
 }
 
+/// All panels for a part of the sums before the next part: A and B are fetched from memory once.
 void multiplyBlock(const GemmShape& shape, const GemmArgs& args, const GemmBlock& block)
 {
-    const int64_t step = shape.transposedA ? shape.lda : 1;
-    const int64_t rowStride = shape.transposedA ? 1 : shape.lda;
-    for (int64_t panel = block.firstPanel; panel < block.endPanel; ++panel) {
-        int64_t k = 0;
-        do {
-            const int64_t depth = std::min(depthBlock, shape.k - k);
-            const float* a = args.a + block.row * rowStride + k * step;
-            multiplyPanel(shape, args, block, panel, {a, rowStride, step, k, depth});
-            k += depth;
-        } while (k < shape.k);
-    }
-}
-
-/// The same with a copy of a transposed A whose rows are so far apart that they would displace each other in
-/// the caches.
-void multiplyCopied(const GemmShape& shape, const GemmArgs& args, const GemmBlock& block)
-{
-    constexpr int64_t copiedDepth = 256;
-    alignas(64) float copy[copiedDepth * blockTiles * maxTileRows];
-    for (int64_t k = 0; k < shape.k; k += copiedDepth) {
-        const int64_t depth = std::min(copiedDepth, shape.k - k);
-        for (int64_t i = 0; i < depth; ++i)
-            std::copy_n(args.a + (k + i) * shape.lda + block.row, block.rows, copy + i * block.rows);
+    int64_t k = 0;
+    do {
+        const GemmDepth depth{k, std::min(depthBlock, shape.k - k)};
         for (int64_t panel = block.firstPanel; panel < block.endPanel; ++panel)
-            multiplyPanel(shape, args, block, panel, {copy, 1, block.rows, k, depth});
-    }
-}
-
-/// Lines of the cache at a large power of two's distance share few places in it.
-bool displacesItself(const GemmShape& shape)
-{
-    return shape.transposedA && shape.lda % 512 == 0 && shape.k > 256;
+            multiplyPanel(shape, args, block, panel, depth);
+        k += depth.count;
+    } while (k < shape.k);
 }
 
 } // namespace
@@ -194,8 +181,7 @@ int64_t gemmUnits(const GemmShape& shape)
 
 void gemm(const GemmShape& shape, const GemmArgs& args, int64_t begin, int64_t end)
 {
-    const auto multiply = displacesItself(shape) ? multiplyCopied : multiplyBlock;
-    eachBlock(shape, begin, end, [&](const GemmBlock& block) { multiply(shape, args, block); });
+    eachBlock(shape, begin, end, [&](const GemmBlock& block) { multiplyBlock(shape, args, block); });
 }
 
 } // namespace gradloom::cpu

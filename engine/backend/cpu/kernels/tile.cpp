@@ -7,6 +7,8 @@
 #include "simd-inl.h"
 #include "tile.h"
 
+#include <type_traits>
+
 HWY_BEFORE_NAMESPACE();
 namespace gradloom::cpu {
 namespace HWY_NAMESPACE {
@@ -118,6 +120,18 @@ HWY_INLINE void finish(const TileCall& call, int64_t row, int64_t valid, Floats 
         c, ldc, acc, [slope](Floats v) HWY_ATTR { return activate(v, Activation::LeakyRelu, slope); });
 }
 
+/// Asks for the lines that the sums of a tile will be written to.
+template <int Rows, int Vectors>
+HWY_INLINE void prefetchC(const TileCall& call, int64_t row, int64_t valid)
+{
+    for (int64_t r = 0; r < valid; ++r) {
+        const float* c = call.c + (row + r) * call.ldc;
+        GRADLOOM_UNROLL
+        for (int v = 0; v < Vectors; ++v)
+            __builtin_prefetch(c + v * lanes(), 1);
+    }
+}
+
 /// Sums start with the bias.
 template <int Rows, int Vectors>
 HWY_INLINE void startSums(const TileCall& call, Floats (&acc)[Rows][Vectors])
@@ -142,7 +156,8 @@ HWY_INLINE void startSums(const TileCall& call, Floats (&acc)[Rows][Vectors])
 
 // Where a tile's rows of A are. Twelve pointers leave too few integer registers for the rest of the loop, so
 // rows at equal distances (a matrix) share four pointers, and neighbours in memory (a transposed A, the
-// values of a window) share one. `at(offset)` gives the values of one k.
+// values of a window) share one. `at(offset)` gives the values of one k. The streamed ones ask for what is
+// read later and the hardware does not foresee.
 
 template <int Rows>
 struct SeparateRows
@@ -206,6 +221,52 @@ struct EquidistantRows
     }
 };
 
+/// A transposed matrix: each k lies in another row of A and of B, often in another page.
+template <int Rows>
+struct StreamedNeighbours : NeighbourRows<Rows>
+{
+    HWY_INLINE StreamedNeighbours(const float* const* rows, int64_t shift) : NeighbourRows<Rows>(rows, shift)
+    {
+    }
+
+    /// Some k ahead, which takes longer than memory does, into the second-level cache: the first has no room
+    /// for so many.
+    template <int Vectors>
+    HWY_INLINE void prefetch(int64_t k, int64_t step, const float* b, int64_t ldb) const
+    {
+        constexpr int64_t ahead = 64;
+        const float* a = this->at((k + ahead) * step);
+        __builtin_prefetch(a, 0, 2);
+        __builtin_prefetch(a + Rows - 1, 0, 2);
+        GRADLOOM_UNROLL
+        for (int v = 0; v < Vectors; ++v)
+            __builtin_prefetch(b + ahead * ldb + v * lanes(), 0, 2);
+    }
+};
+
+/// A matrix whose rows are too short for the hardware to follow them.
+template <int Rows>
+struct StreamedRows : EquidistantRows<Rows>
+{
+    HWY_INLINE StreamedRows(const float* const* rows, int64_t shift) : EquidistantRows<Rows>(rows, shift) {}
+
+    /// The rows of the next tile, a line of one of them for each k.
+    template <int Vectors>
+    HWY_INLINE void prefetch(int64_t k, int64_t, const float*, int64_t) const
+    {
+        constexpr int64_t line = 16;
+        static_assert(Rows <= line);
+        __builtin_prefetch(this->first + (Rows + k % line) * this->distance + k / line * line);
+    }
+};
+
+template <class A>
+constexpr bool isStreamed = false;
+template <int Rows>
+constexpr bool isStreamed<StreamedNeighbours<Rows>> = true;
+template <int Rows>
+constexpr bool isStreamed<StreamedRows<Rows>> = true;
+
 /// The distance of all neighbouring rows, 0 where they differ.
 template <int Rows>
 HWY_INLINE int64_t distanceOf(const float* const* rows)
@@ -236,6 +297,18 @@ HWY_INLINE void multiply(
     }
 }
 
+/// Offsets of a call's k: equal steps, or any.
+struct LinearOffset
+{
+    int64_t step;
+    HWY_INLINE int64_t operator()(int64_t k) const { return k * step; }
+};
+struct TableOffset
+{
+    const int64_t* table;
+    HWY_INLINE int64_t operator()(int64_t k) const { return table[k]; }
+};
+
 /// Tiles with few rows would wait for the latency of the addition; they sum `Chains` interleaved k apart.
 template <int Rows, int Vectors>
 constexpr int chainsFor()
@@ -259,6 +332,8 @@ HWY_INLINE const float* accumulateRun(const A& a, int64_t count, const float* HW
     }
     for (; k < count; ++k) {
         multiply<Rows, Vectors, A>(a, offset(k), b, acc[0]);
+        if constexpr (isStreamed<A> && std::is_same_v<Offset, LinearOffset>)
+            a.template prefetch<Vectors>(k, offset.step, b, ldb);
         b += ldb;
     }
     return b;
@@ -280,18 +355,17 @@ HWY_NOINLINE void tile(const TileCall& call, const float* const* rows, int64_t r
     for (int v = 0; v < Vectors; ++v)
         acc[u][r][v] = zero();
 
+    if (call.farC)
+        prefetchC<Rows, Vectors>(call, row, valid);
     const float* b = call.b;
     const int64_t ldb = call.ldb;
     if (const int64_t* table = call.table) {
-        accumulateRun<Rows, Vectors>(
-            A(rows, 0), call.tableSize, b, ldb, [table](int64_t k) HWY_ATTR { return table[k]; }, acc);
+        accumulateRun<Rows, Vectors>(A(rows, 0), call.tableSize, b, ldb, TableOffset{table}, acc);
     } else {
-        const int64_t step = call.step;
-        for (int64_t s = 0; s < call.segmentCount; ++s) {
+        const LinearOffset offset{call.step};
+        for (int64_t s = 0; s < call.segmentCount; ++s)
             b = accumulateRun<Rows, Vectors>(
-                A(rows, call.segmentOffsets[s]), call.segmentLength, b, ldb,
-                [step](int64_t k) HWY_ATTR { return k * step; }, acc);
-        }
+                A(rows, call.segmentOffsets[s]), call.segmentLength, b, ldb, offset, acc);
     }
     GRADLOOM_UNROLL
     for (int u = 1; u < chains; ++u)
@@ -333,9 +407,14 @@ void runTiles(const TileCall& call)
     for (; row + fullRows <= call.rowCount; row += fullRows) {
         const float* const* rows = call.rows + row;
         const int64_t distance = distanceOf<fullRows>(rows);
-        if (distance == 1)
+        const bool equidistant = fullRows > 6 && distance != 0;
+        if (distance == 1 && call.streamed)
+            tile<fullRows, Vectors, StreamedNeighbours<fullRows>>(call, rows, row, fullRows);
+        else if (distance == 1)
             tile<fullRows, Vectors, NeighbourRows<fullRows>>(call, rows, row, fullRows);
-        else if (fullRows > 6 && distance != 0)
+        else if (equidistant && call.streamed)
+            tile<fullRows, Vectors, StreamedRows<fullRows>>(call, rows, row, fullRows);
+        else if (equidistant)
             tile<fullRows, Vectors, EquidistantRows<fullRows>>(call, rows, row, fullRows);
         else
             tile<fullRows, Vectors>(call, rows, row, fullRows);

@@ -41,7 +41,11 @@ struct TileCall
     /// activation.
     float* const* cRows = nullptr;
     bool accumulate = false; ///< add to what C holds
-    Epilogue epilogue;       ///< bias: one value per column of this panel
+    bool farC = false;       ///< C is not in a cache: its lines are asked for before the sums are made
+    /// A and B of a matrix product are not in a cache either, and rows at equal distances follow the last
+    /// ones: what is read next is asked for.
+    bool streamed = false;
+    Epilogue epilogue; ///< bias: one value per column of this panel
 };
 
 /// A matrix to transpose.
