@@ -278,6 +278,29 @@ TEST_P(AttentionKernels, attention)
     checkAttention({3, 4, 64, 50, 32, 32, false, 0.18F, 0}, 0.5F);
 }
 
+/// Scores that are further apart than the exponents of numbers reach.
+TEST_P(AttentionKernels, attentionFarScores)
+{
+    const AttentionShape s{1, 1, 40, 35, 8, 2, false, 20.0F, 0};
+    AttentionTensors t(s);
+    t.run(s, false);
+    const AttentionOperands in = t.operands(false);
+    const PlainAttention plain(s, in);
+    int64_t zeros = 0;
+    for (int64_t i = 0; i < s.queries; ++i) {
+        const auto p = plain.probabilities(0, 0, i);
+        zeros += std::count_if(p.begin(), p.end(), [](double share) { return share < 1e-38; });
+        double expected = 0;
+        for (int64_t j = 0; j < s.keys; ++j)
+            expected += p[static_cast<size_t>(j)] * plain.v(0, 0, j, 0);
+        EXPECT_NEAR(t.y[plain.index(s.queries, 2, 0, 0, i, 0)], expected, 1e-3);
+    }
+    EXPECT_GT(zeros, s.queries * s.keys / 2);
+    for (const Buffer* gradient : {&t.dq, &t.dk, &t.dv})
+        EXPECT_TRUE(std::all_of(
+            gradient->begin(), gradient->end(), [](float value) { return std::isfinite(value); }));
+}
+
 /// A dropout that drops nothing changes nothing; with one, the mean over many queries stays.
 TEST_P(AttentionKernels, attentionDropout)
 {

@@ -13,7 +13,7 @@ namespace {
 
 /// Queries that are worked on at once: their scores against some hundred keys
 /// fit the second-level cache.
-constexpr int64_t queryBlock = 128;
+constexpr int64_t queryBlock = attentionBlockRows;
 
 /// Left operand of a product: row r starts at data + r * rowStride, its values
 /// are `step` apart.
@@ -52,6 +52,7 @@ void multiply(
     call.segmentCount = 1;
     call.segmentLength = inner;
     call.step = left.step;
+    call.streamed = true;
     call.ldc = target.rowStride;
     call.accumulate = target.accumulate;
     for (int64_t row = 0; row < rows; row += queryBlock) {
@@ -125,10 +126,13 @@ struct Block
             keys = std::min(s.keys, (first + count + width - 1) / width * width);
     }
 
-    ScoreRow row(const AttentionShape& s, const Head& head, float* scores, int64_t r) const
+    ScoreBlock scores(const AttentionShape& s, const Head& head, float* scores) const
     {
-        const int64_t used = s.causal ? std::min(keys, first + r + 1) : keys;
-        return {scores + r * keys, used, keys, head.bias, s.scale};
+        return {scores, count, keys, s.causal ? first + 1 : keys, head.bias, s.scale};
+    }
+    ValueRows values(const AttentionShape& s, const Head& head) const
+    {
+        return {count, s.valueSize, head.vRow};
     }
 };
 
@@ -158,21 +162,18 @@ void attentionOfHead(const AttentionShape& s, const AttentionArgs& args, int64_t
     const Right keys = pack(args.in.k + head.k, s.size, s.keys, head.qRow, true, scratch);
     const Right values = pack(args.in.v + head.v, s.keys, s.valueSize, head.vRow, false, scratch);
     float* scores = scratch;
-    float* sums = scores + queryBlock * s.keys;
+    float* factors = scores + queryBlock * s.keys;
     for (int64_t first = 0; first < s.queries; first += queryBlock) {
         const Block block(s, first);
         multiply({args.in.q + head.q + first * head.qRow, head.qRow, 1}, keys, {scores, block.keys, false},
             block.count, s.size, block.keys);
-        float* logSum = args.logSum + unit * s.queries + first;
-        for (int64_t r = 0; r < block.count; ++r)
-            sums[r] = attentionExpRow(block.row(s, head, scores, r), logSum[r]);
+        attentionExp(block.scores(s, head, scores), factors, args.logSum + unit * s.queries + first);
         if (s.rate > 0)
             dropBlock(s, args.in, head, block, scores, scores);
         float* y = args.y + head.y + first * head.vRow;
         multiply(
             {scores, block.keys, 1}, values, {y, head.vRow, false}, block.count, block.keys, s.valueSize);
-        for (int64_t r = 0; r < block.count; ++r)
-            attentionScaleRow(y + r * head.vRow, s.valueSize, sums[r] == 0.0F ? 0.0F : 1.0F / sums[r]);
+        attentionScale(block.values(s, head), y, factors);
     }
 }
 
@@ -196,8 +197,7 @@ void gradientOfBlock(const AttentionShape& s, const AttentionGradArgs& args, con
     const float* logSum = args.logSum + head.index * s.queries + block.first;
     multiply({q, head.qRow, 1}, parts.keysTransposed, {parts.probabilities, block.keys, false}, block.count,
         s.size, block.keys);
-    for (int64_t r = 0; r < block.count; ++r)
-        attentionProbabilityRow(block.row(s, head, parts.probabilities, r), logSum[r]);
+    attentionProbabilities(block.scores(s, head, parts.probabilities), logSum);
     multiply({dy, head.vRow, 1}, parts.valuesTransposed, {parts.scoreGradients, block.keys, false},
         block.count, s.valueSize, block.keys);
     if (s.rate > 0) {
@@ -209,10 +209,8 @@ void gradientOfBlock(const AttentionShape& s, const AttentionGradArgs& args, con
     const bool adds = block.first > 0;
     multiply({parts.dropped, 1, block.keys}, gradients, {args.dv + head.v, head.vRow, adds}, block.keys,
         block.count, s.valueSize);
-    for (int64_t r = 0; r < block.count; ++r)
-        attentionScoreGradientRow(
-            {parts.probabilities + r * block.keys, parts.scoreGradients + r * block.keys, block.keys,
-                y + r * head.vRow, dy + r * head.vRow, s.valueSize, s.scale});
+    attentionScoreGradients(
+        {parts.probabilities, parts.scoreGradients, block.keys, block.values(s, head), y, dy, s.scale});
     float* dq = args.dq + head.q + block.first * head.qRow;
     multiply({parts.scoreGradients, block.keys, 1}, parts.keys, {dq, head.qRow, false}, block.count,
         block.keys, s.size);

@@ -9,11 +9,31 @@
 #include "math-inl.h"
 
 #include <algorithm>
-#include <cmath>
 
 HWY_BEFORE_NAMESPACE();
 namespace gradloom::cpu {
 namespace HWY_NAMESPACE {
+
+// Loops over all rows of a block, first for what a row has in common and then for its elements: neighbouring
+// rows fill the time that one row's sum or maximum takes.
+
+/// exp(x) for x <= 1, as accurate as expOf, but 0 for what is below the normal numbers, with half as many
+/// instructions: the whole part of x / log(2) is rounded, and found as an exponent, in the last bits of a
+/// sum.
+HWY_INLINE Floats expOfScore(Floats x)
+{
+    const Floats bounded = maxKeepNan(broadcast(-88.0F), x); // exponent 0: the power of two is 0
+    const Floats shift = broadcast(0x1.8p23F + 127.0F);
+    const Floats moved = hn::MulAdd(bounded, broadcast(1.44269504088896341F), shift);
+    const Floats n = hn::Sub(moved, shift);
+    Floats r = hn::MulAdd(n, broadcast(-0.693359375F), bounded);
+    r = hn::MulAdd(n, broadcast(2.12194440e-4F), r);
+    const Floats p = polynomial(r, {1.9875691500e-4F, 1.3981999507e-3F, 8.3334519073e-3F, 4.1665795894e-2F,
+                                       1.6666665459e-1F, 5.0000001201e-1F});
+    const Floats value = hn::MulAdd(hn::Mul(r, r), p, hn::Add(r, broadcast(1.0F)));
+    const Floats power = hn::BitCast(FloatTag(), hn::ShiftLeft<23>(hn::BitCast(IntTag(), moved)));
+    return hn::Mul(value, power);
+}
 
 /// Lanes of a vector that starts at i of n; the others are `otherwise`.
 HWY_INLINE Floats usedLanes(Floats v, int64_t rest, float otherwise)
@@ -23,67 +43,111 @@ HWY_INLINE Floats usedLanes(Floats v, int64_t rest, float otherwise)
     return hn::IfThenElse(hn::FirstN(FloatTag(), static_cast<size_t>(rest)), v, broadcast(otherwise));
 }
 
-/// scale * score + bias at i.
-template <class Load>
-HWY_INLINE Floats biased(const ScoreRow& row, int64_t i, const Load& loadIt)
+/// scale * score + bias - shift for a row's scores.
+struct Shifted
 {
-    const Floats scaled = hn::Mul(loadIt(row.scores + i), broadcast(row.scale));
-    return row.bias == nullptr ? scaled : hn::Add(scaled, loadIt(row.bias + i));
-}
+    const float* bias;
+    Floats scale, shift;
 
-float expRow(const ScoreRow& row, float& logSum)
-{
-    Floats best = broadcast(attentionMasked);
-    forVectors(row.used, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
-        best = maxKeepNan(best, usedLanes(biased(row, i, loadIt), row.used - i, attentionMasked));
-    });
-    const float maximum = maxLanes(best);
-    if (maximum <= 0.5F * attentionMasked) {
-        std::fill_n(row.scores, row.length, 0.0F);
-        logSum = attentionEmpty;
-        return 0.0F;
+    template <class Load>
+    HWY_INLINE Floats operator()(const float* row, int64_t i, const Load& loadIt) const
+    {
+        const Floats score = loadIt(row + i);
+        return bias == nullptr ? hn::MulSub(score, scale, shift)
+                               : hn::Sub(hn::MulAdd(score, scale, loadIt(bias + i)), shift);
     }
-    const Floats shift = broadcast(maximum);
+};
+
+HWY_INLINE int64_t usedOf(const ScoreBlock& block, int64_t row)
+{
+    return std::min(block.used + row, block.length);
+}
+
+void maxima(const ScoreBlock& block, float* result)
+{
+    for (int64_t r = 0; r < block.rows; ++r) {
+        const float* row = block.scores + r * block.length;
+        const int64_t used = usedOf(block, r);
+        const Shifted biased{block.bias, broadcast(block.scale), zero()};
+        Floats best = broadcast(attentionMasked);
+        forVectors(used, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
+            best = maxKeepNan(best, usedLanes(biased(row, i, loadIt), used - i, attentionMasked));
+        });
+        result[r] = maxLanes(best);
+    }
+}
+
+/// Row r of the scores = exp(scale * scores + bias - shift). Returns the sum.
+HWY_INLINE float expRow(const ScoreBlock& block, int64_t r, float shift)
+{
+    float* row = block.scores + r * block.length;
+    const int64_t used = usedOf(block, r);
+    const Shifted shifted{block.bias, broadcast(block.scale), broadcast(shift)};
     Floats total = zero();
-    forVectors(row.used, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
-        const Floats e = expOf(hn::Sub(biased(row, i, loadIt), shift));
-        storeIt(e, row.scores + i);
-        total = hn::Add(total, usedLanes(e, row.used - i, 0.0F));
+    forVectors(used, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
+        const Floats e = expOfScore(shifted(row, i, loadIt));
+        storeIt(e, row + i);
+        total = hn::Add(total, usedLanes(e, used - i, 0.0F));
     });
-    std::fill(row.scores + row.used, row.scores + row.length, 0.0F);
-    const float sum = sumLanes(total);
-    logSum = maximum + std::log(sum);
-    return sum;
+    for (int64_t i = used; i < block.length; ++i)
+        row[i] = 0.0F;
+    return sumLanes(total);
 }
 
-void probabilityRow(const ScoreRow& row, float logSum)
+void expBlock(const ScoreBlock& block, float* factors, float* logSum)
 {
-    const Floats shift = broadcast(logSum);
-    forVectors(row.used, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
-        storeIt(expOf(hn::Sub(biased(row, i, loadIt), shift)), row.scores + i);
+    constexpr float limit = 0.5F * attentionMasked;
+    maxima(block, logSum);
+    for (int64_t r = 0; r < block.rows; ++r)
+        // So that all become 0 where no key counts.
+        factors[r] = expRow(block, r, logSum[r] <= limit ? attentionEmpty : logSum[r]);
+    forVectors(block.rows, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
+        const Floats maximum = loadIt(logSum + i);
+        const Floats sum = loadIt(factors + i);
+        const auto empty = hn::Le(maximum, broadcast(limit));
+        storeIt(hn::IfThenElse(empty, broadcast(attentionEmpty), hn::Add(maximum, logOf(sum))), logSum + i);
+        storeIt(hn::IfThenElse(empty, zero(), hn::Div(broadcast(1.0F), sum)), factors + i);
     });
-    std::fill(row.scores + row.used, row.scores + row.length, 0.0F);
 }
 
-void scaleValues(float* y, int64_t n, float factor)
+void probabilities(const ScoreBlock& block, const float* logSum)
 {
-    const Floats f = broadcast(factor);
-    forVectors(
-        n, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR { storeIt(hn::Mul(loadIt(y + i), f), y + i); });
+    for (int64_t r = 0; r < block.rows; ++r)
+        expRow(block, r, logSum[r]);
 }
 
-void scoreGradientRow(const ScoreGradientRow& row)
+void scaleValues(const ValueRows& rows, float* y, const float* factors)
 {
-    Floats products = zero();
-    forVectors(row.valueSize, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
-        products = hn::MulAdd(loadIt(row.y + i), loadIt(row.dy + i), products);
-    });
-    const Floats sum = broadcast(sumLanes(products));
-    const Floats scale = broadcast(row.scale);
-    forVectors(row.length, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
-        const Floats probability = hn::Mul(loadIt(row.probabilities + i), scale);
-        storeIt(hn::Mul(probability, hn::Sub(loadIt(row.gradients + i), sum)), row.gradients + i);
-    });
+    for (int64_t r = 0; r < rows.rows; ++r) {
+        float* row = y + r * rows.distance;
+        const Floats factor = broadcast(factors[r]);
+        forVectors(rows.size, [&](int64_t i, auto loadIt, auto storeIt)
+                                  HWY_ATTR { storeIt(hn::Mul(loadIt(row + i), factor), row + i); });
+    }
+}
+
+void scoreGradients(const ScoreGradients& s)
+{
+    float sums[attentionBlockRows];
+    for (int64_t r = 0; r < s.values.rows; ++r) {
+        const float* y = s.y + r * s.values.distance;
+        const float* dy = s.dy + r * s.values.distance;
+        Floats products = zero();
+        forVectors(s.values.size, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
+            products = hn::MulAdd(loadIt(y + i), loadIt(dy + i), products);
+        });
+        sums[r] = sumLanes(products);
+    }
+    const Floats scale = broadcast(s.scale);
+    for (int64_t r = 0; r < s.values.rows; ++r) {
+        const float* probability = s.probabilities + r * s.length;
+        float* gradient = s.gradients + r * s.length;
+        const Floats sum = broadcast(sums[r]);
+        forVectors(s.length, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
+            const Floats scaled = hn::Mul(loadIt(probability + i), scale);
+            storeIt(hn::Mul(scaled, hn::Sub(loadIt(gradient + i), sum)), gradient + i);
+        });
+    }
 }
 
 } // namespace HWY_NAMESPACE
@@ -93,29 +157,29 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gradloom::cpu {
 
-HWY_EXPORT(expRow);
-HWY_EXPORT(probabilityRow);
+HWY_EXPORT(expBlock);
+HWY_EXPORT(probabilities);
 HWY_EXPORT(scaleValues);
-HWY_EXPORT(scoreGradientRow);
+HWY_EXPORT(scoreGradients);
 
-float attentionExpRow(const ScoreRow& row, float& logSum)
+void attentionExp(const ScoreBlock& block, float* factors, float* logSum)
 {
-    return HWY_DYNAMIC_DISPATCH(expRow)(row, logSum);
+    HWY_DYNAMIC_DISPATCH(expBlock)(block, factors, logSum);
 }
 
-void attentionProbabilityRow(const ScoreRow& row, float logSum)
+void attentionProbabilities(const ScoreBlock& block, const float* logSum)
 {
-    HWY_DYNAMIC_DISPATCH(probabilityRow)(row, logSum);
+    HWY_DYNAMIC_DISPATCH(probabilities)(block, logSum);
 }
 
-void attentionScaleRow(float* y, int64_t n, float factor)
+void attentionScale(const ValueRows& rows, float* y, const float* factors)
 {
-    HWY_DYNAMIC_DISPATCH(scaleValues)(y, n, factor);
+    HWY_DYNAMIC_DISPATCH(scaleValues)(rows, y, factors);
 }
 
-void attentionScoreGradientRow(const ScoreGradientRow& row)
+void attentionScoreGradients(const ScoreGradients& s)
 {
-    HWY_DYNAMIC_DISPATCH(scoreGradientRow)(row);
+    HWY_DYNAMIC_DISPATCH(scoreGradients)(s);
 }
 
 } // namespace gradloom::cpu

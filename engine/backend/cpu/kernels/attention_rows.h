@@ -4,41 +4,53 @@
 
 namespace gradloom::cpu {
 
-/// A row of scores of one query.
-struct ScoreRow
+/// Scores of some queries, a row for each.
+struct ScoreBlock
 {
-    float* scores = nullptr;
-    std::int64_t used = 0;       ///< keys that this query may see: the first ones
-    std::int64_t length = 0;     ///< keys of the block; those behind `used` become 0
-    const float* bias = nullptr; ///< added to each score: 0 or attentionMasked; null: 0
+    float* scores = nullptr; ///< [rows, length]
+    std::int64_t rows = 0;
+    std::int64_t length = 0; ///< keys of the block
+    /// Keys that the first query may see; each query sees one more than the one before. The others become 0.
+    std::int64_t used = 0;
+    const float* bias = nullptr; ///< added to each score: 0 or attentionMasked, [length]; null: 0
     float scale = 1.0F;
 };
 
+/// Rows of a block at most.
+inline constexpr std::int64_t attentionBlockRows = 128;
 /// Bias of a key that does not count; finite, so that no NaN comes of it.
 inline constexpr float attentionMasked = -1e30F;
 /// logSum of a query without keys: the probabilities that are computed from it
 /// are 0.
 inline constexpr float attentionEmpty = 1e30F;
 
-/// scores = exp(scale * scores + bias - maximum). Returns the sum, 0 for a
-/// query without keys, and the logarithm of the softmax's denominator.
-float attentionExpRow(const ScoreRow& row, float& logSum);
-/// scores = exp(scale * scores + bias - logSum): the probabilities.
-void attentionProbabilityRow(const ScoreRow& row, float logSum);
-/// y *= factor.
-void attentionScaleRow(float* y, std::int64_t n, float factor);
-/// gradients = probabilities * (gradients - sum of y * dy) * scale, where
-/// gradients are those of the probabilities.
-struct ScoreGradientRow
+/// scores = exp(scale * scores + bias - maximum of the row). Leaves in `factors` what makes probabilities of
+/// them, 0 for a query without keys, and in `logSum` the logarithm of the softmax's denominator; both [rows].
+void attentionExp(const ScoreBlock& block, float* factors, float* logSum);
+/// scores = exp(scale * scores + bias - logSum of the row): the probabilities.
+void attentionProbabilities(const ScoreBlock& block, const float* logSum);
+
+/// Values or their gradients: a row for each query.
+struct ValueRows
 {
-    const float* probabilities = nullptr;
-    float* gradients = nullptr;
+    std::int64_t rows = 0;
+    std::int64_t size = 0;
+    std::int64_t distance = 0; ///< of two rows
+};
+/// Each row of y times its factor.
+void attentionScale(const ValueRows& rows, float* y, const float* factors);
+
+struct ScoreGradients
+{
+    const float* probabilities = nullptr; ///< [rows, length]
+    float* gradients = nullptr;           ///< of the probabilities, then of the scores; [rows, length]
     std::int64_t length = 0;
+    ValueRows values;
     const float* y = nullptr;
     const float* dy = nullptr;
-    std::int64_t valueSize = 0;
     float scale = 1.0F;
 };
-void attentionScoreGradientRow(const ScoreGradientRow& row);
+/// gradients = probabilities * (gradients - sum of y * dy) * scale.
+void attentionScoreGradients(const ScoreGradients& s);
 
 } // namespace gradloom::cpu
