@@ -113,6 +113,8 @@ public:
     virtual ~Backend() = default;
     virtual DeviceInfo info() const = 0;
     virtual DeviceMemory memory() const { return {}; }
+    /// What plans for this device may use.
+    virtual compile::PlanOptions planOptions() const { return {}; }
     virtual Result<std::shared_ptr<Memory>> allocate(int64_t bytes) = 0;
     virtual Result<std::unique_ptr<Executable>> load(
         std::shared_ptr<const compile::Plan> plan, const ModelMemory& model) = 0;

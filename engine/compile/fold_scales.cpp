@@ -106,7 +106,8 @@ ValueId scaledWeights(Builder& b, const Op& product, ValueId scale)
 void emitFolded(Builder& b, Op product, const Op& shifting, const ScaledProduct& fold)
 {
     const std::string before = b.setNode(shifting.node);
-    product.inputs.resize(3, noValue);
+    if (product.inputs.size() < 3)
+        product.inputs.push_back(noValue);
     product.inputs[1] = scaledWeights(b, product, fold.scale);
     const ValueId bias = product.inputs[2];
     product.inputs[2] = bias == noValue ? fold.shift : b.add(b.mul(bias, fold.scale), fold.shift);

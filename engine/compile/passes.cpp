@@ -165,4 +165,22 @@ void maskByDropout(Program& program)
     }
 }
 
+void fuseStatistics(Program& program)
+{
+    const auto producer = ir::producers(program);
+    for (Op& norm : program.ops) {
+        if (norm.type->id != "batch_norm" || producer[at(norm.inputs[0])] < 0)
+            continue;
+        Op& source = program.ops[at(producer[at(norm.inputs[0])])];
+        if (source.type->id != "conv2d" || source.attributes.has("statistics"))
+            continue;
+        const ValueId mean = norm.outputs[1];
+        const ValueId variance = norm.outputs[2];
+        source.attributes.set("statistics", true);
+        source.outputs.insert(source.outputs.end(), {mean, variance});
+        norm.inputs.insert(norm.inputs.end(), {mean, variance});
+        norm.outputs.resize(1);
+    }
+}
+
 } // namespace gradloom::compile

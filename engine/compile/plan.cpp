@@ -280,7 +280,7 @@ private:
 
 } // namespace
 
-Plan plan(ir::Program program)
+Plan plan(ir::Program program, const PlanOptions& options)
 {
     removeDeadCode(program);
     foldScales(program);
@@ -288,6 +288,8 @@ Plan plan(ir::Program program)
     sinkMasksBelowPooling(program);
     maskByDropout(program);
     skipAbsentRows(program);
+    if (options.convolutionStatistics)
+        fuseStatistics(program);
     fusePointwise(program);
     fuseRowUpdates(program);
     removeDeadCode(program);
@@ -308,6 +310,8 @@ std::string fusionOf(const ir::Program& program, const Op& op)
         add("bias");
     if (const std::string activation = op.attributes.textOr("activation", "none"); activation != "none")
         add(activation);
+    if (op.attributes.has("statistics"))
+        add("statistics");
     return text;
 }
 

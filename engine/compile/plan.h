@@ -28,9 +28,15 @@ struct Plan
     std::vector<ir::Update> copies;
 };
 
+/// What the device that will run a plan can do and others need not.
+struct PlanOptions
+{
+    bool convolutionStatistics = false; ///< conv2d takes the statistics of its result, see `fuseStatistics`
+};
+
 /// Optimises (dead code, folded scales, pooling and mask order, pointwise fusion) and places every value: liveness, in-place
 /// pointwise operations, reshapes and packed gradients without copies, best fit by size for the rest.
-Plan plan(ir::Program program);
+Plan plan(ir::Program program, const PlanOptions& options = {});
 
 /// For people: what was fused into an operation, for example "bias relu" or the functions of a pointwise chain; empty
 /// for an operation that stands alone.
@@ -61,6 +67,9 @@ void maskByDropout(ir::Program& program);
 /// Tells products of listed rows (see the primitive "unique") how long the list is, so that they leave out the zeros
 /// behind it.
 void skipAbsentRows(ir::Program& program);
+/// Lets the convolution take the mean and the variance of what it writes where batch normalisation would read all of it
+/// once more for them. When the gradients are there.
+void fuseStatistics(ir::Program& program);
 /// Merges chains of unary and binary operations into "pointwise" operations.
 void fusePointwise(ir::Program& program);
 /// Gives a "pointwise" operation on gathered rows, whose results only replace these rows, the tables themselves: rows

@@ -6,7 +6,7 @@ Result<std::unique_ptr<LoadedProgram>> LoadedProgram::load(
     backend::Backend& device, const backend::ModelMemory& memory, ir::Program program)
 {
     std::unique_ptr<LoadedProgram> loaded(new LoadedProgram);
-    loaded->m_plan = std::make_shared<const compile::Plan>(compile::plan(std::move(program)));
+    loaded->m_plan = std::make_shared<const compile::Plan>(compile::plan(std::move(program), device.planOptions()));
     auto executable = device.load(loaded->m_plan, memory);
     if (!executable)
         return executable.error();

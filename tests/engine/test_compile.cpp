@@ -253,6 +253,77 @@ TEST(Passes, FuseChainsButNotAcrossAReader)
     EXPECT_EQ(count(b.program(), "pointwise"), 1);
 }
 
+/// Convolution, batch normalisation with ReLU and the gradients of both, with one more reader of the statistics.
+struct NormalizedConvolution
+{
+    std::map<std::string, std::vector<float>> results;
+    std::vector<std::string> fused;
+
+    NormalizedConvolution(int64_t groups, bool fuse)
+    {
+        Builder b;
+        Params window = convolution();
+        window.set("padding", std::vector<int64_t>{1, 1, 1, 1});
+        window.set("groups", groups);
+        const ValueId x = b.input("x", {Shape{5, 12, 13, 16}, DType::F32});
+        const ValueId w = b.input("w", {Shape{3, 3, 16 / groups, 16}, DType::F32});
+        const ValueId bias = b.input("bias", {Shape{16}, DType::F32});
+        const ValueId gamma = b.input("gamma", {Shape{16}, DType::F32});
+        const ValueId beta = b.input("beta", {Shape{16}, DType::F32});
+        const ValueId c = b.input("c", {Shape{5, 12, 13, 16}, DType::F32});
+        const ValueId product = b.op("conv2d", {x, w, bias}, window);
+        const auto norm = b.ops("batch_norm", {product, gamma, beta}, {{"epsilon", 1e-3}});
+        const ValueId y = b.unary("relu", norm[0]);
+        b.output("y", y);
+        b.output("mean", b.scale(norm[1], 2));
+        b.output("variance", norm[2]);
+        compile::fuseActivations(b.program());
+        const ValueId leaves[] = {x, w, gamma, beta};
+        const auto gradients = ir::differentiate(b, b.reduceAll("sum", b.mul(y, c)), leaves);
+        for (size_t i = 0; i < gradients.size(); ++i)
+            b.output("gradient" + std::to_string(i), gradients[i]);
+        const auto device = backend::open("cpu", {2}).value();
+        const auto plan = std::make_shared<compile::Plan>(
+            compile::plan(b.program(), fuse ? device->planOptions() : compile::PlanOptions{}));
+        for (const auto& op : plan->program.ops)
+            if (op.type->id == "conv2d" || op.type->id == "batch_norm")
+                fused.push_back(op.type->id + ": " + compile::fusionOf(plan->program, op));
+        const auto step = device->load(plan, backend::allocateModel(*device, plan->program).value()).value();
+        Random random(5);
+        for (const ValueId id : {x, w, bias, gamma, beta, c}) {
+            std::vector<float> values(static_cast<size_t>(b.shape(id).elements()));
+            for (float& v : values)
+                v = random.normal();
+            step->write(id, std::as_bytes(std::span(values)));
+        }
+        step->poison();
+        step->run();
+        for (const auto& [name, id] : plan->program.outputs) {
+            results[name].resize(static_cast<size_t>(plan->program.typeOf(id).shape.elements()));
+            step->read(id, std::as_writable_bytes(std::span(results[name])));
+        }
+    }
+};
+
+TEST(Passes, TheConvolutionTakesTheStatisticsOfItsResult)
+{
+    for (const int64_t groups : {1, 2, 16}) {
+        const NormalizedConvolution apart(groups, false);
+        const NormalizedConvolution together(groups, true);
+        EXPECT_EQ(apart.fused, (std::vector<std::string>{"conv2d: bias", "batch_norm: relu"}));
+        EXPECT_EQ(together.fused, (std::vector<std::string>{"conv2d: bias statistics", "batch_norm: relu"}));
+        for (const auto& [name, expected] : apart.results) {
+            const auto& values = together.results.at(name);
+            ASSERT_EQ(values.size(), expected.size());
+            double scale = 0;
+            for (const float v : expected)
+                scale = std::max<double>(scale, std::abs(v));
+            for (size_t i = 0; i < values.size(); ++i)
+                ASSERT_NEAR(values[i], expected[i], 2e-6 * scale) << name << " " << i;
+        }
+    }
+}
+
 TEST(Passes, RemoveWhatNobodyReads)
 {
     Builder b;

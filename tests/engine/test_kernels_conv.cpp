@@ -219,6 +219,46 @@ TEST_P(ConvKernels, forward)
     }
 }
 
+/// Statistics of the pixels of each filter, which the convolution takes, against those of what it has written.
+void expectStatistics(const ConvShape& s, const Buffer& y, const Buffer& moments, const std::string& name)
+{
+    Buffer mean(s.k);
+    Buffer variance(s.k);
+    joinMoments(s.k, convForwardUnits(s), moments.data(), mean.data(), variance.data());
+    const int64_t rows = outputSize(s) / s.k;
+    for (int64_t filter = 0; filter < s.k; ++filter) {
+        double exactMean = 0;
+        double exactVariance = 0;
+        for (int64_t r = 0; r < rows; ++r)
+            exactMean += double{y[r * s.k + filter]} / static_cast<double>(rows);
+        for (int64_t r = 0; r < rows; ++r)
+            exactVariance += std::pow(y[r * s.k + filter] - exactMean, 2) / static_cast<double>(rows);
+        ASSERT_NEAR(mean[filter], exactMean, 1e-6 * (1 + std::abs(exactMean))) << name;
+        ASSERT_NEAR(variance[filter], exactVariance, 2e-4 * exactVariance + 1e-12) << name;
+    }
+}
+
+TEST_P(ConvKernels, statistics)
+{
+    for (const Case& test : cases()) {
+        const ConvShape& s = test.shape;
+        const Buffer x = randomBuffer(s.n * s.h * s.w * s.c, 1);
+        const Buffer packed = packForward(s, randomBuffer(s.weightSize(), 2));
+        // A mean of 1000 beside a deviation of about 1 leaves no digits to a sum of squares.
+        const Buffer far = randomBuffer(s.k, 3, 999, 1001);
+        for (const float* bias : {static_cast<const float*>(nullptr), far.data()}) {
+            Buffer y(outputSize(s));
+            Buffer moments(convForwardUnits(s) * momentsSize(s.k));
+            inPieces(convForwardUnits(s), [&](int64_t b, int64_t e) {
+                Buffer scratch(convForwardScratch(s));
+                convForward(
+                    s, {x.data(), packed.data(), {bias}, y.data(), scratch.data(), moments.data()}, b, e);
+            });
+            expectStatistics(s, y, moments, nameOf(test));
+        }
+    }
+}
+
 TEST_P(ConvKernels, backwardData)
 {
     for (const Case& test : cases()) {

@@ -242,6 +242,13 @@ public:
         return {"cpu", "CPU · " + std::to_string(threads) + (threads == 1 ? " thread" : " threads"), true, {}};
     }
 
+    compile::PlanOptions planOptions() const override
+    {
+        compile::PlanOptions options;
+        options.convolutionStatistics = true;
+        return options;
+    }
+
     Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override
     {
         try {

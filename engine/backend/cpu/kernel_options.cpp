@@ -61,6 +61,16 @@ double convWork(const ConvShape& s)
     return 2.0 * static_cast<double>(s.n * s.oh() * s.ow()) * static_cast<double>(s.weightSize());
 }
 
+void addBatchStatistics(Preparation& p, const BatchNormShape& shape, const float* x, const BatchStatistics& to)
+{
+    const int64_t partials = p.common(batchNormPartials(shape));
+    const auto partialsAt = [=, scratch = p.scratch] { return reinterpret_cast<float*>(scratch->common) + partials; };
+    const double work = 4.0 * static_cast<double>(shape.rows * shape.c);
+    p.phase(batchNormUnits(shape), work,
+        [=](int64_t begin, int64_t end, int) { batchNormStats(shape, x, partialsAt(), begin, end); });
+    p.phase(1, 0, [=](int64_t, int64_t, int) { batchNormFinish(shape, partialsAt(), to.mean, to.variance); });
+}
+
 AttentionShape attentionShapeOf(const Preparation& p)
 {
     const Params& attributes = p.op.attributes;

@@ -2,6 +2,7 @@
 
 #include "engine/backend/cpu/cpu_op.h"
 #include "engine/backend/cpu/kernels/attention.h"
+#include "engine/backend/cpu/kernels/batch_norm.h"
 #include "engine/backend/cpu/kernels/conv.h"
 #include "engine/backend/cpu/kernels/pool.h"
 #include "engine/backend/cpu/kernels/random.h"
@@ -24,6 +25,15 @@ std::function<RandomKey()> randomKeyOf(const Preparation& preparation, size_t co
 
 /// Floating point operations of one pass of the convolution.
 double convWork(const ConvShape& shape);
+
+/// Adds the phases that take mean and biased variance of the channels of x.
+struct BatchStatistics
+{
+    float* mean;     ///< [c]
+    float* variance; ///< [c]
+};
+void addBatchStatistics(
+    Preparation& preparation, const BatchNormShape& shape, const float* x, const BatchStatistics& to);
 
 /// What attention and its adjoint have in common: q, k, v, mask and counter are the first five operands of both.
 AttentionShape attentionShapeOf(const Preparation& preparation);

@@ -7,12 +7,15 @@ OpType batch_norm()
     OpType type;
     type.id = "batch_norm";
     type.help = "activation(gamma·(x−mean)/√(variance+epsilon) + beta) over all dimensions but the last, with the mean and the "
-                "biased variance of this batch, which are the second and third result (for running statistics: no gradient goes through them). "
+                "biased variance of this batch, which are the second and third result (for running statistics: no gradient goes through them), "
+                "unless whoever made x has taken them and they are the fourth and fifth operand (once the gradients are there). "
                 "Ioffe and Szegedy 2015.";
     type.infer = [](std::span<const TensorType> in, const Params&) -> Result<Types> {
         const Shape channels{in[0].shape[-1]};
         if (in[0].shape.rank() < 2 || !(in[1].shape == channels) || !(in[2].shape == channels))
             return shapeError("gamma and beta must have one element for each channel");
+        if (in.size() > 3)
+            return Types{in[0]};
         return Types{in[0], {channels, DType::F32}, {channels, DType::F32}};
     };
     type.adjoint = [](Builder& b, const Op& op, Gradients g, const Wanted&) -> std::vector<ValueId> {

@@ -7,7 +7,8 @@ OpType conv2d()
     OpType type;
     type.id = "conv2d";
     type.help = "activation(x ∗ w + bias): x is N×H×W×C, w is kh×kw×C/groups×K, bias K or absent; options stride, padding "
-                "(top, left, bottom, right), dilation, groups.";
+                "(top, left, bottom, right), dilation, groups. With `statistics` the mean and the biased variance of "
+                "the result over all dimensions but the last are the second and third result (no gradient goes through them).";
     type.infer = [](std::span<const TensorType> in, const Params& attributes) -> Result<Types> {
         const Window window(attributes);
         const Shape& x = in[0].shape;
@@ -18,13 +19,17 @@ OpType conv2d()
         const int64_t width = window.outputExtent(1, x[2], w[1]);
         if (height < 1 || width < 1)
             return shapeError("the kernel is larger than the padded input");
-        return Types{{Shape{x[0], height, width, w[3]}, DType::F32}};
+        Types results{{Shape{x[0], height, width, w[3]}, DType::F32}};
+        if (attributes.has("statistics"))
+            results.resize(3, {Shape{w[3]}, DType::F32});
+        return results;
     };
     type.adjoint = [](Builder& b, const Op& op, Gradients g, const Wanted& wanted) -> std::vector<ValueId> {
         const ValueId dy = activationGradient(b, op, g[0]);
         const Shape& x = b.shape(op.inputs[0]);
         const Shape& w = b.shape(op.inputs[1]);
         Params attributes = withoutActivation(op);
+        attributes.erase("statistics");
         std::vector<ValueId> result(op.inputs.size(), noValue);
         const bool bias = op.inputs.size() > 2 && wanted[2];
         if (wanted[1] || bias) {

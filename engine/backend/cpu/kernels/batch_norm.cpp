@@ -74,7 +74,7 @@ namespace gradloom::cpu {
 namespace HWY_NAMESPACE {
 
 /// Joins mean and squared deviations of `count` rows, both [c], into those of `total` rows.
-HWY_INLINE void joinMoments(
+HWY_INLINE void joinBlock(
     float* mean, float* m2, Floats blockMean, Floats blockM2, int64_t total, int64_t count, int64_t used)
 {
     const float share = static_cast<float>(count) / static_cast<float>(total + count);
@@ -93,51 +93,79 @@ HWY_INLINE void joinMoments(
     }
 }
 
+/// The moments of some rows: mean and sum of squared deviations from it.
+template <class Load, class Row>
+HWY_INLINE void rowMoments(int64_t rows, const Load& loadIt, const Row& row, Floats& mean, Floats& squares)
+{
+    Floats sum = zero();
+    for (int64_t r = 0; r < rows; ++r)
+        sum = hn::Add(sum, loadIt(row(r)));
+    mean = hn::Mul(sum, broadcast(1.0F / static_cast<float>(rows)));
+    squares = zero();
+    for (int64_t r = 0; r < rows; ++r) {
+        const Floats deviation = hn::Sub(loadIt(row(r)), mean);
+        squares = hn::MulAdd(deviation, deviation, squares);
+    }
+}
+
+/// Joins rows into the moments of others.
+void joinRows(const float* const* rows, int64_t count, int64_t channels, float* moments)
+{
+    float* total = moments + 2 * channels;
+    const auto before = static_cast<int64_t>(*total);
+    forVectors(channels, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
+        Floats mean;
+        Floats squares;
+        rowMoments(count, loadIt, [&](int64_t r) HWY_ATTR { return rows[r] + i; }, mean, squares);
+        joinBlock(moments + i, moments + channels + i, mean, squares, before, count,
+            std::min(lanes(), channels - i));
+    });
+    *total += static_cast<float>(count);
+}
+
 void statsUnits(const BatchNormShape& s, const float* x, float* partials, int64_t begin, int64_t end)
 {
     const BatchNormGrid grid(s);
     for (int64_t unit = begin; unit < end; ++unit) {
         const BatchNormGrid::Piece piece = grid.piece(unit);
-        float* mean = partials + piece.part * 2 * s.c + piece.channel;
+        float* moments = partials + piece.part * momentsSize(s.c);
+        float* mean = moments + piece.channel;
         float* m2 = mean + s.c;
+        if (piece.channel == 0)
+            moments[2 * s.c] = static_cast<float>(piece.lastRow - piece.firstRow);
         std::fill_n(mean, piece.channels, 0.0F);
         std::fill_n(m2, piece.channels, 0.0F);
         for (int64_t row = piece.firstRow; row < piece.lastRow; row += grid.blockRows()) {
             const int64_t rows = std::min(grid.blockRows(), piece.lastRow - row);
             const float* block = x + row * s.c + piece.channel;
             forVectors(piece.channels, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
-                Floats sum = zero();
-                for (int64_t r = 0; r < rows; ++r)
-                    sum = hn::Add(sum, loadIt(block + r * s.c + i));
-                const Floats blockMean = hn::Mul(sum, broadcast(1.0F / static_cast<float>(rows)));
-                Floats squares = zero();
-                for (int64_t r = 0; r < rows; ++r) {
-                    const Floats deviation = hn::Sub(loadIt(block + r * s.c + i), blockMean);
-                    squares = hn::MulAdd(deviation, deviation, squares);
-                }
-                joinMoments(mean + i, m2 + i, blockMean, squares, row - piece.firstRow, rows,
+                Floats blockMean;
+                Floats squares;
+                rowMoments(
+                    rows, loadIt, [&](int64_t r) HWY_ATTR { return block + r * s.c + i; }, blockMean, squares);
+                joinBlock(mean + i, m2 + i, blockMean, squares, row - piece.firstRow, rows,
                     std::min(lanes(), piece.channels - i));
             });
         }
     }
 }
 
-void finishStats(const BatchNormShape& s, const float* partials, float* mean, float* variance)
+void joinParts(int64_t channels, int64_t parts, const float* partials, float* mean, float* variance)
 {
-    const BatchNormGrid grid(s);
-    std::fill_n(mean, s.c, 0.0F);
-    std::fill_n(variance, s.c, 0.0F);
-    for (int64_t part = 0; part < grid.parts(); ++part) {
-        const int64_t first = grid.firstRow(part);
-        const int64_t rows = grid.firstRow(part + 1) - first;
-        const float* from = partials + part * 2 * s.c;
-        forVectors(s.c, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
-            joinMoments(mean + i, variance + i, loadIt(from + i), loadIt(from + s.c + i), first, rows,
-                std::min(lanes(), s.c - i));
+    std::fill_n(mean, channels, 0.0F);
+    std::fill_n(variance, channels, 0.0F);
+    int64_t rows = 0;
+    for (int64_t part = 0; part < parts; ++part) {
+        const float* from = partials + part * momentsSize(channels);
+        const auto count = static_cast<int64_t>(from[2 * channels]);
+        forVectors(channels, [&](int64_t i, auto loadIt, auto) HWY_ATTR {
+            joinBlock(mean + i, variance + i, loadIt(from + i), loadIt(from + channels + i), rows, count,
+                std::min(lanes(), channels - i));
         });
+        rows += count;
     }
-    for (int64_t i = 0; i < s.c; ++i)
-        variance[i] /= static_cast<float>(s.rows);
+    for (int64_t i = 0; i < channels; ++i)
+        variance[i] /= static_cast<float>(rows);
 }
 
 /// gamma / sqrt(variance + epsilon)
@@ -261,11 +289,34 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gradloom::cpu {
 
+HWY_EXPORT(joinRows);
+HWY_EXPORT(joinParts);
 HWY_EXPORT(statsUnits);
-HWY_EXPORT(finishStats);
 HWY_EXPORT(applyUnits);
 HWY_EXPORT(gradSumUnits);
 HWY_EXPORT(gradApplyUnits);
+
+MomentsOfRows::MomentsOfRows(int64_t channels, float* moments) : m_channels(channels), m_moments(moments)
+{
+    // So many that they are still in the first-level cache, but more than what joining them costs.
+    constexpr int64_t cached = 4096;
+    constexpr int64_t minRows = 8;
+    m_atOnce = std::clamp<int64_t>(cached / std::max<int64_t>(channels, 1), minRows, maxRows);
+    if (moments != nullptr)
+        std::fill_n(moments, momentsSize(channels), 0.0F);
+}
+
+void MomentsOfRows::join()
+{
+    if (m_count > 0)
+        HWY_DYNAMIC_DISPATCH(joinRows)(m_rows, m_count, m_channels, m_moments);
+    m_count = 0;
+}
+
+void joinMoments(int64_t channels, int64_t parts, const float* partials, float* mean, float* variance)
+{
+    HWY_DYNAMIC_DISPATCH(joinParts)(channels, parts, partials, mean, variance);
+}
 
 int64_t batchNormUnits(const BatchNormShape& shape)
 {
@@ -274,7 +325,7 @@ int64_t batchNormUnits(const BatchNormShape& shape)
 
 int64_t batchNormPartials(const BatchNormShape& shape)
 {
-    return 2 * shape.c * BatchNormGrid(shape).parts();
+    return momentsSize(shape.c) * BatchNormGrid(shape).parts();
 }
 
 void batchNormStats(const BatchNormShape& shape, const float* x, float* partials, int64_t begin, int64_t end)
@@ -284,7 +335,7 @@ void batchNormStats(const BatchNormShape& shape, const float* x, float* partials
 
 void batchNormFinish(const BatchNormShape& shape, const float* partials, float* mean, float* variance)
 {
-    HWY_DYNAMIC_DISPATCH(finishStats)(shape, partials, mean, variance);
+    joinMoments(shape.c, BatchNormGrid(shape).parts(), partials, mean, variance);
 }
 
 void batchNormApply(const BatchNormShape& shape, const BatchNormApplyArgs& args, int64_t begin, int64_t end)

@@ -21,7 +21,45 @@ std::int64_t batchNormUnits(const BatchNormShape& shape);
 /// Floats of `partials`, shared by all calls, for both directions.
 std::int64_t batchNormPartials(const BatchNormShape& shape);
 
-/// Mean and sum of squared deviations of each unit. Two passes over a block that stays in cache, joined by
+/// Floats of the moments of some rows: mean[c], sums of squared deviations[c] and the number of rows.
+inline std::int64_t momentsSize(std::int64_t channels)
+{
+    return 2 * channels + 1;
+}
+
+/// The moments of rows that another kernel writes, taken while they are in its cache.
+class MomentsOfRows
+{
+public:
+    /// `moments`: momentsSize(channels) floats to write, null where nobody wants them.
+    MomentsOfRows(std::int64_t channels, float* moments);
+    /// `row`: channels values that stay until finish().
+    void add(const float* row)
+    {
+        if (m_moments == nullptr)
+            return;
+        m_rows[m_count++] = row;
+        if (m_count == m_atOnce)
+            join();
+    }
+    void finish() { join(); }
+
+private:
+    void join();
+
+    static constexpr std::int64_t maxRows = 64;
+    std::int64_t m_channels;
+    float* m_moments;
+    std::int64_t m_atOnce;
+    std::int64_t m_count = 0;
+    const float* m_rows[maxRows];
+};
+
+/// Joins the moments of `parts` parts, one behind the other, to the mean[c] and the biased variance[c] of all rows.
+void joinMoments(
+    std::int64_t channels, std::int64_t parts, const float* partials, float* mean, float* variance);
+
+/// Moments of each unit's rows. Two passes over a block that stays in cache, joined by
 /// the update of Chan, Golub and LeVeque (1983): sound for a large mean with a small variance.
 void batchNormStats(
     const BatchNormShape& shape, const float* x, float* partials, std::int64_t begin, std::int64_t end);

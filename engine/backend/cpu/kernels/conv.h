@@ -1,5 +1,6 @@
 #pragma once
 
+#include "batch_norm.h"
 #include "epilogue.h"
 
 #include <cstdint>
@@ -53,6 +54,12 @@ struct ConvForwardArgs
     Epilogue epilogue;             ///< bias [k]
     float* y = nullptr;            ///< [n, oh, ow, k]
     float* scratch = nullptr;      ///< convForwardScratch floats of this call's own
+    float* moments = nullptr;      ///< momentsSize(k) floats for each unit: of its pixels (batch_norm.h); or null
+
+    float* momentsOf(std::int64_t unit, std::int64_t filters) const
+    {
+        return moments == nullptr ? nullptr : moments + unit * momentsSize(filters);
+    }
 };
 
 std::int64_t convForwardScratch(const ConvShape& shape);

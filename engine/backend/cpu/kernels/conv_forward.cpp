@@ -90,8 +90,10 @@ void forwardBlock(
     }
 }
 
-void forwardPiece(const ConvShape& shape, const ConvForwardArgs& args, const ConvPiece& piece, float* scratch)
+void forwardPiece(
+    const ConvShape& shape, const ConvForwardArgs& args, const ConvPiece& piece, MomentsOfRows& moments)
 {
+    float* scratch = args.scratch;
     const WindowOffsets window(shape);
     int64_t* windowOffsets = takeIntegers(scratch, window.size());
     const ConvView view = viewPiece(shape, piece, args.x, scratch);
@@ -107,8 +109,12 @@ void forwardPiece(const ConvShape& shape, const ConvForwardArgs& args, const Con
         pixelOffsets(shape, piece, view, pixel, call.rowCount, offsets);
         for (int64_t r = 0; r < call.rowCount; ++r)
             pointers[r] = view.base + offsets[r];
-        forwardBlock(shape, args, pointers, y + (pixel - piece.begin) * shape.k, call);
+        float* block = y + (pixel - piece.begin) * shape.k;
+        forwardBlock(shape, args, pointers, block, call);
+        for (int64_t r = 0; r < call.rowCount; ++r)
+            moments.add(block + r * shape.k);
     }
+    moments.finish();
 }
 
 } // namespace
@@ -161,8 +167,10 @@ void convForward(const ConvShape& shape, const ConvForwardArgs& args, int64_t be
     if (shape.winograd)
         return winogradForward(shape, args, begin, end);
     const ConvPieces pieces(shape, piecePixels, minPieces);
-    for (int64_t unit = begin; unit < end; ++unit)
-        forwardPiece(shape, args, pieces.piece(unit), args.scratch);
+    for (int64_t unit = begin; unit < end; ++unit) {
+        MomentsOfRows moments(shape.k, args.momentsOf(unit, shape.k));
+        forwardPiece(shape, args, pieces.piece(unit), moments);
+    }
 }
 
 } // namespace gradloom::cpu

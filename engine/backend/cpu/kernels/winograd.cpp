@@ -45,6 +45,32 @@ void packTransformed(
     }
 }
 
+struct Products
+{
+    WinogradBlock block;
+    float* ignored; ///< stands for pixels that are outside
+};
+
+/// Transforms the products of a block back to pixels.
+void storeOutputs(const ConvShape& shape, const ConvForwardArgs& args, const WinogradBatch& batch,
+    const Products& products, MomentsOfRows& moments)
+{
+    const WinogradForm& form = *WinogradPhases(shape).form;
+    float* ignored = products.ignored;
+    for (int64_t t = 0; t < batch.count(); ++t) {
+        const WinogradPlace& place = batch.places[t];
+        const WinogradImage<float> image{args.y + place.image * shape.oh() * shape.ow() * shape.k, shape.ow(),
+            shape.k, ignored, 0, shape.oh()};
+        float* pixels[winogradPixels];
+        image.pixels(place.y, place.x, 1, place.rows, place.columns, pixels);
+        form.output(products.block.tile(t, place, form), shape.k, args.epilogue, pixels);
+        for (int64_t i = 0; i < int64_t(place.rows) * place.columns; ++i)
+            if (pixels[i] != ignored)
+                moments.add(pixels[i]);
+    }
+    moments.finish();
+}
+
 } // namespace
 
 void forceConvAlgorithm(ConvAlgorithm algorithm)
@@ -223,14 +249,8 @@ void winogradForward(const ConvShape& shape, const ConvForwardArgs& args, int64_
         const WinogradBatch batch(grid, first, std::min(blockTiles, allTiles - first));
         winogradInputs(shape, args.x, batch, zeros, in);
         winogradMultiply(in, batch, args.packed, out);
-        for (int64_t t = 0; t < batch.count(); ++t) {
-            const WinogradPlace& place = batch.places[t];
-            const WinogradImage<float> image{args.y + place.image * shape.oh() * shape.ow() * shape.k,
-                shape.ow(), shape.k, ignored, 0, shape.oh()};
-            float* pixels[winogradPixels];
-            image.pixels(place.y, place.x, 1, place.rows, place.columns, pixels);
-            phases.form->output(out.tile(t, place, *phases.form), shape.k, args.epilogue, pixels);
-        }
+        MomentsOfRows moments(shape.k, args.momentsOf(unit, shape.k));
+        storeOutputs(shape, args, batch, {out, ignored}, moments);
     }
 }
 
