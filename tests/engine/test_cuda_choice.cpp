@@ -21,7 +21,7 @@ void addSoftmax(Preparation& p, bool logarithm)
 
 Candidate right(const std::string& name = "right")
 {
-    return {name, {"softmax"}, [](Preparation& p) {
+    return {name, "softmax", [](Preparation& p) {
                 addSoftmax(p, false);
                 return true;
             }};
@@ -64,11 +64,11 @@ TEST(CudaChoice, KeepsTheOwnKernelsWhereLittleIsGained)
 
 TEST(CudaChoice, RefusesOtherResults)
 {
-    const Candidate wrong{"wrong", {"softmax"}, [](Preparation& p) {
+    const Candidate wrong{"wrong", "softmax", [](Preparation& p) {
                               addSoftmax(p, true);
                               return true;
                           }};
-    const Candidate empty{"empty", {"softmax"}, [](Preparation&) { return true; }};
+    const Candidate empty{"empty", "softmax", [](Preparation&) { return true; }};
     EXPECT_EQ(Choosing({wrong}, {2, 1}).kernel(), "own");
     EXPECT_EQ(Choosing({empty}, {2, 1}).kernel(), "own");
     EXPECT_EQ(Choosing({wrong, empty, right()}, {2, 1}).kernel(), "right");
@@ -76,10 +76,10 @@ TEST(CudaChoice, RefusesOtherResults)
 
 TEST(CudaChoice, PassesOverWhatFailsOrCannotComputeTheSizes)
 {
-    const Candidate unable{"unable", {"softmax"}, [](Preparation&) { return false; }};
+    const Candidate unable{"unable", "softmax", [](Preparation&) { return false; }};
     const Candidate unprepared{"unprepared", {"softmax"},
         [](Preparation&) -> bool { throw backend::DeviceFailure("not supported"); }};
-    const Candidate failing{"failing", {"softmax"}, [](Preparation& p) {
+    const Candidate failing{"failing", "softmax", [](Preparation& p) {
                                 p.launch(
                                     [](const cuda::Context&) { throw backend::DeviceFailure("failed"); });
                                 return true;
@@ -125,23 +125,47 @@ TEST(CudaChoice, KeepsTheOwnKernelsWhereMemoryIsShort)
     EXPECT_EQ(choosing.kernel(), "own");
 }
 
+TEST(CudaChoice, LeavesTheModelAsItIs)
+{
+    ir::Builder b;
+    const ir::ValueId w = b.parameter("w", Shape{2, 3}, {}, true);
+    const ir::ValueId y = b.op("softmax", {w});
+    b.output("y", y);
+    const auto plan = std::make_shared<compile::Plan>(compile::plan(b.program()));
+    Choosing choosing({right()}, {2, 1});
+    const auto device = openEmulatedCuda({}, true, &choosing.alternatives);
+    const backend::ModelMemory model = backend::allocateModel(*device, plan->program).value();
+    const std::vector<float> numbers{1, 2, 3, 4, 5, 6};
+    model.parameters->upload(std::as_bytes(std::span(numbers)), 0);
+    const auto executable = device->load(plan, model).value();
+    std::vector<float> left(numbers.size());
+    model.parameters->download(std::as_writable_bytes(std::span(left)), 0);
+    EXPECT_EQ(left, numbers);
+    EXPECT_EQ(executable->kernels()[0], "right");
+    executable->run();
+    executable->read(y, std::as_writable_bytes(std::span(left)));
+    EXPECT_NEAR(left[0], std::exp(-2) / (1 + std::exp(-1) + std::exp(-2)), 1e-6);
+}
+
 /// Computes softmax and its adjoint from notes of its own.
 Candidate noting(int64_t& bytes)
 {
-    return {"noting", {"softmax", "softmax_backward"}, [&bytes](Preparation& p) {
-                const int64_t size = p.outShape().elements();
-                bytes = size * 4;
-                auto* notes = reinterpret_cast<float*>(p.kept(bytes));
-                if (p.op.inputs.size() == 1) {
-                    addSoftmax(p, false);
-                    p.launch([=, y = p.out()](const cuda::Context&) { std::copy_n(y, size, notes); });
-                } else {
-                    const int64_t columns = p.outShape()[-1];
-                    p.teams(size / columns, cuda::SoftmaxGradient{notes, p.in(1), p.out(), columns},
-                        cuda::teamForRow(columns));
-                }
-                return true;
-            }};
+    return {"noting", "softmax",
+        [&bytes](Preparation& p) {
+            const int64_t size = p.outShape().elements();
+            bytes = size * 4;
+            auto* notes = reinterpret_cast<float*>(p.kept(bytes));
+            if (p.op.inputs.size() == 1) {
+                addSoftmax(p, false);
+                p.launch([=, y = p.out()](const cuda::Context&) { std::copy_n(y, size, notes); });
+            } else {
+                const int64_t columns = p.outShape()[-1];
+                p.teams(size / columns, cuda::SoftmaxGradient{notes, p.in(1), p.out(), columns},
+                    cuda::teamForRow(columns));
+            }
+            return true;
+        },
+        Candidate::Adjoint{"softmax_backward", 0, 0}};
 }
 
 TEST(CudaChoice, KeepsNotesOfEachOperationForItsAdjoint)

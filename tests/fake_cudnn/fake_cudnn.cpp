@@ -144,6 +144,27 @@ cudnnStatus_t cudnnSetTensor4dDescriptor(
     return CUDNN_STATUS_SUCCESS;
 }
 
+cudnnStatus_t cudnnSetTensorNdDescriptor(
+    cudnnTensorDescriptor_t d, cudnnDataType_t type, int rank, const int dims[], const int strides[])
+{
+    if (!d || rank < 3)
+        return CUDNN_STATUS_BAD_PARAM;
+    *d = {true, type, {dims, dims + rank}, {strides, strides + rank}};
+    return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t cudnnGetTensorNdDescriptor(
+    const cudnnTensorDescriptor_t d, int wanted, cudnnDataType_t* type, int* rank, int dims[], int strides[])
+{
+    if (!d || !d->set)
+        return CUDNN_STATUS_BAD_PARAM;
+    *type = d->type;
+    *rank = static_cast<int>(d->dims.size());
+    std::copy_n(d->dims.begin(), std::min(wanted, *rank), dims);
+    std::copy_n(d->strides.begin(), std::min(wanted, *rank), strides);
+    return CUDNN_STATUS_SUCCESS;
+}
+
 cudnnStatus_t cudnnCreatePoolingDescriptor(cudnnPoolingDescriptor_t* d)
 {
     *d = new cudnnPoolingStruct;

@@ -11,7 +11,8 @@ struct cudnnContext
 {
     std::vector<std::string> complaints; ///< why calls were refused
     std::string broken;                  ///< a function that fails
-    std::string wrong;                   ///< a function that computes something else
+    std::string wrong; ///< what is other than documented: a function, "matrices" or "biases" of gates
+    int gap = 0; ///< floats more behind each next gate's weights, so that they lie at other distances each
 };
 
 struct cudnnTensorStruct

@@ -13,12 +13,18 @@ namespace gradloom::cuda {
 struct Candidate
 {
     std::string name; ///< for people: "cuDNN softmax"
-    /// Id of the operation; then that of its adjoint where both are computed in this way or neither: where
-    /// the adjoint needs what this way notes for it, or operands that fit each other.
-    std::vector<std::string> ops;
-    /// As CudaOp::prepare, for each of the operations; false where it cannot compute the sizes. May throw
-    /// DeviceFailure.
+    std::string op;   ///< id of the operation
+    /// As CudaOp::prepare, for the operation and its adjoint; false where it cannot compute the sizes. May
+    /// throw DeviceFailure.
     std::function<bool(Preparation& preparation)> prepare;
+    /// Set where operation and adjoint are both computed in this way or neither: where the adjoint needs what
+    /// this way notes for it, or operands that fit each other. It is the one whose operand is that result.
+    struct Adjoint
+    {
+        std::string op;
+        size_t operand = 0, result = 0;
+    };
+    std::optional<Adjoint> adjoint = {};
     /// Multiplies matrices, whose operands the settings may allow to round; its operands of two dimensions
     /// are weights.
     bool products = false;

@@ -27,20 +27,21 @@ bool contains(const std::vector<size_t>& ops, size_t op)
 }
 
 /// The operations that the candidate would compute together with `first`; empty where it is not for it, or
-/// its adjoint is not there exactly once.
+/// there is not exactly one adjoint that it asks for.
 std::vector<size_t> operationsOf(const ir::Program& program, const Candidate& candidate, size_t first)
 {
     const ir::Op& op = program.ops[first];
-    if (op.type->id != candidate.ops[0])
+    if (op.type->id != candidate.op)
         return {};
     std::vector<size_t> found{first};
-    for (size_t i = first + 1; candidate.ops.size() > 1 && i < program.ops.size(); ++i) {
-        const ir::Op& other = program.ops[i];
-        const auto reads = [&](ValueId id) { return contains(other.inputs, id); };
-        if (other.type->id == candidate.ops[1] && std::any_of(op.outputs.begin(), op.outputs.end(), reads))
+    if (!candidate.adjoint)
+        return found;
+    const Candidate::Adjoint& adjoint = *candidate.adjoint;
+    for (size_t i = first + 1; i < program.ops.size(); ++i)
+        if (program.ops[i].type->id == adjoint.op &&
+            program.ops[i].inputs[adjoint.operand] == op.outputs[adjoint.result])
             found.push_back(i);
-    }
-    return found.size() == candidate.ops.size() ? found : std::vector<size_t>();
+    return found.size() == 2 ? found : std::vector<size_t>();
 }
 
 /// Whether anybody but `ops` reads a value.

@@ -3,6 +3,7 @@
 #include "engine/backend/cuda/cudnn_descriptors.h"
 #include "engine/backend/cuda/functors/pointwise.h"
 #include "engine/backend/cuda/op_parts.h"
+#include "engine/ir/op_type.h"
 
 namespace gradloom::cuda {
 
@@ -113,9 +114,11 @@ bool addBatchNormBackward(Preparation& p)
 /// normalised by the own kernels alone: outside graphs, cuDNN has nothing for them.
 Candidates cudnn_batch_norm()
 {
-    return {{"cuDNN batch norm", {"batch_norm", "batch_norm_backward"}, [](Preparation& p) {
-                 return p.op.inputs.size() == 3 ? addBatchNormForward(p) : addBatchNormBackward(p);
-             }}};
+    return {{"cuDNN batch norm", "batch_norm",
+        [](Preparation& p) {
+            return p.op.type->id == "batch_norm" ? addBatchNormForward(p) : addBatchNormBackward(p);
+        },
+        Candidate::Adjoint{"batch_norm_backward", 2, 1}}};
 }
 
 } // namespace gradloom::cuda

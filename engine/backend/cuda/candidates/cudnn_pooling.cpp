@@ -84,13 +84,13 @@ bool addMeanBackward(Preparation& p)
 /// not keep: maxima are a matter for it where nobody asks for the places, outside training.
 Candidates cudnn_pooling()
 {
-    return {{"cuDNN pooling", {"max_pool2d"},
+    return {{"cuDNN pooling", "max_pool2d",
                 [](Preparation& p) {
                     return !p.isRead(1) && addPoolingForward(p, CUDNN_POOLING_MAX_DETERMINISTIC);
                 }},
-        {"cuDNN pooling", {"avg_pool2d"},
+        {"cuDNN pooling", "avg_pool2d",
             [](Preparation& p) { return addPoolingForward(p, CUDNN_POOLING_AVERAGE_COUNT_EXCLUDE_PADDING); }},
-        {"cuDNN pooling", {"avg_pool2d_backward"}, addMeanBackward}};
+        {"cuDNN pooling", "avg_pool2d_backward", addMeanBackward}};
 }
 
 } // namespace gradloom::cuda

@@ -22,7 +22,7 @@ std::shared_ptr<cudnnTensorStruct> describeRows(const ImageExtents& rows)
 
 Candidate softmaxForward(const char* op, cudnnSoftmaxAlgorithm_t algorithm)
 {
-    return {"cuDNN softmax", {op}, [algorithm](Preparation& p) {
+    return {"cuDNN softmax", op, [algorithm](Preparation& p) {
                 const ImageExtents extents = softmaxExtents(p.inShape(0));
                 if (!extents.fit())
                     return false;
@@ -44,7 +44,7 @@ Candidate softmaxForward(const char* op, cudnnSoftmaxAlgorithm_t algorithm)
 
 Candidate softmaxBackward()
 {
-    return {"cuDNN softmax", {"softmax_backward"}, [](Preparation& p) {
+    return {"cuDNN softmax", "softmax_backward", [](Preparation& p) {
                 const ImageExtents extents = softmaxExtents(p.inShape(0));
                 if (!extents.fit())
                     return false;
