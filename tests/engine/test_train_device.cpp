@@ -216,6 +216,29 @@ TEST_F(TrainDevice, ALostDeviceEndsTheRunWithASentence)
     EXPECT_EQ(result.error->message, "The pretended GPU fell off the bus. Restart the machine.");
 }
 
+/// Validation, the best weights and the checkpoint are taken with the average of the weights in their place, which is
+/// exchanged back whatever happens meanwhile.
+TEST_F(TrainDevice, ADeviceLostWhileTheAverageIsUsedEndsTheRunWithASentence)
+{
+    auto project = train_test::smallProject();
+    project.training.epochs = 1;
+    project.training.options.set("ema_decay", 0.9);
+    const test::TempFolder folder;
+    const auto data = train_test::dataOf(project);
+    int lost = 0;
+    for (;; ++lost) {
+        environment.set("GRADLOOM_FAKE_LOST_DOWNLOAD", std::to_string(lost + 1));
+        SessionOptions options = train_test::writingTo(folder / std::to_string(lost), data);
+        options.device = "cuda:0";
+        const SessionResult result = train_test::trained(project, options);
+        if (!result.error) // it downloads less often than that
+            break;
+        EXPECT_EQ(result.state, State::Failed);
+        EXPECT_EQ(result.error->message, "The pretended GPU fell off the bus. Restart the machine.");
+    }
+    EXPECT_GE(lost, 9) << "validation exchanges twice, the best weights are downloaded between two exchanges";
+}
+
 TEST_F(TrainDevice, ARunThatDoesNotFitIsRefusedWithABatchThatFits)
 {
     auto project = train_test::smallProject();

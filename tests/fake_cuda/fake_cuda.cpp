@@ -14,9 +14,11 @@
 ///
 /// Environment: GRADLOOM_FAKE_DEVICES, how many there are (1); GRADLOOM_FAKE_MEMORY, bytes each has (1 GB);
 /// GRADLOOM_FAKE_PROBLEM, why there is none; GRADLOOM_FAKE_FAULT, a primitive whose results are wrong;
-/// GRADLOOM_FAKE_LOST, the number of the run at which a device is lost; GRADLOOM_FAKE_NCCL, "missing",
-/// "refusing", "forgetful" (leaves the last device out) or "uneven" (the first device gets a little more);
-/// GRADLOOM_FAKE_LOST_SUM, the number of the sum in which the last device is lost.
+/// GRADLOOM_FAKE_LOST, the number of the run of a program at which a device is lost;
+/// GRADLOOM_FAKE_LOST_DOWNLOAD, the number of the download of a model's memory at which it is; nothing of a
+/// lost device works. GRADLOOM_FAKE_NCCL, "missing", "refusing", "forgetful" (leaves the last device out) or
+/// "uneven" (the first device gets a little more); GRADLOOM_FAKE_LOST_SUM, the number of the sum in which the
+/// last device is lost.
 namespace {
 
 using namespace gradloom;
@@ -41,7 +43,16 @@ struct FakeDevice
 {
     std::mutex turn;
     std::function<void()> look; ///< while the host waits for it
+    std::atomic<bool> lost = false;
+    std::atomic<int64_t> downloads = 0;
 
+    /// For everything that it does.
+    void use(bool loses = false)
+    {
+        lost = lost || loses;
+        if (lost)
+            throw backend::DeviceFailure("The pretended GPU fell off the bus. Restart the machine.");
+    }
     void wait()
     {
         const std::lock_guard lock(turn);
@@ -62,10 +73,12 @@ public:
     int64_t bytes() const override { return m_inner->bytes(); }
     void upload(std::span<const std::byte> source, int64_t offset) override
     {
+        m_device->use();
         m_inner->upload(source, offset);
     }
     void download(std::span<std::byte> destination, int64_t offset) const override
     {
+        m_device->use(++m_device->downloads == setting("GRADLOOM_FAKE_LOST_DOWNLOAD", -1));
         m_device->wait();
         m_inner->download(destination, offset);
     }
@@ -100,14 +113,14 @@ public:
     void write(ir::ValueId value, std::span<const std::byte> bytes) override { m_inner->write(value, bytes); }
     void run() override
     {
-        if (++m_runs == setting("GRADLOOM_FAKE_LOST", -1))
-            throw backend::DeviceFailure("The pretended GPU fell off the bus. Restart the machine.");
+        m_device->use(++m_runs == setting("GRADLOOM_FAKE_LOST", -1));
         for (auto& [id, number] : m_before)
             m_inner->read(id, std::as_writable_bytes(std::span(&number, 1)));
         m_inner->run();
     }
     void read(ir::ValueId value, std::span<std::byte> bytes) const override
     {
+        m_device->use();
         m_device->wait();
         m_inner->read(value, bytes);
         const char* fault = std::getenv("GRADLOOM_FAKE_FAULT");
