@@ -12,6 +12,9 @@
 
 namespace gradloom::train {
 
+using graph::chainOf;
+using graph::nodeOf;
+
 namespace {
 
 using ir::noValue;
@@ -212,7 +215,7 @@ Status addPointwise(CheckCases& cases)
 Status addOptimizers(CheckCases& cases)
 {
     const graph::Node scores = nodeOf("scores", "dense", {{"units", int64_t{4}}});
-    const graph::Node loss = nodeOf("loss", "cross_entropy", {});
+    const graph::Node loss = nodeOf("loss", "cross_entropy");
     const graph::Graph numbers = chainOf({nodeOf("in", "input", {{"shape", std::vector<int64_t>{7}}}),
         nodeOf("hidden", "dense", {{"units", int64_t{33}}, {"activation", std::string("relu")}}), scores,
         loss});
@@ -221,7 +224,7 @@ Status addOptimizers(CheckCases& cases)
             nodeOf("table", "embedding",
                 {{"vocabulary", int64_t{40}}, {"size", int64_t{5}}, {"padding_index", int64_t{-1}},
                     {"sparse", true}}),
-            nodeOf("flat", "flatten", {}), scores, loss});
+            nodeOf("flat", "flatten"), scores, loss});
     for (const OptimizerType& type : optimizerTypes().all())
         for (const graph::Graph* graph : {&numbers, &tokens}) {
             TrainingRecipe recipe;
@@ -251,7 +254,7 @@ Status addRepeatedTokens(CheckCases& cases)
             chainOf({nodeOf("in", "input", {{"kind", std::string("tokens")}, {"shape", std::vector<int64_t>{30}}}),
                 nodeOf("table", "embedding", {{"vocabulary", int64_t{12}}, {"size", int64_t{33}}}),
                 nodeOf("layer", layer, {{"units", int64_t{9}}}), nodeOf("scores", "dense", {{"units", int64_t{4}}}),
-                nodeOf("loss", "cross_entropy", {})});
+                nodeOf("loss", "cross_entropy")});
         TrainingRecipe recipe;
         recipe.rule.optimizer = optimizerTypes().find("sgd");
         recipe.rule.params = completeParams(recipe.rule.optimizer->parameters, {}, "sgd").value();
@@ -348,24 +351,6 @@ Status CheckCases::add(ir::Program program)
         m_cases.push_back(writer.finish(op));
     }
     return {};
-}
-
-graph::Graph chainOf(std::vector<graph::Node> nodes)
-{
-    graph::Graph graph;
-    graph.nodes = std::move(nodes);
-    for (size_t i = 1; i < graph.nodes.size(); ++i)
-        graph.edges.push_back({graph.nodes[i - 1].id, 0, graph.nodes[i].id, 0});
-    return graph;
-}
-
-graph::Node nodeOf(const char* id, const char* type, Params params)
-{
-    graph::Node node;
-    node.id = id;
-    node.type = type;
-    node.params = std::move(params);
-    return node;
 }
 
 Status addAllPrograms(CheckCases& cases)

@@ -2,7 +2,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/base/philox.h"
-#include "engine/graph/graph.h"
+#include "engine/graph/chain.h"
 
 #include <functional>
 #include <set>
@@ -51,10 +51,6 @@ private:
     std::set<std::string> m_known;
     std::vector<CheckCase> m_cases;
 };
-
-graph::Node nodeOf(const char* id, const char* type, Params params);
-/// The nodes, each connected to the one before.
-graph::Graph chainOf(std::vector<graph::Node> nodes);
 
 /// Every program that is checked: all samples of all layers with their gradients, as in training and as in
 /// use; every pointwise function; augmentation; a training step with every optimizer.

@@ -14,6 +14,9 @@
 
 namespace gradloom::train {
 
+using graph::chainOf;
+using graph::nodeOf;
+
 namespace {
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
@@ -131,12 +134,12 @@ graph::Graph smallNetwork()
     return chainOf({
         nodeOf("in", "input", {{"shape", std::vector<int64_t>{14, 14, 1}}}),
         nodeOf("conv", "conv2d", {{"filters", int64_t{16}}, {"activation", std::string("relu")}}),
-        nodeOf("pool", "max_pool2d", {}),
-        nodeOf("flat", "flatten", {}),
+        nodeOf("pool", "max_pool2d"),
+        nodeOf("flat", "flatten"),
         nodeOf("drop", "dropout", {{"rate", 0.2}}),
         nodeOf("hidden", "dense", {{"units", int64_t{32}}, {"activation", std::string("relu")}}),
         nodeOf("scores", "dense", {{"units", int64_t{10}}}),
-        nodeOf("loss", "cross_entropy", {}),
+        nodeOf("loss", "cross_entropy"),
     });
 }
 

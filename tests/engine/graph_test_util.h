@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/graph/chain.h"
 #include "engine/project/project.h"
 
 #include <string>
@@ -9,7 +10,7 @@ namespace gradloom::test {
 
 inline graph::Node node(std::string id, std::string type, Params params = {})
 {
-    return {std::move(id), std::move(type), std::move(params), {}};
+    return graph::nodeOf(std::move(id), std::move(type), std::move(params));
 }
 
 inline constexpr double spacing = 240;
@@ -17,14 +18,7 @@ inline constexpr double spacing = 240;
 /// Nodes in one row, each connected to the one before it.
 inline graph::Graph chain(std::vector<graph::Node> nodes)
 {
-    graph::Graph graph;
-    for (size_t i = 0; i < nodes.size(); ++i) {
-        nodes[i].position = {static_cast<double>(i) * spacing, 0};
-        if (i > 0)
-            graph.edges.push_back({nodes[i - 1].id, 0, nodes[i].id, 0});
-    }
-    graph.nodes = std::move(nodes);
-    return graph;
+    return graph::chainOf(std::move(nodes), spacing);
 }
 
 /// Input 8×8×1, Conv2D, Flatten, Dense, Cross-entropy: valid.

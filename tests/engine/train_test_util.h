@@ -5,6 +5,7 @@
 #include "engine/train/model.h"
 #include "engine/train/run_data.h"
 #include "engine/train/train_session.h"
+#include "tests/engine/graph_test_util.h"
 
 #include <gtest/gtest.h>
 
@@ -13,24 +14,8 @@
 /// Small projects that train in well under a second.
 namespace gradloom::train_test {
 
-inline graph::Node node(std::string id, std::string type, Params params = {})
-{
-    graph::Node result;
-    result.id = std::move(id);
-    result.type = std::move(type);
-    result.params = std::move(params);
-    return result;
-}
-
-/// Nodes one behind the other.
-inline graph::Graph chain(std::vector<graph::Node> nodes)
-{
-    graph::Graph graph;
-    graph.nodes = std::move(nodes);
-    for (size_t i = 1; i < graph.nodes.size(); ++i)
-        graph.edges.push_back({graph.nodes[i - 1].id, 0, graph.nodes[i].id, 0});
-    return graph;
-}
+using test::chain;
+using test::node;
 
 inline graph::Graph smallCnn()
 {
