@@ -203,19 +203,18 @@ ConvShape conv(int64_t n, int64_t size, int64_t c, int64_t k, int64_t kernel, in
     return s;
 }
 
-/// Adam (Kingma and Ba 2015) with the bias corrections folded into the step size and epsilon.
+/// Adam (Kingma and Ba 2015), as the engine computes it.
 PointwiseProgram adamProgram()
 {
     using Op = PointwiseOp;
     using In = PointwiseInput;
-    constexpr uint8_t p = 0, g = 1, m = 2, v = 3, step = 4, m2 = 5, v2 = 6, t = 7, u = 8, q = 9, p2 = 10;
+    constexpr uint8_t w = 0, g = 1, m = 2, v = 3, correction = 4, rate = 5, m2 = 6, v2 = 7, w2 = 8, t = 9;
     constexpr uint8_t imm = pointwiseImmediate;
-    return {{In::Full, In::Full, In::Full, In::Full, In::Scalar},
-        {{Op::Mul, t, g, imm, 0, 0.1F}, {Op::MulAdd, m2, m, imm, t, 0.9F}, {Op::Square, u, g, 0, 0, 0},
-            {Op::Mul, u, u, imm, 0, 0.001F}, {Op::MulAdd, v2, v, imm, u, 0.999F}, {Op::Sqrt, q, v2, 0, 0, 0},
-            {Op::Add, q, q, imm, 0, 1e-7F}, {Op::Div, q, m2, q, 0, 0}, {Op::Mul, q, q, step, 0, 0},
-            {Op::Sub, p2, p, q, 0, 0}},
-        {p2, m2, v2}};
+    return {{In::Full, In::Full, In::Full, In::Full, In::Scalar, In::Scalar},
+        {{Op::Mul, t, m, imm, 0, 0.9F}, {Op::MulAdd, m2, g, imm, t, 0.1F},
+            {Op::MulMul, t, g, g, imm, 0.001F}, {Op::MulAdd, v2, v, imm, t, 0.999F},
+            {Op::DivRoot, t, m2, v2, correction, 1e-8F}, {Op::NegMulAdd, w2, t, rate, w, 0}},
+        {w2, m2, v2}};
 }
 
 void benchPointwise(const std::string& name, const PointwiseProgram& program, int64_t size)

@@ -110,6 +110,45 @@ TEST_P(PointwiseKernels, sineAndCosine)
     }
 }
 
+/// The step of Adam has the bits of its instructions, in place and not, for whole tiles and a rest.
+TEST_P(PointwiseKernels, adamAsOne)
+{
+    using In = PointwiseInput;
+    constexpr uint8_t w = 0, g = 1, m = 2, v = 3, correction = 4, rate = 5, w2 = 6, m2 = 7, v2 = 8, t = 9,
+                      u = 10;
+    constexpr uint8_t imm = pointwiseImmediate;
+    const PointwiseProgram joined{{In::Full, In::Full, In::Full, In::Full, In::Scalar, In::Scalar},
+        {{Op::Mul, u, g, imm, 0, 2.0F}, {Op::Mul, t, m, imm, 0, 0.9F}, {Op::MulAdd, m2, u, imm, t, 0.1F},
+            {Op::MulMul, t, u, u, imm, 0.001F}, {Op::MulAdd, v2, v, imm, t, 0.999F},
+            {Op::DivRoot, t, m2, v2, correction, 1e-8F}, {Op::NegMulAdd, w2, t, rate, w, 0}},
+        {w2, m2, v2}};
+    PointwiseProgram apart = joined;
+    apart.outputs.push_back(t); // what is not kept otherwise
+    EXPECT_EQ(pointwiseAdam(joined), 1);
+    EXPECT_EQ(pointwiseAdam(apart), -1);
+    constexpr int64_t size = 9'005;
+    const float numbers[] = {1.5F, 0.01F};
+    Buffer values[] = {
+        randomBuffer(size, 1), randomBuffer(size, 2), randomBuffer(size, 3), randomBuffer(size, 4, 0, 1)};
+    const std::vector<const float*> inputs{
+        values[w].data(), values[g].data(), values[m].data(), values[v].data(), numbers, numbers + 1};
+    Buffer expected[] = {Buffer(size), Buffer(size), Buffer(size), Buffer(size)};
+    runProgram(apart, size, 1, inputs,
+        {expected[0].data(), expected[1].data(), expected[2].data(), expected[3].data()});
+    Buffer actual[] = {Buffer(size), Buffer(size), Buffer(size)};
+    runProgram(joined, size, 1, inputs, {actual[0].data(), actual[1].data(), actual[2].data()});
+    for (size_t i = 0; i < 3; ++i)
+        EXPECT_TRUE(std::equal(actual[i].begin(), actual[i].end(), expected[i].begin())) << i;
+    runProgram(joined, size, 1, inputs, {values[w].data(), values[m].data(), values[v].data()});
+    EXPECT_TRUE(std::equal(values[w].begin(), values[w].end(), expected[0].begin()));
+    EXPECT_TRUE(std::equal(values[m].begin(), values[m].end(), expected[1].begin()));
+    EXPECT_TRUE(std::equal(values[v].begin(), values[v].end(), expected[2].begin()));
+    for (int64_t i = 0; i < size; i += 97) {
+        const double change = double{actual[1][i]} / (std::sqrt(double{actual[2][i]}) * 1.5 + 1e-8);
+        EXPECT_NEAR(double{expected[3][i]}, change, 1e-5 * std::abs(change));
+    }
+}
+
 TEST_P(PointwiseKernels, specialValues)
 {
     constexpr float infinity = std::numeric_limits<float>::infinity();

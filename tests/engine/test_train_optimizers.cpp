@@ -221,11 +221,29 @@ public:
         return weights;
     }
 
+    std::string kernels() const
+    {
+        std::string all;
+        for (const std::string& kernel : m_program->executable().kernels())
+            all += kernel + "\n";
+        return all;
+    }
+
 private:
     std::shared_ptr<backend::Backend> m_device;
     backend::ModelMemory m_memory;
     std::unique_ptr<LoadedProgram> m_program;
 };
+
+TEST(TrainOptimizers, AdamIsComputedAsOneInstruction)
+{
+    const std::vector<int32_t> all{0, 1, 2, 3, 4, 5};
+    for (const char* id : {"adam", "adamw"})
+        for (const bool single : {false, true}) {
+            const std::string kernels = TableStep(*optimizerTypes().find(id), all, single).kernels();
+            EXPECT_NE(kernels.find("Adam as one"), std::string::npos) << id << "\n" << kernels;
+        }
+}
 
 TEST(TrainOptimizers, EveryOneMovesSingleRowsOfATableInOnePass)
 {

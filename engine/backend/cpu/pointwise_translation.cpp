@@ -342,7 +342,8 @@ double workOf(const Prepared& prepared)
 std::string passName(const PointwiseProgram& program)
 {
     const size_t count = program.code.size();
-    return "one pass, " + std::to_string(count) + (count == 1 ? " instruction" : " instructions");
+    return "one pass, " + std::to_string(count) + (count == 1 ? " instruction" : " instructions") +
+           (pointwiseAdam(program) < 0 ? "" : ", Adam as one");
 }
 
 /// Blocks of rows of tables.

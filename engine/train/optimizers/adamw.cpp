@@ -24,8 +24,8 @@ OptimizerType adamw()
         ir::Builder& b = context.b;
         const double decay = context.params.real("weight_decay");
         const ir::ValueId kept = b.offset(b.scale(context.learningRate, -decay), 1.0);
-        const ir::ValueId change = adamChange(context);
-        b.update(context.weights, b.sub(b.mul(context.weights, kept), change));
+        const ir::ValueId decayed = b.mul(context.weights, kept); // before what the CPU computes as one
+        b.update(context.weights, b.sub(decayed, adamChange(context)));
     };
     return type;
 }

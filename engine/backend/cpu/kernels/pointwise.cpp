@@ -185,12 +185,47 @@ void runStep(const PointwiseStep& step, int64_t n)
     }
 }
 
+/// The steps of Adam in one pass, with the bits of six.
+void runAdam(const PointwiseStep* steps, int64_t n)
+{
+    const PointwiseStep& scaled = steps[0];
+    const PointwiseStep& mean = steps[1];
+    const PointwiseStep& squared = steps[2];
+    const PointwiseStep& square = steps[3];
+    const PointwiseStep& ratio = steps[4];
+    const PointwiseStep& weights = steps[5];
+    const Floats keepMean = load(scaled.b.data);
+    const Floats addGradient = load(mean.b.data);
+    const Floats addSquare = load(squared.c.data);
+    const Floats keepSquare = load(square.b.data);
+    const Floats correction = load(ratio.c.data);
+    const Floats epsilon = broadcast(ratio.immediate);
+    const Floats rate = load(weights.b.data);
+    for (int64_t i = 0; i < n; i += lanes()) {
+        const Floats gradient = load(mean.a.data + i);
+        const Floats m = hn::MulAdd(gradient, addGradient, hn::Mul(load(scaled.a.data + i), keepMean));
+        const Floats added = hn::Mul(hn::Mul(gradient, gradient), addSquare);
+        const Floats v = hn::MulAdd(load(square.a.data + i), keepSquare, added);
+        const Floats change = hn::Div(m, hn::MulAdd(hn::Sqrt(v), correction, epsilon));
+        const Floats w = hn::NegMulAdd(change, rate, load(weights.c.data + i));
+        store(m, mean.to + i);
+        store(v, square.to + i);
+        store(w, weights.to + i);
+    }
+}
+
 void runTile(const PointwiseStep* steps, int64_t stepCount, int64_t elements)
 {
     // Tiles have room for whole vectors.
     const int64_t rounded = (elements + lanes() - 1) / lanes() * lanes();
-    for (int64_t s = 0; s < stepCount; ++s)
-        runStep(steps[s], rounded);
+    for (int64_t s = 0; s < stepCount;) {
+        if (steps[s].startsAdam) {
+            runAdam(steps + s, rounded);
+            s += adamSteps;
+        } else {
+            runStep(steps[s++], rounded);
+        }
+    }
 }
 
 } // namespace HWY_NAMESPACE

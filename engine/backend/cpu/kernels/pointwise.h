@@ -85,6 +85,9 @@ inline constexpr int pointwiseMaxCode = 128;
 /// True when registers, operands and outputs are within bounds and nothing is read before it is written.
 bool pointwiseValid(const PointwiseProgram& program);
 
+/// Where in the program the step of Adam starts, whose instructions are executed as one; -1 for nowhere.
+std::int64_t pointwiseAdam(const PointwiseProgram& program);
+
 struct PointwiseArgs
 {
     std::int64_t size = 0;                ///< elements of each output and full input

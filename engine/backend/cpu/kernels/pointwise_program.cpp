@@ -36,6 +36,61 @@ int operandCount(PointwiseOp op)
     }
 }
 
+/// Finds the step of Adam in a program.
+class AdamSearch
+{
+public:
+    explicit AdamSearch(const PointwiseProgram& program) : m_program(program) {}
+
+    /// Whether the instructions from `first` on are those of Adam, and nothing else reads what they pass on.
+    bool startsAt(size_t first) const
+    {
+        const PointwiseInstruction* code = m_program.code.data() + first;
+        constexpr PointwiseOp operations[adamSteps] = {PointwiseOp::Mul, PointwiseOp::MulAdd,
+            PointwiseOp::MulMul, PointwiseOp::MulAdd, PointwiseOp::DivRoot, PointwiseOp::NegMulAdd};
+        for (int64_t i = 0; i < adamSteps; ++i)
+            if (code[i].op != operations[i])
+                return false;
+        const PointwiseInstruction &kept = code[0], &mean = code[1], &squared = code[2], &square = code[3],
+                                   &ratio = code[4], &weights = code[5];
+        const bool flows = mean.c == kept.dst && squared.a == mean.a && squared.b == mean.a &&
+                           square.c == squared.dst && ratio.a == mean.dst && ratio.b == square.dst &&
+                           weights.a == ratio.dst;
+        const bool numbers = areNumbers({kept.b, mean.b, squared.c, square.b, ratio.c, weights.b}, true) &&
+                             areNumbers({kept.a, mean.a, square.a, weights.c}, false);
+        return flows && numbers && isPassedOn(first) && isPassedOn(first + 2) && isPassedOn(first + 4);
+    }
+
+private:
+    bool areNumbers(std::initializer_list<uint8_t> registers, bool expected) const
+    {
+        return std::all_of(registers.begin(), registers.end(), [&](uint8_t reg) {
+            const bool scalar =
+                reg < m_program.inputs.size() && m_program.inputs[reg] == PointwiseInput::Scalar;
+            return (reg == pointwiseImmediate || scalar) == expected;
+        });
+    }
+
+    /// Whether the result of an instruction is read once and is no output.
+    bool isPassedOn(size_t instruction) const
+    {
+        const auto& code = m_program.code;
+        const uint8_t reg = code[instruction].dst;
+        int64_t reads = 0;
+        for (size_t i = instruction + 1; i < code.size(); ++i) {
+            const int operands = operandCount(code[i].op);
+            reads += (code[i].a == reg ? 1 : 0) + (operands > 1 && code[i].b == reg ? 1 : 0) +
+                     (operands > 2 && code[i].c == reg ? 1 : 0);
+            if (code[i].dst == reg)
+                return reads == 1;
+        }
+        const auto& outputs = m_program.outputs;
+        return reads == 1 && std::find(outputs.begin(), outputs.end(), reg) == outputs.end();
+    }
+
+    const PointwiseProgram& m_program;
+};
+
 /// Runs a program tile by tile. Full inputs are read and outputs written in place where that is safe; other
 /// registers live in this object, on the stack.
 class Machine
@@ -151,6 +206,9 @@ private:
             for (int i = 0; i < operands; ++i)
                 prepareOperand(registers[i], instruction.immediate, s, *to[i]);
         }
+        const int64_t adam = pointwiseAdam(m_program);
+        for (size_t s = 0; s < m_program.code.size(); ++s)
+            m_steps[s].startsAdam = static_cast<int64_t>(s) == adam;
     }
 
     void prepareOperand(uint8_t index, float immediate, size_t step, PointwiseOperand& operand)
@@ -225,6 +283,15 @@ bool pointwiseValid(const PointwiseProgram& program)
         written[step.dst] = true;
     }
     return std::all_of(program.outputs.begin(), program.outputs.end(), computed);
+}
+
+int64_t pointwiseAdam(const PointwiseProgram& program)
+{
+    const AdamSearch search(program);
+    for (size_t first = 0; first + adamSteps <= program.code.size(); ++first)
+        if (search.startsAt(first))
+            return static_cast<int64_t>(first);
+    return -1;
 }
 
 int64_t pointwiseUnits(int64_t size)

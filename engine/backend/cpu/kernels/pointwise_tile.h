@@ -20,7 +20,13 @@ struct PointwiseStep
     PointwiseOperand a, b, c;
     float immediate;
     float* to;
+    /// The first of adamSteps steps that together are a step of Adam; of the other ones only the averages and
+    /// the weights are needed.
+    bool startsAdam;
 };
+
+/// m = a·m + b·g (two steps), v = c·v + d·g·g (two steps), w = w - rate · m / (sqrt(v) · e + f).
+inline constexpr int64_t adamSteps = 6;
 
 /// Elements of a tile: registers of a program stay in the first-level cache.
 inline constexpr int64_t pointwiseTile = 512;
