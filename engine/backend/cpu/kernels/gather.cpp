@@ -1,6 +1,7 @@
 #include "gather.h"
 
 #include "hwy_config.h"
+#include "prefetch.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/backend/cpu/kernels/gather.cpp"
@@ -20,6 +21,8 @@ void gatherRows(const GatherArgs& args, int64_t begin, int64_t end)
     const GatherShape& s = args.shape;
     for (int64_t i = begin; i < end; ++i) {
         const int64_t index = args.indices[i];
+        if (i + rowsAhead < end && s.has(args.indices[i + rowsAhead]))
+            prefetchRow(args.table + args.indices[i + rowsAhead] * s.width, s.width);
         float* row = args.rows + i * s.width;
         args.mask[i] = index == s.padding ? 0.0F : 1.0F;
         if (s.has(index))
@@ -84,6 +87,12 @@ void sumOccurrences(
     std::copy_n(gradient + occurrences.order[first] * width, width, to);
     for (int32_t k = first + 1; k < last; ++k)
         HWY_DYNAMIC_DISPATCH(addRow)(gradient + occurrences.order[k] * width, to, width);
+}
+
+void prefetchOccurrences(const Occurrences& occurrences, int64_t row, const float* gradient, int64_t width)
+{
+    for (int32_t k = occurrences.starts[row]; k < occurrences.starts[row + 1]; ++k)
+        prefetchRow(gradient + occurrences.order[k] * width, width);
 }
 
 /// The parts of the scratch memory of gatherRows.
@@ -158,8 +167,12 @@ void gatherRowsSum(const GatherRowsArgs& args, int64_t begin, int64_t end)
 {
     const GatherShape& s = args.shape;
     const RowLists lists(s, args.scratch);
-    for (int64_t row = begin; row < end; ++row)
-        sumOccurrences({lists.starts, lists.order}, row, args.gradient, s.width, args.values + row * s.width);
+    const Occurrences occurrences{lists.starts, lists.order};
+    for (int64_t row = begin; row < end; ++row) {
+        if (row + rowsAhead < end)
+            prefetchOccurrences(occurrences, row + rowsAhead, args.gradient, s.width);
+        sumOccurrences(occurrences, row, args.gradient, s.width, args.values + row * s.width);
+    }
 }
 
 void unique(const UniqueArgs& args)
@@ -220,8 +233,12 @@ void gatherGradient(const GatherGradientArgs& args, int64_t begin, int64_t end)
         return std::ranges::lower_bound(rows, unit, {}, [&](int64_t row) { return row + occurrences.starts[row]; }) -
                rows.begin();
     };
-    for (int64_t row = rowAt(begin); row < rowAt(end); ++row)
+    const int64_t last = rowAt(end);
+    for (int64_t row = rowAt(begin); row < last; ++row) {
+        if (row + rowsAhead < last)
+            prefetchOccurrences(occurrences, row + rowsAhead, args.gradient, s.width);
         sumOccurrences(occurrences, row, args.gradient, s.width, args.table + row * s.width);
+    }
 }
 
 } // namespace gradloom::cpu

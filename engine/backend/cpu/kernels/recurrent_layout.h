@@ -1,9 +1,8 @@
 #pragma once
 
+#include "prefetch.h"
 #include "recurrent.h"
 #include "tile.h"
-
-#include <hwy/cache_control.h>
 
 #include <array>
 #include <cstddef>
@@ -83,14 +82,6 @@ inline int64_t recurrentGroupRows(const RecurrentShape& shape)
 {
     const int64_t share = (shape.n + shape.parts - 1) / shape.parts;
     return share < recurrentGroup ? share : recurrentGroup;
-}
-
-/// Asks for a row that is needed in the next step: sequences lie too far apart for the processor to foresee it.
-inline void prefetchRow(const float* row, int64_t count)
-{
-    constexpr int64_t line = 16;
-    for (int64_t i = 0; i < count; i += line)
-        hwy::Prefetch(row + i);
 }
 
 /// Where a step's neighbours are: `s` counts in the order of processing.
