@@ -74,18 +74,23 @@ TEST(CudaChoice, RefusesOtherResults)
     EXPECT_EQ(Choosing({wrong, empty, right()}, {2, 1}).kernel(), "right");
 }
 
-TEST(CudaChoice, PassesOverWhatFailsOrCannotComputeTheSizes)
+TEST(CudaChoice, PassesOverWhatFailsOrNeedsMuchOrCannotComputeTheSizes)
 {
     const Candidate unable{"unable", "softmax", [](Preparation&) { return false; }};
     const Candidate unprepared{"unprepared", {"softmax"},
         [](Preparation&) -> bool { throw backend::DeviceFailure("not supported"); }};
+    const Candidate hungry{"hungry", "softmax", [](Preparation& p) {
+                               p.scratch<std::byte>(cuda::workspaceLimit + 1);
+                               addSoftmax(p, false);
+                               return true;
+                           }};
     const Candidate failing{"failing", "softmax", [](Preparation& p) {
                                 p.launch(
                                     [](const cuda::Context&) { throw backend::DeviceFailure("failed"); });
                                 return true;
                             }};
-    EXPECT_EQ(Choosing({unable, unprepared, failing}, {2, 1}).kernel(), "own");
-    EXPECT_EQ(Choosing({unable, unprepared, failing, right()}, {2, 1}).kernel(), "right");
+    EXPECT_EQ(Choosing({unable, unprepared, hungry, failing}, {2, 1}).kernel(), "own");
+    EXPECT_EQ(Choosing({unable, unprepared, hungry, failing, right()}, {2, 1}).kernel(), "right");
 }
 
 TEST(CudaChoice, IsRememberedForShapesAndPrecision)

@@ -1,6 +1,8 @@
 #include "engine/backend/cuda/alternatives.h"
 #include "tests/engine/cuda_compare.h"
 #include "tests/engine/emulated_cuda.h"
+#include "tests/engine/graph_test_util.h"
+#include "tests/engine/step_losses.h"
 #include "tests/fake_cudnn/fake_cudnn.h"
 
 #include <gtest/gtest.h>
@@ -306,6 +308,29 @@ TEST_P(EveryCudnnRnn, AgreesWithTheCpuAndIsNamed)
 
 INSTANTIATE_TEST_SUITE_P(Candidates, EveryCudnnRnn, testing::ValuesIn(rnnUses()),
     [](const auto& info) { return info.param.op + "_" + info.param.name; });
+
+/// Trials leave the weights as they were made, and gradients are brought to where the optimizer reads them.
+TEST(CudnnSteps, GiveTheLossesOfTheCpu)
+{
+    using test::node;
+    const graph::Graph graph = test::chain(
+        {node("in", "input", {{"shape", std::vector<int64_t>{7, 7, 3}}}), node("norm", "batch_norm"),
+            node("pool", "avg_pool2d"), node("steps", "reshape", {{"shape", std::vector<int64_t>{9, 3}}}),
+            node("lstm", "lstm", {{"units", int64_t{5}}}), node("scores", "dense", {{"units", int64_t{3}}}),
+            node("shares", "softmax"), node("more", "dense", {{"units", int64_t{2}}}),
+            node("loss", "cross_entropy")});
+    Pretended pretended;
+    Kernels kernels;
+    const auto actual = stepLosses(graph, pretended.open(), &kernels);
+    const auto expected = stepLosses(graph, backend::open("cpu", {1}).value());
+    for (size_t i = 0; i < expected.size(); ++i)
+        EXPECT_NEAR(actual[i], expected[i], 1e-5) << "step " << i;
+    for (const std::string op : {"batch_norm", "avg_pool2d", "lstm", "softmax"}) {
+        EXPECT_TRUE(kernels[op].starts_with("cuDNN")) << op << " " << kernels[op];
+        EXPECT_TRUE(kernels[op + "_backward"].starts_with("cuDNN")) << op << " " << kernels[op + "_backward"];
+    }
+    EXPECT_TRUE(pretended.dnn.complaints.empty()) << pretended.dnn.complaints.front();
+}
 
 TEST(CudnnFaults, LeaveTheOwnKernelsInPlace)
 {

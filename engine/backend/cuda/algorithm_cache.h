@@ -19,6 +19,9 @@ struct MeasuredAlgorithm
     bool deterministic = false;
 };
 
+/// Workspace that an algorithm may ask for; faster ones that need more are not worth it.
+inline constexpr int64_t workspaceLimit = int64_t{512} << 20;
+
 /// The fastest one that fits: within the memory limit and, where that is asked for, with the same bits every
 /// time.
 std::optional<MeasuredAlgorithm> chooseAlgorithm(

@@ -139,6 +139,8 @@ private:
             return std::nullopt;
         Attempt made;
         const int64_t bytes = sizes->scratchBytes + sizes->keptBytes;
+        if (candidate && bytes > workspaceLimit)
+            return std::nullopt;
         made.memory = m_device.allocate(bytes);
         memory.scratch = made.memory.get();
         memory.kept = memory.scratch + sizes->scratchBytes;

@@ -8,9 +8,6 @@ namespace gradloom::cuda {
 
 namespace {
 
-/// Workspace that an algorithm may ask for; faster ones that need more are not worth it.
-constexpr int64_t workspaceLimit = int64_t{512} << 20;
-
 using FilterDescriptor = Owned<cudnnFilterDescriptor_t, cudnnDestroyFilterDescriptor>;
 using ConvolutionDescriptor = Owned<cudnnConvolutionDescriptor_t, cudnnDestroyConvolutionDescriptor>;
 
