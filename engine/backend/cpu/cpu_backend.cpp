@@ -7,11 +7,13 @@
 #include "engine/base/thread_priority.h"
 #include "engine/ir/op_type.h"
 
+#include <algorithm>
 #include <cfenv>
 #include <chrono>
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <utility>
 
 namespace gradloom::cpu {
 
@@ -112,7 +114,7 @@ public:
     void write(ValueId value, std::span<const std::byte> bytes) override
     {
         checkSize(value, bytes.size());
-        std::memcpy(address(value), bytes.data(), bytes.size());
+        copyIn(address(value), bytes);
     }
 
     void read(ValueId value, std::span<std::byte> bytes) const override
@@ -166,6 +168,25 @@ public:
     int64_t memoryBytes() const override { return m_arena.bytes() + m_scratchMemory.bytes(); }
 
 private:
+    /// Copies with all threads: one alone takes a tenth of a small network's step for a batch of pictures.
+    void copyIn(std::byte* to, std::span<const std::byte> from)
+    {
+        constexpr size_t unit = size_t{32} << 10; // fewer bytes are not worth waking the others
+        if (from.size() <= unit) {
+            std::memcpy(to, from.data(), from.size());
+            return;
+        }
+        const auto units = static_cast<int64_t>((from.size() + unit - 1) / unit);
+        const std::pair operands(to, from); // one reference, so that no memory is taken for the function
+        const std::lock_guard lock(m_workers->turn);
+        m_workers->pool.run(units, [&operands](int64_t begin, int64_t end, int) {
+            const auto& [target, source] = operands;
+            const size_t first = static_cast<size_t>(begin) * unit;
+            const size_t last = std::min(static_cast<size_t>(end) * unit, source.size());
+            std::memcpy(target + first, source.data() + first, last - first);
+        });
+    }
+
     std::byte* address(ValueId id) const
     {
         const compile::Location place = m_plan->locations[static_cast<size_t>(id)];
