@@ -17,24 +17,6 @@ namespace HWY_NAMESPACE {
 // Loops over all rows of a block, first for what a row has in common and then for its elements: neighbouring
 // rows fill the time that one row's sum or maximum takes.
 
-/// exp(x) for x <= 1, as accurate as expOf, but 0 for what is below the normal numbers, with half as many
-/// instructions: the whole part of x / log(2) is rounded, and found as an exponent, in the last bits of a
-/// sum.
-HWY_INLINE Floats expOfScore(Floats x)
-{
-    const Floats bounded = maxKeepNan(broadcast(-88.0F), x); // exponent 0: the power of two is 0
-    const Floats shift = broadcast(0x1.8p23F + 127.0F);
-    const Floats moved = hn::MulAdd(bounded, broadcast(1.44269504088896341F), shift);
-    const Floats n = hn::Sub(moved, shift);
-    Floats r = hn::MulAdd(n, broadcast(-0.693359375F), bounded);
-    r = hn::MulAdd(n, broadcast(2.12194440e-4F), r);
-    const Floats p = polynomial(r, {1.9875691500e-4F, 1.3981999507e-3F, 8.3334519073e-3F, 4.1665795894e-2F,
-                                       1.6666665459e-1F, 5.0000001201e-1F});
-    const Floats value = hn::MulAdd(hn::Mul(r, r), p, hn::Add(r, broadcast(1.0F)));
-    const Floats power = hn::BitCast(FloatTag(), hn::ShiftLeft<23>(hn::BitCast(IntTag(), moved)));
-    return hn::Mul(value, power);
-}
-
 /// Lanes of a vector that starts at i of n; the others are `otherwise`.
 HWY_INLINE Floats usedLanes(Floats v, int64_t rest, float otherwise)
 {
@@ -85,7 +67,7 @@ HWY_INLINE float expRow(const ScoreBlock& block, int64_t r, float shift)
     const Shifted shifted{block.bias, broadcast(block.scale), broadcast(shift)};
     Floats total = zero();
     forVectors(used, [&](int64_t i, auto loadIt, auto storeIt) HWY_ATTR {
-        const Floats e = expOfScore(shifted(row, i, loadIt));
+        const Floats e = expNonPositive(shifted(row, i, loadIt));
         storeIt(e, row + i);
         total = hn::Add(total, usedLanes(e, used - i, 0.0F));
     });

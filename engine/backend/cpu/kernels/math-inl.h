@@ -55,6 +55,23 @@ HWY_INLINE Floats expOf(Floats x)
     return hn::Mul(hn::Mul(value, powerOfTwo(half)), powerOfTwo(hn::Sub(whole, half)));
 }
 
+/// exp(x) for x <= 1, as accurate as expOf, but 0 for what is below the normal numbers, with half as many
+/// instructions: the whole part of x / log(2) is rounded, and found as an exponent, in the last bits of a sum.
+HWY_INLINE Floats expNonPositive(Floats x)
+{
+    const Floats bounded = maxKeepNan(broadcast(-88.0F), x); // exponent 0: the power of two is 0
+    const Floats shift = broadcast(0x1.8p23F + 127.0F);
+    const Floats moved = hn::MulAdd(bounded, broadcast(1.44269504088896341F), shift);
+    const Floats n = hn::Sub(moved, shift);
+    Floats r = hn::MulAdd(n, broadcast(-0.693359375F), bounded);
+    r = hn::MulAdd(n, broadcast(2.12194440e-4F), r);
+    const Floats p = polynomial(r, {1.9875691500e-4F, 1.3981999507e-3F, 8.3334519073e-3F, 4.1665795894e-2F,
+                                       1.6666665459e-1F, 5.0000001201e-1F});
+    const Floats value = hn::MulAdd(hn::Mul(r, r), p, hn::Add(r, broadcast(1.0F)));
+    const Floats power = hn::BitCast(FloatTag(), hn::ShiftLeft<23>(hn::BitCast(IntTag(), moved)));
+    return hn::Mul(value, power);
+}
+
 /// exp(x) - 1, error below 4 units in the last place, also near 0.
 HWY_INLINE Floats expm1Of(Floats x)
 {
@@ -130,10 +147,15 @@ HWY_INLINE Floats tanhOf(Floats x)
     return hn::IfThenElse(hn::Ge(magnitude, broadcast(0.625F)), large, small);
 }
 
-/// log(1 + exp(x)).
+/// log(1 + exp(x)), error below 3 units in the last place: log(1 + e) is the series of 2 artanh(e / (2 + e)), as
+/// e = exp(-|x|) is at most 1.
 HWY_INLINE Floats softplusOf(Floats x)
 {
-    return hn::Add(reluOf(x), log1pOf(expOf(hn::Neg(hn::Abs(x)))));
+    const Floats e = expNonPositive(hn::Neg(hn::Abs(x)));
+    const Floats s = hn::Div(e, hn::Add(e, broadcast(2.0F)));
+    const Floats s2 = hn::Mul(s, s);
+    const Floats p = polynomial(s2, {2.0F / 13, 2.0F / 11, 2.0F / 9, 2.0F / 7, 2.0F / 5, 2.0F / 3});
+    return hn::Add(reluOf(x), hn::MulAdd(hn::Mul(s, s2), p, hn::Add(s, s)));
 }
 
 /// Error function, error below 2 units in the last place. Polynomials of N. Juffa (2018).
