@@ -100,6 +100,8 @@ Status runCase(backend::Backend& device, const CheckCase& one, PrimitiveCheck& c
         executable.read(id, {result.data(), static_cast<size_t>(result.bytes())});
         check.error = std::max(check.error, errorOf(result, expected, scale));
     }
+    if (const auto kernels = executable.kernels(); one.op < kernels.size())
+        check.kernels.insert(kernels[one.op]);
     constexpr int rounds = 3;
     double best = infinite;
     for (int round = 0; round < rounds; ++round)

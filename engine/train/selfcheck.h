@@ -3,6 +3,7 @@
 #include "engine/backend/backend.h"
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct PrimitiveCheck
     double limit = 0;    ///< largest error that passes
     double seconds = 0;  ///< of all cases together, the fastest of some runs each
     std::string problem; ///< why it fails; empty where it passes
+    std::set<std::string> kernels = {}; ///< what the cases were computed with, as far as the device says
 };
 
 struct Selfcheck

@@ -28,23 +28,37 @@ std::string errorText(double error)
     return text;
 }
 
+/// The first few.
+std::string kernelsText(const train::PrimitiveCheck& check)
+{
+    constexpr size_t most = 2;
+    std::string text;
+    size_t count = 0;
+    for (const std::string& kernel : check.kernels) {
+        if (++count > most)
+            return text + "; …";
+        text += (text.empty() ? "" : "; ") + kernel;
+    }
+    return text;
+}
+
 Json checkJson(const train::Selfcheck& check, uint64_t seed)
 {
     Json primitives = Json::array();
     for (const auto& one : check.primitives)
         primitives.push_back({{"primitive", one.primitive}, {"cases", one.cases},
             {"error", number(one.error)}, {"limit", one.limit}, {"seconds", one.seconds},
-            {"passed", one.problem.empty()}, {"problem", one.problem}});
+            {"passed", one.problem.empty()}, {"problem", one.problem}, {"kernels", one.kernels}});
     return Json{{"device", check.device}, {"reference", check.reference}, {"note", check.note}, {"seed", seed},
         {"passed", check.passed()}, {"primitives", primitives}};
 }
 
 std::string checkText(const train::Selfcheck& check, uint64_t seed)
 {
-    TextTable table({"primitive", ">cases", ">error", ">allowed", ">ms", ""});
+    TextTable table({"primitive", ">cases", ">error", ">allowed", ">ms", "", "kernels"});
     for (const auto& one : check.primitives)
         table.add({one.primitive, std::to_string(one.cases), errorText(one.error), errorText(one.limit),
-            decimals(one.seconds * 1e3, 3), one.problem.empty() ? "ok" : one.problem});
+            decimals(one.seconds * 1e3, 3), one.problem.empty() ? "ok" : one.problem, kernelsText(one)});
     return "device     " + check.device + "\nreference  " + check.reference + "\nseed       " +
            std::to_string(seed) + "\n" + (check.note.empty() ? "" : "note       " + check.note + "\n") + "\n" +
            table.toString();

@@ -129,6 +129,7 @@ TEST_F(CliDevices, SelfcheckTellsWhetherADeviceComputesRightly)
     const Output cpu = run({"selfcheck", "--seed", "4", "--threads", "2"});
     EXPECT_EQ(cpu.code, 0) << cpu.out << cpu.err;
     EXPECT_NE(cpu.out.find("conv2d_weights_gradient"), std::string::npos);
+    EXPECT_NE(cpu.out.find("Philox; Philox, Box-Muller"), std::string::npos) << "what computed random_fill";
     environment.useModule(FAKE_CUDA);
     const Output gpu = runOnGpus({"selfcheck", "--device", "cuda", "--json", "--precision", "tf32"});
     EXPECT_EQ(gpu.code, 0) << gpu.err;
