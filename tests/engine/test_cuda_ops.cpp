@@ -2,6 +2,7 @@
 #include "engine/backend/module_loader.h"
 #include "tests/engine/cuda_compare.h"
 #include "tests/engine/emulated_cuda.h"
+#include "tests/engine/test_util.h"
 
 #include <gtest/gtest.h>
 
@@ -211,6 +212,23 @@ TEST(CudaModule, SaysInOneSentenceWhatIsMissing)
     ASSERT_FALSE(opened);
     for (const std::string& text : {report.problem, opened.error().message})
         EXPECT_TRUE(text.empty() || (text.ends_with('.') && text.find('\n') == std::string::npos)) << text;
+}
+
+/// cuDNN itself would end the program when it is first called.
+TEST(CudaModule, SaysWhichPartOfCudnnIsMissing)
+{
+    const std::string whole = test::readBytes(BUILT_CUDA_MODULE);
+    const test::TempFolder folder;
+    for (const std::string part : {"graph", "ops", "cnn", "adv"}) {
+        const size_t name = whole.find('\0' + ("libcudnn_" + part + ".so.9") + '\0');
+        ASSERT_NE(name, std::string::npos) << part;
+        std::string other = whole;
+        other[name + 1 + 9] = 'X';
+        test::writeBytes(folder / (part + ".so"), other);
+        const std::string missing = "libcudnn_X" + part.substr(1) + ".so.9";
+        EXPECT_EQ(backend::loadModule(folder / (part + ".so")).problem,
+            "The CUDA module needs " + missing + ", which is not installed. Install cuDNN 9 for CUDA 13.");
+    }
 }
 
 TEST(CudaModule, LoadsNcclWhenItIsAskedFor)
