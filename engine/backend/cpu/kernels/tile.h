@@ -41,7 +41,8 @@ struct TileCall
     /// activation.
     float* const* cRows = nullptr;
     bool accumulate = false; ///< add to what C holds
-    bool farC = false;       ///< C is not in a cache: its lines are asked for before the sums are made
+    /// C (not cRows) is in no cache: its lines are asked for before the sums are made.
+    bool farC = false;
     /// A and B of a matrix product are not in a cache either, and rows at equal distances follow the last
     /// ones: what is read next is asked for.
     bool streamed = false;
