@@ -83,6 +83,19 @@ const Op* sameDropout(const Program& program, const Op& other, ValueId x)
     return nullptr;
 }
 
+/// Whether `op` makes the gradient of the input of the convolution whose weights' gradient `weights` makes.
+bool isInputGradient(const Program& program, const Op& op, const Op& weights)
+{
+    if (op.type->id != "conv2d_transpose" || op.inputs[0] != weights.inputs[1] ||
+        op.attributes.textOr("activation", "none") != "none" || (op.inputs.size() > 2 && op.inputs[2] != noValue))
+        return false;
+    const auto sameList = [&](const char* key) { return op.attributes.list(key) == weights.attributes.list(key); };
+    return sameList("stride") && sameList("padding") && sameList("dilation") &&
+           op.attributes.integerOr("groups", 1) == weights.attributes.integerOr("groups", 1) &&
+           program.typeOf(op.outputs[0]).shape == program.typeOf(weights.inputs[0]).shape &&
+           program.typeOf(op.inputs[1]).shape == program.typeOf(weights.outputs[0]).shape;
+}
+
 } // namespace
 
 void fuseActivations(Program& program)
@@ -163,6 +176,29 @@ void maskByDropout(Program& program)
         mask.inputs = {backward->outputs[0]};
         mask.attributes = {{"fn", std::string("scale")}, {"alpha", scale}};
     }
+}
+
+void joinGradients(Program& program, const std::function<bool(const Program& program, const Op& op)>& joins)
+{
+    const auto producer = ir::producers(program);
+    std::vector<bool> dead(program.ops.size(), false);
+    for (size_t i = 0; i < program.ops.size(); ++i) {
+        Op& weights = program.ops[i];
+        if (weights.type->id != "conv2d_weights_gradient" || weights.inputs.size() > 2)
+            continue;
+        size_t j = i + 1;
+        while (j < program.ops.size() && (dead[j] || !isInputGradient(program, program.ops[j], weights)))
+            ++j;
+        if (j == program.ops.size() || !joins(program, weights))
+            continue;
+        const Op& input = program.ops[j];
+        if (producer[at(input.inputs[1])] >= static_cast<int32_t>(i)) // the weights are not there yet
+            continue;
+        weights.inputs.push_back(input.inputs[1]);
+        weights.outputs.push_back(input.outputs[0]);
+        dead[j] = true;
+    }
+    eraseOps(program, dead);
 }
 
 void fuseStatistics(Program& program)

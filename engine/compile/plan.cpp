@@ -290,6 +290,8 @@ Plan plan(ir::Program program, const PlanOptions& options)
     skipAbsentRows(program);
     if (options.convolutionStatistics)
         fuseStatistics(program);
+    if (options.joinsGradients)
+        joinGradients(program, options.joinsGradients);
     fusePointwise(program);
     fuseRowUpdates(program);
     removeDeadCode(program);
@@ -310,6 +312,8 @@ std::string fusionOf(const ir::Program& program, const Op& op)
         add("bias");
     if (const std::string activation = op.attributes.textOr("activation", "none"); activation != "none")
         add(activation);
+    if (op.type->id == "conv2d_weights_gradient" && op.outputs.size() > 2)
+        add("input gradient");
     if (op.attributes.has("statistics"))
         add("statistics");
     return text;

@@ -2,6 +2,7 @@
 
 #include "engine/ir/program.h"
 
+#include <functional>
 #include <string>
 
 namespace gradloom::ir {
@@ -32,6 +33,9 @@ struct Plan
 struct PlanOptions
 {
     bool convolutionStatistics = false; ///< conv2d takes the statistics of its result, see `fuseStatistics`
+    /// Whether this conv2d_weights_gradient had better make the gradient of the input as well, see `joinGradients`;
+    /// null for never.
+    std::function<bool(const ir::Program& program, const ir::Op& op)> joinsGradients;
 };
 
 /// Optimises (dead code, folded scales, pooling and mask order, pointwise fusion) and places every value: liveness, in-place
@@ -70,6 +74,9 @@ void skipAbsentRows(ir::Program& program);
 /// Lets the convolution take the mean and the variance of what it writes where batch normalisation would read all of it
 /// once more for them. When the gradients are there.
 void fuseStatistics(ir::Program& program);
+/// Makes both gradients of a convolution in one operation where `joins` says so. When the gradients are there.
+void joinGradients(
+    ir::Program& program, const std::function<bool(const ir::Program& program, const ir::Op& op)>& joins);
 /// Merges chains of unary and binary operations into "pointwise" operations.
 void fusePointwise(ir::Program& program);
 /// Gives a "pointwise" operation on gathered rows, whose results only replace these rows, the tables themselves: rows

@@ -322,6 +322,50 @@ void checkWeights(const Case& test, int threads, bool accumulate, bool wantBias)
         expectNear(db, expectedB, nameOf(test), scaleOf(s));
 }
 
+/// Both gradients at once against the sums of products.
+void checkJoined(const Case& test, int threads)
+{
+    const ConvShape& s = test.shape;
+    const Buffer x = randomBuffer(s.n * s.h * s.w * s.c, 7);
+    const Buffer dy = randomBuffer(outputSize(s), 8);
+    const Buffer w = randomBuffer(s.weightSize(), 9);
+    std::vector<Sum> expectedX(static_cast<size_t>(x.size()));
+    std::vector<Sum> expectedW(static_cast<size_t>(s.weightSize()));
+    std::vector<Sum> expectedB(static_cast<size_t>(s.k));
+    eachProduct(s, [&](int64_t xi, int64_t wi, int64_t yi) {
+        expectedX[static_cast<size_t>(xi)].add(double(dy[yi]) * w[wi]);
+        expectedW[static_cast<size_t>(wi)].add(double(x[xi]) * dy[yi]);
+    });
+    for (int64_t i = 0; i < dy.size(); ++i)
+        expectedB[static_cast<size_t>(i % s.k)].add(dy[i]);
+    Buffer packed(winogradDataPackedSize(s));
+    inPieces(winogradDataPackUnits(s),
+        [&](int64_t b, int64_t e) { winogradDataPack(s, w.data(), packed.data(), b, e); });
+    const ConvWeightSplit split{std::min<int64_t>(threads, s.n), 1};
+    Buffer partials(winogradWeightPartials(s, split));
+    Buffer dx(x.size());
+    inPieces(split.parts, [&](int64_t b, int64_t e) {
+        Buffer scratch(winogradGradientsScratch(s));
+        winogradGradients(
+            s, split, {x.data(), dy.data(), packed.data(), dx.data(), partials.data(), scratch.data()}, b, e);
+    });
+    Buffer dw(s.weightSize());
+    Buffer db(s.k);
+    const ConvWeightArgs reduced{nullptr, nullptr, dw.data(), db.data(), false, partials.data()};
+    inPieces(winogradReduceUnits(s), [&](int64_t b, int64_t e) { winogradReduceWeights(s, split, reduced, b, e); });
+    expectNear(dx, expectedX, nameOf(test), scaleOf(s));
+    expectNear(dw, expectedW, nameOf(test), scaleOf(s));
+    expectNear(db, expectedB, nameOf(test), scaleOf(s));
+}
+
+TEST_P(ConvKernels, bothGradients)
+{
+    for (const Case& test : cases())
+        if (test.shape.winograd)
+            for (const int threads : {1, 2, 3})
+                checkJoined(test, threads);
+}
+
 TEST_P(ConvKernels, backwardWeights)
 {
     for (const Case& test : cases()) {

@@ -1,6 +1,6 @@
 #include "engine/backend/cpu/cpu_backend.h"
 
-#include "engine/backend/cpu/cpu_op.h"
+#include "engine/backend/cpu/kernel_options.h"
 #include "engine/backend/cpu/kernels/simd.h"
 #include "engine/base/registry.h"
 #include "engine/base/thread_pool.h"
@@ -267,6 +267,10 @@ public:
     {
         compile::PlanOptions options;
         options.convolutionStatistics = true;
+        options.joinsGradients = [threads = m_workers->pool.threads()](const ir::Program& program, const ir::Op& op) {
+            const Shape& x = program.typeOf(op.inputs[0]).shape;
+            return prefersJoinedGradients(convShapeOf(op, x, program.typeOf(op.outputs[0]).shape), threads);
+        };
         return options;
     }
 

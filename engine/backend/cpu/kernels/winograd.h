@@ -67,6 +67,26 @@ std::int64_t winogradWeightPartials(const ConvShape& shape, const ConvWeightSpli
 std::int64_t winogradWeightScratch(const ConvShape& shape);
 void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
     std::int64_t begin, std::int64_t end);
+// Both gradients of one convolution at once: dy is transformed once for the two. Units are the parts of the batch,
+// of which each takes some images; the weight gradient's copies are reduced as above.
+
+struct WinogradGradientArgs
+{
+    const float* x = nullptr;      ///< [n, h, w, c]
+    const float* dy = nullptr;     ///< [n, oh, ow, k]
+    const float* packed = nullptr; ///< from winogradDataPack
+    float* dx = nullptr;           ///< [n, h, w, c], overwritten
+    float* partials = nullptr;     ///< winogradWeightPartials floats, shared by all calls
+    float* scratch = nullptr;      ///< winogradGradientsScratch floats of this call's own
+};
+
+/// Whether that is faster than one after the other: where each thread has a part with images enough.
+bool prefersJoinedGradients(const ConvShape& shape, int threads);
+std::int64_t winogradGradientsScratch(const ConvShape& shape);
+/// Executes units [begin, end) of split.parts; split.slices must be 1.
+void winogradGradients(const ConvShape& shape, const ConvWeightSplit& split, const WinogradGradientArgs& args,
+    std::int64_t begin, std::int64_t end);
+
 std::int64_t winogradReduceUnits(const ConvShape& shape);
 void winogradReduceWeights(const ConvShape& shape, const ConvWeightSplit& split, const ConvWeightArgs& args,
     std::int64_t begin, std::int64_t end);

@@ -159,6 +159,29 @@ int64_t firstFilter(const ConvShape& shape, const ConvWeightSplit& split, int64_
     return std::min<int64_t>(panels * slice / split.slices * tileKernels().width, shape.k);
 }
 
+/// Images that are worked on together, and tiles at once, when both gradients are made. The blocks of both share the
+/// second-level cache, so there are fewer tiles in one than the weight gradient alone takes.
+struct JoinedBlocks
+{
+    int64_t images = 1;
+    int64_t tiles = 0;
+
+    explicit JoinedBlocks(const ConvShape& shape)
+    {
+        constexpr int64_t maxImages = 12;
+        constexpr int64_t maxTiles = 48;
+        const int64_t perImage = std::max<int64_t>(WinogradTiles(shape).perImage(), 1);
+        for (int64_t count = 1; count <= maxImages; ++count) {
+            const int64_t all = count * perImage;
+            const int64_t blocks = (all + maxTiles - 1) / maxTiles;
+            if (const int64_t share = (all + blocks - 1) / blocks; share > tiles) {
+                tiles = share;
+                images = count;
+            }
+        }
+    }
+};
+
 } // namespace
 
 int64_t winogradDataScratch(const ConvShape& shape)
@@ -260,6 +283,61 @@ void winogradBackwardWeights(const ConvShape& shape, const ConvWeightSplit& spli
             winogradInputs(shape, args.x, batch, zeros, in);
             transformGradients(shape, args.dy + filter, batch, zeros, gradients, bias);
             addProducts(in, gradients, batch, {sum, shape.k, tile > first});
+        }
+    }
+}
+
+bool prefersJoinedGradients(const ConvShape& shape, int threads)
+{
+    constexpr int64_t evenlyShared = 8; // images of a thread: one more or less does not matter
+    const ConvWeightSplit split = winogradWeightSplit(shape, threads);
+    return prefersWinograd(shape) && split.slices == 1 &&
+           (shape.n % split.parts == 0 || shape.n >= evenlyShared * split.parts);
+}
+
+int64_t winogradGradientsScratch(const ConvShape& shape)
+{
+    const WinogradPhases phases(shape);
+    const WinogradBlocks blocks(shape, *phases.form);
+    const int64_t tiles = JoinedBlocks(shape).tiles;
+    return std::max(shape.c, shape.k) + shape.c + blocks.size(tiles, phases.depth) + blocks.size(tiles, shape.k) +
+           tileKernels().width;
+}
+
+void winogradGradients(const ConvShape& shape, const ConvWeightSplit& split, const WinogradGradientArgs& args,
+    int64_t begin, int64_t end)
+{
+    const WinogradPhases phases(shape);
+    const WinogradBlocks blocks(shape, *phases.form);
+    const WinogradTiles tiles(shape);
+    const JoinedBlocks joined(shape);
+    float* scratch = args.scratch;
+    float* zeros = takeFloats(scratch, std::max(shape.c, shape.k));
+    std::fill_n(zeros, std::max(shape.c, shape.k), 0.0F);
+    float* ignored = takeFloats(scratch, shape.c);
+    std::fill_n(ignored, shape.c, 0.0F);
+    // Products for dx, then the transformed x.
+    const WinogradBlock in = blocks.take(scratch, joined.tiles, phases.depth);
+    const WinogradBlock gradients = blocks.take(scratch, joined.tiles, shape.k);
+    const int64_t imageSize = shape.h * shape.w * shape.c;
+    for (int64_t part = begin; part < end; ++part) {
+        float* sum = args.partials + part * weightSumSize(shape);
+        float* bias = sum + weightSumSize(shape) - shape.k;
+        std::fill_n(sum, weightSumSize(shape), 0.0F);
+        const int64_t last = shape.n * (part + 1) / split.parts;
+        for (int64_t image = shape.n * part / split.parts; image < last; image += joined.images) {
+            const int64_t images = std::min(joined.images, last - image);
+            const DataPiece piece{image * tiles.perImage(), (image + images) * tiles.perImage(), image, images, 0,
+                shape.h};
+            std::fill_n(args.dx + image * imageSize, images * imageSize, 0.0F);
+            for (int64_t tile = piece.firstTile; tile < piece.lastTile; tile += joined.tiles) {
+                const WinogradBatch batch(tiles, tile, std::min(joined.tiles, piece.lastTile - tile));
+                transformGradients(shape, args.dy, batch, zeros, gradients, bias);
+                winogradMultiply(gradients, batch, args.packed, in);
+                addToInput(shape, args.dx, piece, batch, ignored, in);
+                winogradInputs(shape, args.x, batch, zeros, in);
+                addProducts(in, gradients, batch, {sum, shape.k, true});
+            }
         }
     }
 }
