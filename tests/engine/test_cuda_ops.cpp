@@ -357,6 +357,21 @@ TEST(AlgorithmChoice, TakesTheFastestThatFits)
     EXPECT_FALSE(cuda::chooseAlgorithm(measured, 10, false));
 }
 
+TEST(AlgorithmChoice, PrefersWhatWasMeasuredAsItIsUsed)
+{
+    const std::vector<cuda::MeasuredAlgorithm> measured{
+        {0, 0, 100, 1.0F, true, false}, {1, 0, 5000, 3.0F, true, true}, {2, 0, 5000, 2.0F, true, true}};
+    EXPECT_EQ(cuda::chooseAlgorithm(measured, 10000, false)->algorithm, 2);
+    EXPECT_EQ(cuda::chooseAlgorithm(measured, 1000, false)->algorithm, 0);
+}
+
+TEST(AlgorithmChoice, TakesTheFirstOfThoseThatAreEquallyFast)
+{
+    const std::vector<cuda::MeasuredAlgorithm> measured{
+        {3, 0, 5000, 0, true}, {1, 0, 100, 0, true}, {2, 0, 50, 0, true}};
+    EXPECT_EQ(cuda::chooseAlgorithm(measured, 1000, false)->algorithm, 1);
+}
+
 TEST(AlgorithmChoice, IsRememberedForSizesAndSettings)
 {
     cuda::AlgorithmCache cache;

@@ -5,11 +5,14 @@ namespace gradloom::cuda {
 std::optional<MeasuredAlgorithm> chooseAlgorithm(
     std::span<const MeasuredAlgorithm> measured, int64_t memoryLimit, bool deterministic)
 {
+    const auto isBetter = [](const MeasuredAlgorithm& a, const MeasuredAlgorithm& b) {
+        return a.asUsed != b.asUsed ? a.asUsed : a.milliseconds < b.milliseconds;
+    };
     const MeasuredAlgorithm* best = nullptr;
     for (const MeasuredAlgorithm& candidate : measured) {
         if (candidate.workspaceBytes > memoryLimit || (deterministic && !candidate.deterministic))
             continue;
-        if (!best || candidate.milliseconds < best->milliseconds)
+        if (!best || isBetter(candidate, *best))
             best = &candidate;
     }
     return best ? std::optional(*best) : std::nullopt;

@@ -15,15 +15,17 @@ struct MeasuredAlgorithm
     int algorithm = 0;
     int mathType = 0;
     int64_t workspaceBytes = 0;
-    float milliseconds = 0;
+    float milliseconds = 0; ///< or its place in an order by expected speed
     bool deterministic = false;
+    bool asUsed = true; ///< false: measured in another kind of arithmetic than the one that will compute
 };
 
 /// Workspace that an algorithm may ask for; faster ones that need more are not worth it.
 inline constexpr int64_t workspaceLimit = int64_t{512} << 20;
 
 /// The fastest one that fits: within the memory limit and, where that is asked for, with the same bits every
-/// time.
+/// time. Those that were not measured as they will be used come last; of equally fast ones the first is
+/// taken.
 std::optional<MeasuredAlgorithm> chooseAlgorithm(
     std::span<const MeasuredAlgorithm> measured, int64_t memoryLimit, bool deterministic);
 

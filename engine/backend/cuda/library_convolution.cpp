@@ -53,7 +53,6 @@ public:
           m_weights(describeWeights(m_type, c.shape)), m_convolution(describeConvolution(c.shape)),
           m_math(mathType(c, settings))
     {
-        setMath(m_math);
     }
 
     /// Tries every algorithm on the device, in memory that cuDNN takes for it and gives back. Where the
@@ -61,6 +60,7 @@ public:
     /// results must have the same bits every time, because two measurements may end differently.
     std::vector<MeasuredAlgorithm> measure() const
     {
+        setMath(m_math);
         switch (m_c.pass) {
         case ConvolutionPass::Forward:
             return results<cudnnConvolutionFwdAlgoPerf_t>(
@@ -100,8 +100,7 @@ public:
     {
         m_algorithm = algorithm;
         m_workspace = workspace;
-        if (m_math != CUDNN_FMA_MATH)
-            setMath(static_cast<cudnnMathType_t>(algorithm.mathType));
+        setMath(static_cast<cudnnMathType_t>(algorithm.mathType));
     }
 
     void run() const
@@ -146,18 +145,59 @@ private:
         std::array<Found, 16> found{};
         const auto wanted = static_cast<int>(found.size());
         int count = 0;
-        std::vector<MeasuredAlgorithm> measured;
-        if ((m_deterministic || search(wanted, &count, found.data()) != CUDNN_STATUS_SUCCESS) &&
-            estimate(wanted, &count, found.data()) != CUDNN_STATUS_SUCCESS)
+        const bool searched =
+            !m_deterministic && search(wanted, &count, found.data()) == CUDNN_STATUS_SUCCESS;
+        if (!searched && estimate(wanted, &count, found.data()) != CUDNN_STATUS_SUCCESS)
             count = 0;
         cudaGetLastError(); // a search that found no memory leaves its error behind
+        std::vector<MeasuredAlgorithm> measured;
         for (int i = 0; i < count; ++i) {
             const Found& f = found[static_cast<size_t>(i)];
-            if (f.status == CUDNN_STATUS_SUCCESS)
-                measured.push_back({static_cast<int>(f.algo), static_cast<int>(f.mathType),
-                    static_cast<int64_t>(f.memory), f.time, f.determinism == CUDNN_DETERMINISTIC});
+            if (f.status != CUDNN_STATUS_SUCCESS)
+                continue;
+            // Estimates come in the order of their expected speed; they may have no times.
+            MeasuredAlgorithm algorithm{static_cast<int>(f.algo), static_cast<int>(mathOf(f.mathType)), 0,
+                searched ? f.time : static_cast<float>(i), f.determinism == CUDNN_DETERMINISTIC,
+                f.mathType == mathOf(f.mathType)};
+            if (takeWorkspace(algorithm))
+                measured.push_back(algorithm);
         }
         return measured;
+    }
+
+    /// The arithmetic that will compute where `found` was measured: cuDNN also finds shorter numbers than
+    /// those that are allowed.
+    cudnnMathType_t mathOf(cudnnMathType_t found) const
+    {
+        return m_math == CUDNN_FMA_MATH ? CUDNN_FMA_MATH : found;
+    }
+
+    /// What the algorithm needs as it will compute, which may be other than as it was measured; false where
+    /// it cannot compute so.
+    bool takeWorkspace(MeasuredAlgorithm& algorithm) const
+    {
+        setMath(static_cast<cudnnMathType_t>(algorithm.mathType));
+        size_t bytes = 0;
+        cudnnStatus_t status = CUDNN_STATUS_NOT_SUPPORTED;
+        switch (m_c.pass) {
+        case ConvolutionPass::Forward:
+            status = cudnnGetConvolutionForwardWorkspaceSize(m_dnn, m_x.get(), m_weights.get(),
+                m_convolution.get(), m_y.get(), static_cast<cudnnConvolutionFwdAlgo_t>(algorithm.algorithm),
+                &bytes);
+            break;
+        case ConvolutionPass::Data:
+            status = cudnnGetConvolutionBackwardDataWorkspaceSize(m_dnn, m_weights.get(), m_y.get(),
+                m_convolution.get(), m_x.get(),
+                static_cast<cudnnConvolutionBwdDataAlgo_t>(algorithm.algorithm), &bytes);
+            break;
+        case ConvolutionPass::Weights:
+            status = cudnnGetConvolutionBackwardFilterWorkspaceSize(m_dnn, m_x.get(), m_y.get(),
+                m_convolution.get(), m_weights.get(),
+                static_cast<cudnnConvolutionBwdFilterAlgo_t>(algorithm.algorithm), &bytes);
+            break;
+        }
+        algorithm.workspaceBytes = static_cast<int64_t>(bytes);
+        return status == CUDNN_STATUS_SUCCESS;
     }
 
     LibraryConvolution m_c;
