@@ -2,6 +2,8 @@
 
 #include "engine/backend/cuda/cuda_executable.h"
 
+#include <map>
+
 namespace gradloom::cuda {
 
 namespace {
@@ -9,8 +11,8 @@ namespace {
 class CudaBackend : public backend::Backend
 {
 public:
-    CudaBackend(int index, const backend::DeviceOptions& options)
-        : m_device(std::make_shared<Device>(index)), m_options(options)
+    CudaBackend(std::shared_ptr<Device> device, const backend::DeviceOptions& options)
+        : m_device(std::move(device)), m_options(options)
     {
     }
 
@@ -88,12 +90,25 @@ private:
     backend::DeviceOptions m_options;
 };
 
+/// One for all backends of a GPU: they take turns, so that none disturbs what another one captures.
+std::shared_ptr<Device> sharedDevice(int index)
+{
+    static std::mutex mutex;
+    static std::map<int, std::weak_ptr<Device>> opened;
+    const std::lock_guard lock(mutex);
+    std::weak_ptr<Device>& known = opened[index];
+    auto device = known.lock();
+    if (!device)
+        known = device = std::make_shared<Device>(index);
+    return device;
+}
+
 } // namespace
 
 Result<std::unique_ptr<backend::Backend>> openCuda(int index, const backend::DeviceOptions& options)
 {
     try {
-        auto opened = std::make_unique<CudaBackend>(index, options);
+        auto opened = std::make_unique<CudaBackend>(sharedDevice(index), options);
         if (options.precision == backend::Precision::Bf16 && !opened->device()->libraries().hasShortFloats())
             return unsupported("The GPU " + opened->device()->name() +
                                " does not know bfloat16; choose TF32 or float32 as the precision.");

@@ -14,6 +14,8 @@ using ir::ValueId;
 
 /// Runs before the step is captured: libraries load and choose what they need in the first ones.
 constexpr int warmUpRuns = 2;
+/// A capture may be spoiled by what others do with the device at that moment.
+constexpr int mostCaptures = 3;
 /// Results go to the host through a buffer of this size at most.
 constexpr int64_t readBufferBytes = int64_t{4} << 20;
 
@@ -184,7 +186,8 @@ void CudaExecutable::capture()
     try {
         m_graph = captureGraph(m_device->compute(), [this] { sendOperations(); });
     } catch (const backend::DeviceFailure& failure) {
-        m_noGraph = failure.what();
+        if (++m_failedCaptures == mostCaptures)
+            m_noGraph = failure.what();
     }
 }
 

@@ -64,6 +64,7 @@ private:
     PreparedSteps m_steps;
     GraphExec m_graph;
     int m_plainRuns = 0;
+    int m_failedCaptures = 0;
     std::string m_noGraph; ///< why the step could not be captured
 };
 

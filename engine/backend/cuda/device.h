@@ -8,9 +8,9 @@
 
 namespace gradloom::cuda {
 
-/// One GPU as all executables of a backend share it. Everything that computes goes to one stream, so that
-/// programs of one model see each other's results in the order in which they were sent; inputs are copied
-/// ahead on a second one.
+/// One GPU as all backends and their executables share it. Everything that computes goes to one stream, so
+/// that programs of one model see each other's results in the order in which they were sent; inputs are
+/// copied ahead on a second one.
 class Device
 {
 public:
