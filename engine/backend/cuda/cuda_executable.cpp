@@ -35,7 +35,8 @@ std::vector<int64_t> inputBytes(const ir::Program& program)
 } // namespace
 
 // All copies go to the stream that computes: it does not wait for the default one, where a copy from ordinary
-// memory may still be under way when the call returns.
+// memory may still be under way when the call returns. Such a copy waits for the stream by itself, without
+// looking at other GPUs that may be lost: it is sent when the stream is done.
 CudaMemory::CudaMemory(std::shared_ptr<Device> device, int64_t bytes) : m_device(std::move(device))
 {
     const std::lock_guard lock(m_device->turn);
@@ -50,6 +51,7 @@ void CudaMemory::upload(std::span<const std::byte> source, int64_t offset)
 {
     const std::lock_guard lock(m_device->turn);
     m_device->use();
+    m_device->wait();
     check(cudaMemcpyAsync(m_block.data() + offset, source.data(), source.size(), cudaMemcpyHostToDevice,
               m_device->compute()),
         "copying weights to it");
@@ -60,6 +62,7 @@ void CudaMemory::download(std::span<std::byte> destination, int64_t offset) cons
 {
     const std::lock_guard lock(m_device->turn);
     m_device->use();
+    m_device->wait();
     check(cudaMemcpyAsync(destination.data(), m_block.data() + offset, destination.size(),
               cudaMemcpyDeviceToHost, m_device->compute()),
         "copying weights from it");
@@ -79,9 +82,13 @@ CudaExecutable::~CudaExecutable()
 {
     // The last step may still run in this memory; nobody may be capturing meanwhile.
     const std::lock_guard lock(m_device->turn);
-    cudaSetDevice(m_device->index());
-    cudaStreamSynchronize(m_device->copies());
-    cudaStreamSynchronize(m_device->compute());
+    try {
+        m_device->use();
+        m_device->wait();
+        check(cudaStreamSynchronize(m_device->copies()), "ending");
+    } catch (const backend::DeviceFailure&) {
+        // Whoever reads the results is told; there will be no more.
+    }
 }
 
 void CudaExecutable::prepare(const backend::DeviceOptions& options)
