@@ -23,6 +23,12 @@ public:
         m_libraries = std::make_unique<Libraries>(capability(), m_compute.get());
     }
 
+    /// The libraries give back what they have on the device in use, and whichever thread ends it may use
+    /// another one. What goes wrong is nobody's business any more.
+    ~Device() { cudaSetDevice(m_index); }
+    Device(const Device&) = delete;
+    Device& operator=(const Device&) = delete;
+
     /// CUDA keeps the device in use by thread.
     void use() const { check(cudaSetDevice(m_index), "starting"); }
     /// Until everything that was sent to compute is done.
