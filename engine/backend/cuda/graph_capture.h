@@ -5,7 +5,7 @@
 namespace gradloom::cuda {
 
 /// Records what `send` sends to the stream instead of running it. Throws DeviceFailure where something cannot
-/// be recorded; the stream can be used on then.
+/// be recorded, and what `send` throws; the stream can be used on then.
 template <class Send>
 GraphExec captureGraph(cudaStream_t stream, const Send& send)
 {
@@ -18,7 +18,7 @@ GraphExec captureGraph(cudaStream_t stream, const Send& send)
         cudaGraphExec_t ready = nullptr;
         check(cudaGraphInstantiate(&ready, graph.get(), 0), "capturing a step");
         return GraphExec(ready);
-    } catch (const backend::DeviceFailure&) {
+    } catch (...) {
         cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
         if (cudaStreamIsCapturing(stream, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone) {
             cudaStreamEndCapture(stream, &recorded);
