@@ -90,10 +90,10 @@ public:
     {
         const float one = 1;
         const float zero = 0;
-        check(
-            cublasLtMatmul(m_blas, m_description.get(), &one, m_product.b, m_left.get(), m_product.a,
-                m_right.get(), &zero, m_product.c, m_result.get(), m_product.c, m_result.get(), &m_algorithm,
-                m_workspace, static_cast<size_t>(Libraries::workspaceBytes), static_cast<cudaStream_t>(context.stream)),
+        check(cublasLtMatmul(m_blas, m_description.get(), &one, m_product.b, m_left.get(), m_product.a,
+                  m_right.get(), &zero, m_product.c, m_result.get(), m_product.c, m_result.get(),
+                  &m_algorithm, m_workspace, static_cast<size_t>(Libraries::workspaceBytes),
+                  static_cast<cudaStream_t>(context.stream)),
             "multiplying matrices");
     }
 
@@ -124,8 +124,8 @@ private:
         cublasLtMatmulPreference_t created = nullptr;
         check(cublasLtMatmulPreferenceCreate(&created), "describing a product");
         const Preference preference(created);
-        setAttribute(
-            preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(Libraries::workspaceBytes));
+        setAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+            static_cast<uint64_t>(Libraries::workspaceBytes));
         const int64_t bytes = m_product.number == Number::F32 ? 4 : 2;
         const uint32_t ofResult = alignmentOf(m_product.c, m_product.strideC * 4);
         setAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
@@ -163,12 +163,13 @@ Launch matrixProduct(Preparation& p, const MatrixProduct& product)
 {
     MatrixProduct aligned = product;
     // Biases lie where the model has them; the epilogue reads whole vectors.
-    float* bias = product.bias && alignmentOf(product.bias) < 16 ? p.scratch(product.n) : nullptr;
-    if (bias)
-        aligned.bias = bias;
+    const bool copied = product.bias && alignmentOf(product.bias) < 16;
+    float* bias = copied ? p.scratch(product.n) : nullptr;
+    if (copied) // while sizes are asked for, scratch memory may be null: any aligned address stands for it
+        aligned.bias = bias ? bias : static_cast<float*>(p.settings.libraries->workspace());
     auto ready = std::make_shared<Product>(p, aligned);
-    return [ready, bias, from = product.bias, bytes = product.n * 4](const Context& context) {
-        if (bias)
+    return [ready, copied, bias, from = product.bias, bytes = product.n * 4](const Context& context) {
+        if (copied)
             copyBytes(context, bias, from, bytes);
         ready->run(context);
     };
