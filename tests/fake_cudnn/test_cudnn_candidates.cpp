@@ -1,4 +1,5 @@
 #include "engine/backend/cuda/alternatives.h"
+#include "engine/backend/cuda/cuda_check.h"
 #include "tests/engine/cuda_compare.h"
 #include "tests/engine/emulated_cuda.h"
 #include "tests/engine/graph_test_util.h"
@@ -330,6 +331,22 @@ TEST(CudnnSteps, GiveTheLossesOfTheCpu)
         EXPECT_TRUE(kernels[op + "_backward"].starts_with("cuDNN")) << op << " " << kernels[op + "_backward"];
     }
     EXPECT_TRUE(pretended.dnn.complaints.empty()) << pretended.dnn.complaints.front();
+}
+
+TEST(CudnnFaults, SayWhenMemoryIsShort)
+{
+    const auto fail = [](cudnnStatus_t status) { cuda::check(status, "starting"); };
+    EXPECT_THROW(fail(CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED), cuda::OutOfDeviceMemory);
+    EXPECT_THROW(fail(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED), cuda::OutOfDeviceMemory);
+    try {
+        fail(CUDNN_STATUS_EXECUTION_FAILED);
+        FAIL();
+    } catch (const cuda::OutOfDeviceMemory&) {
+        FAIL();
+    } catch (const backend::DeviceFailure& failure) {
+        EXPECT_STREQ(failure.what(), "cuDNN failed while starting: refused. Start again, on the CPU if it "
+                                     "fails once more.");
+    }
 }
 
 TEST(CudnnFaults, LeaveTheOwnKernelsInPlace)

@@ -67,6 +67,8 @@ private:
             return action();
         } catch (const OutOfDeviceMemory& failure) {
             return Error{ErrorCode::OutOfMemory, sentence(failure), {}};
+        } catch (const OutOfPinnedMemory& failure) {
+            return Error{ErrorCode::OutOfMemory, failure.what(), {}};
         } catch (const backend::DeviceFailure& failure) {
             return Error{ErrorCode::Internal, failure.what(), {}};
         } catch (const std::bad_alloc&) {

@@ -20,6 +20,18 @@ public:
     using DeviceFailure::DeviceFailure;
 };
 
+/// The machine cannot lock as much of its memory as the device is to read and write by itself.
+class OutOfPinnedMemory : public backend::DeviceFailure
+{
+public:
+    using DeviceFailure::DeviceFailure;
+};
+
+[[noreturn]] inline void failForMemory(const char* action)
+{
+    throw OutOfDeviceMemory("The GPU has too little memory free for " + std::string(action) + ".");
+}
+
 inline void check(cudaError_t status, const char* action)
 {
     if (status == cudaSuccess)
@@ -27,7 +39,7 @@ inline void check(cudaError_t status, const char* action)
     const std::string reason = cudaGetErrorString(status);
     cudaGetLastError(); // errors that do not stay are forgotten
     if (status == cudaErrorMemoryAllocation)
-        throw OutOfDeviceMemory("The GPU has too little memory free for " + std::string(action) + ".");
+        failForMemory(action);
     throw backend::DeviceFailure("The GPU failed while " + std::string(action) + ": " + reason +
                                  ". Start again, on the CPU if it fails once more.");
 }
@@ -45,6 +57,10 @@ inline bool isDone(cudaError_t answer, const char* action)
 
 inline void check(cudnnStatus_t status, const char* action)
 {
+    // Older functions say both of them when the device's memory is short.
+    if (status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ||
+        status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED)
+        failForMemory(action);
     if (status != CUDNN_STATUS_SUCCESS)
         throw backend::DeviceFailure("cuDNN failed while " + std::string(action) + ": " +
                                      cudnnGetErrorString(status) +
@@ -53,6 +69,8 @@ inline void check(cudnnStatus_t status, const char* action)
 
 inline void check(cublasStatus_t status, const char* action)
 {
+    if (status == CUBLAS_STATUS_ALLOC_FAILED)
+        failForMemory(action);
     if (status != CUBLAS_STATUS_SUCCESS)
         throw backend::DeviceFailure("cuBLASLt failed while " + std::string(action) + ": " +
                                      cublasLtGetStatusString(status) +
@@ -106,13 +124,24 @@ public:
         if (where == Where::Device)
             check(cudaMalloc(&memory, size), ("a block of " + std::to_string(bytes >> 20) + " MB").c_str());
         else
-            check(cudaMallocHost(&memory, size), "buffers to copy through");
+            pin(&memory, size);
         m_memory.reset(static_cast<std::byte*>(memory));
     }
     std::byte* data() const { return m_memory.get(); }
     int64_t bytes() const { return m_bytes; }
 
 private:
+    static void pin(void** memory, size_t bytes)
+    {
+        const cudaError_t status = cudaMallocHost(memory, bytes);
+        if (status != cudaErrorMemoryAllocation)
+            return check(status, "locking memory to copy through");
+        cudaGetLastError();
+        throw OutOfPinnedMemory("This machine has too little main memory that can be locked (pinned) for " +
+                                std::to_string((bytes >> 20) + 1) +
+                                " MB to copy through to the GPU. End other programs or use a smaller batch.");
+    }
+
     struct Free
     {
         Where where;
