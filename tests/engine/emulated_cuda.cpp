@@ -128,6 +128,8 @@ void convolvePlainly(const LibraryConvolution& c)
 
 Launch matrixProduct(Preparation&, const MatrixProduct& product)
 {
+    if (product.batch > 65535)
+        throw std::logic_error("the library takes no more products at once");
     return [product](const Context&) { multiplyPlainly(product); };
 }
 

@@ -322,6 +322,16 @@ TEST(CudaConvolution, TakesTensorsThatBeginAnywhere)
         2e-5);
 }
 
+TEST(CudaAttention, TakesMoreUnitsThanALibraryMultipliesAtOnce)
+{
+    const Params attributes{
+        {"heads", int64_t{2}}, {"causal", false}, {"scale", 0.6}, {"rate", 0.0}, {"stream", int64_t{3}}};
+    const Case many{
+        "attention", {f({33000, 1, 2}), f({33000, 2, 2}), f({33000, 2, 2}), absent, absent}, attributes, ""};
+    // The pretended library refuses them when the step is made ready.
+    EXPECT_NO_THROW(Harness(many, openEmulatedCuda()));
+}
+
 TEST(CudaFunctors, Bfloat16IsRoundedToNearestEven)
 {
     EXPECT_EQ(cuda::fromBf16(cuda::toBf16(1.0F)), 1.0F);

@@ -2,9 +2,9 @@
 
 #include "engine/backend/cuda/op_parts.h"
 
-/// cuDNN outside its graphs (cudnnMultiHeadAttnForward) is no candidate: without projections each of its heads
-/// sees the whole vector, padding is given as lengths on the host instead of a mask on the device, and it gives no
-/// logSum.
+/// cuDNN outside its graphs (cudnnMultiHeadAttnForward) is no candidate: without projections each of its
+/// heads sees the whole vector, padding is given as lengths on the host instead of a mask on the device, and
+/// it gives no logSum.
 namespace gradloom::cuda {
 
 namespace {
@@ -43,8 +43,10 @@ int64_t unitsOf(const AttentionShape& s)
 
 bool keepsScores(const Preparation& p, const AttentionShape& s)
 {
+    constexpr int64_t mostProducts = 65535; // that a library computes in one batch for sure: blocks of a grid
     const auto bytes = static_cast<int64_t>(sizeof(float));
-    return unitsOf(s) * s.queries * s.keys * bytes <= p.settings.attentionScoreBytes;
+    return unitsOf(s) <= mostProducts &&
+           unitsOf(s) * s.queries * s.keys * bytes <= p.settings.attentionScoreBytes;
 }
 
 /// The rows of each head one behind the other, [units, rows, size]: copied from [batch, rows, heads·size] or
