@@ -1,3 +1,4 @@
+#include "engine/backend/cuda/cudnn_version.h"
 #include "engine/backend/cuda/functors/copy.h"
 #include "engine/backend/module_loader.h"
 #include "tests/engine/cuda_compare.h"
@@ -186,6 +187,19 @@ TEST(CudaOperations, AreThereForEveryPrimitive)
         EXPECT_TRUE(ids.insert(op.id).second) << op.id;
     for (const auto& type : ir::opTypes().all())
         EXPECT_EQ(ids.contains(type.id), !type.alias) << type.id;
+}
+
+TEST(CudnnVersion, ThatCannotBeUsedIsNamed)
+{
+    using cuda::cudnnProblem;
+    for (const int fits : {91301, 91300, 91400, 92000})
+        EXPECT_EQ(cudnnProblem({fits, 91301, 13000, 13010}), "") << fits;
+    EXPECT_EQ(cudnnProblem({90802, 91301, 13000, 13010}),
+        "cuDNN 9.8.2 is installed, but the CUDA module needs 9.13.0 or newer; install cuDNN 9 for CUDA 13 "
+        "anew.");
+    EXPECT_EQ(cudnnProblem({91301, 91301, 12090, 13000}),
+        "cuDNN 9.13.1 is installed for CUDA 12, but the CUDA module needs the one for CUDA 13; install "
+        "that.");
 }
 
 #ifdef BUILT_CUDA_MODULE

@@ -4,6 +4,7 @@
 #include "engine/backend/cuda/cuda_check.h"
 #include "engine/backend/cuda/cuda_op.h"
 #include "engine/backend/cuda/cuda_rank.h"
+#include "engine/backend/cuda/cudnn_version.h"
 #include "engine/backend/cuda/nccl_library.h"
 
 #include <algorithm>
@@ -23,13 +24,6 @@ constexpr int oldestCapability = 75;
 std::string cudaVersion(int version)
 {
     return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
-}
-
-std::string cudnnVersion()
-{
-    const auto version = static_cast<int>(cudnnGetVersion());
-    return std::to_string(version / 10000) + "." + std::to_string(version % 10000 / 100) + "." +
-           std::to_string(version % 100);
 }
 
 std::string noDriver()
@@ -108,7 +102,7 @@ private:
     bool m_ready = false;
 };
 
-CudaDevice deviceAt(int index, const DriverLibrary& driver)
+CudaDevice deviceAt(int index, const DriverLibrary& driver, const std::string& libraryProblem)
 {
     CudaDevice device;
     device.index = index;
@@ -123,8 +117,9 @@ CudaDevice deviceAt(int index, const DriverLibrary& driver)
     device.memoryBytes = static_cast<int64_t>(properties.totalGlobalMem);
     device.computeCapability = properties.major * 10 + properties.minor;
     device.freeBytes = driver.freeBytes(index);
-    if (device.computeCapability < oldestCapability)
-        device.problem = "This GPU is too old: compute capability 7.5 is needed.";
+    device.problem = device.computeCapability < oldestCapability
+                         ? "This GPU is too old: compute capability 7.5 is needed."
+                         : libraryProblem;
     device.usable = device.problem.empty();
     return device;
 }
@@ -133,7 +128,9 @@ CudaReport report()
 {
     CudaReport report;
     report.runtimeVersion = cudaVersion(CUDART_VERSION);
-    report.cudnnVersion = cudnnVersion();
+    const CudnnVersions cudnn{static_cast<int>(cudnnGetVersion()), CUDNN_VERSION,
+        static_cast<int>(cudnnGetCudartVersion()), CUDART_VERSION};
+    report.cudnnVersion = cudnnVersionText(cudnn.installed);
     int driver = 0;
     cudaDriverGetVersion(&driver);
     if (driver > 0)
@@ -147,7 +144,7 @@ CudaReport report()
     }
     const DriverLibrary library;
     for (int index = 0; index < count; ++index)
-        report.devices.push_back(deviceAt(index, library));
+        report.devices.push_back(deviceAt(index, library, cudnnProblem(cudnn)));
     cudaGetLastError(); // what a device did not answer is in its problem
     return report;
 }
