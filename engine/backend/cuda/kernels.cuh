@@ -10,7 +10,7 @@ namespace gradloom::cuda {
 namespace {
 
 constexpr int elementThreads = 256;
-constexpr int warpsOfBlock = 4;
+constexpr int mostWarps = 4; ///< of a block whose warps are teams
 constexpr unsigned allLanes = 0xFFFFFFFFU;
 
 __device__ __forceinline__ float warpSum(float v)
@@ -85,13 +85,14 @@ __global__ void __launch_bounds__(elementThreads) runElements(F functor, int64_t
 }
 
 template <class F>
-__global__ void __launch_bounds__(32 * warpsOfBlock) runWarps(F functor, int64_t count, int sharedFloats)
+__global__ void __launch_bounds__(32 * mostWarps) runWarps(F functor, int64_t count, int sharedFloats)
 {
     extern __shared__ float memory[];
+    const int64_t warps = blockDim.x / 32;
     const int64_t warp = threadIdx.x / 32;
     WarpTeam team{memory + warp * sharedFloats};
-    const int64_t step = static_cast<int64_t>(gridDim.x) * warpsOfBlock;
-    for (int64_t i = static_cast<int64_t>(blockIdx.x) * warpsOfBlock + warp; i < count; i += step) {
+    const int64_t step = gridDim.x * warps;
+    for (int64_t i = blockIdx.x * warps + warp; i < count; i += step) {
         functor(team, i);
         team.sync();
     }
@@ -122,13 +123,30 @@ inline cudaStream_t streamOf(const Context& context)
     return static_cast<cudaStream_t>(context.stream);
 }
 
-/// A kernel may use more than 48 KB of shared memory only if it is told so.
+/// Shared memory that a block of any kernel has on any GPU.
+constexpr size_t alwaysShared = 48 * 1024;
+
+/// A kernel may use more only if it is told so.
 template <class Kernel>
 void allowShared(Kernel kernel, size_t bytes)
 {
-    constexpr size_t always = 48 * 1024;
-    if (bytes > always)
+    if (bytes > alwaysShared)
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+}
+
+/// Warps of a block that share nothing but its memory, each with so much: as many as the GPU in use has it for.
+inline unsigned warpsFor(size_t bytesOfWarp)
+{
+    unsigned warps = mostWarps;
+    if (bytesOfWarp * warps <= alwaysShared)
+        return warps;
+    int device = 0;
+    int most = 0;
+    cudaGetDevice(&device);
+    cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    while (warps > 1 && bytesOfWarp * warps > static_cast<size_t>(most))
+        warps /= 2;
+    return warps;
 }
 
 } // namespace
@@ -148,9 +166,10 @@ void forTeams(const Context& context, int64_t count, const F& functor, const Tea
         return;
     const size_t bytes = static_cast<size_t>(size.sharedFloats) * sizeof(float);
     if (size.threads == 32) {
-        allowShared(runWarps<F>, bytes * warpsOfBlock);
-        runWarps<<<blocksFor(count, warpsOfBlock), 32 * warpsOfBlock, bytes * warpsOfBlock,
-            streamOf(context)>>>(functor, count, static_cast<int>(size.sharedFloats));
+        const unsigned warps = warpsFor(bytes);
+        allowShared(runWarps<F>, bytes * warps);
+        runWarps<<<blocksFor(count, warps), 32 * warps, bytes * warps, streamOf(context)>>>(
+            functor, count, static_cast<int>(size.sharedFloats));
         return;
     }
     allowShared(runBlocks<F>, bytes);
