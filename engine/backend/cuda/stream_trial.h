@@ -40,12 +40,14 @@ public:
     float milliseconds(const std::vector<Launch>& launches) override
     {
         constexpr int repetitions = 5;
-        constexpr int atOnce = 10; // so that the time it takes to start one does not count
+        constexpr int severalAtOnce = 10; // so that the time it takes to start one does not count
+        constexpr float briefMilliseconds = 5;
         const GraphExec graph = captureGraph(m_stream, [&] { send(launches); });
         warmUp(graph);
         const Event begin = makeEvent(cudaEventDefault);
         const Event end = makeEvent(cudaEventDefault);
         float best = 0;
+        int atOnce = 1;
         for (int i = 0; i <= repetitions; ++i) {
             check(cudaEventRecord(begin.get(), m_stream), "trying an operation");
             for (int launch = 0; launch < atOnce; ++launch)
@@ -54,10 +56,13 @@ public:
             wait();
             float time = 0;
             check(cudaEventElapsedTime(&time, begin.get(), end.get()), "trying an operation");
-            best = i <= 1 ? time : std::min(best, time); // the first ones bring the graph to the device
+            time /= static_cast<float>(atOnce);
+            best = i <= 1 ? time : std::min(best, time); // the first launch brings the graph to the device
+            if (time < briefMilliseconds)
+                atOnce = severalAtOnce;
         }
         m_lastUse = Clock::now();
-        return best / atOnce;
+        return best;
     }
 
 private:
