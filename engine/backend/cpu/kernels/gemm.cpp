@@ -127,28 +127,6 @@ void multiplyBlock(const GemmShape& shape, const GemmArgs& args, const GemmBlock
 
 } // namespace
 
-void packPanel(const GemmOperand& shape, const float* b, int64_t firstColumn, int64_t width, float* out)
-{
-    const int64_t used = std::min(width, shape.n - firstColumn);
-    if (shape.transposed) {
-        tileKernels().transpose({b + firstColumn * shape.ld, shape.ld, used, shape.k, out, width});
-    } else {
-        constexpr int64_t piece = 4; // of a fixed size, so that no function is called for a few bytes
-        const int64_t whole = used / piece * piece;
-        for (int64_t k = 0; k < shape.k; ++k) {
-            const float* row = b + k * shape.ld + firstColumn;
-            float* to = out + k * width;
-            for (int64_t j = 0; j < whole; j += piece)
-                std::copy_n(row + j, piece, to + j);
-            for (int64_t j = whole; j < used; ++j)
-                to[j] = row[j];
-        }
-    }
-    if (used < width)
-        for (int64_t k = 0; k < shape.k; ++k)
-            std::fill(out + k * width + used, out + (k + 1) * width, 0.0F);
-}
-
 bool gemmReadsStored(const GemmOperand& b)
 {
     return !b.transposed && b.n % tileKernels().lanes == 0;

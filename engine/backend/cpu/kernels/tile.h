@@ -49,17 +49,6 @@ struct TileCall
     Epilogue epilogue; ///< bias: one value per column of this panel
 };
 
-/// A matrix to transpose.
-struct Transposition
-{
-    const float* from = nullptr; ///< [rows, columns]
-    int64_t ldFrom = 0;          ///< distance of two of its rows
-    int64_t rows = 0;
-    int64_t columns = 0;
-    float* to = nullptr; ///< [columns, rows]
-    int64_t ldTo = 0;
-};
-
 /// The kernels of one instruction set.
 struct TileKernels
 {
@@ -67,7 +56,6 @@ struct TileKernels
     int rows = 0;  ///< rows of a full tile
     int width = 0; ///< columns of a full panel: two vectors
     void (*run)(const TileCall& call) = nullptr;
-    void (*transpose)(const Transposition& t) = nullptr;
 
     int64_t panels(int64_t columns) const { return (columns + width - 1) / width; }
     /// Columns that a panel with `columns` used ones takes in packed form: one vector or two.
