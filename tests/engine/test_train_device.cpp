@@ -1,9 +1,7 @@
 #include "engine/backend/communicator.h"
-#include "engine/ir/op_type.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/memory_need.h"
 #include "engine/train/rate_search.h"
-#include "engine/train/sum_check.h"
 #include "tests/engine/test_util.h"
 #include "tests/engine/train_test_util.h"
 #include "tests/fake_cuda/fake_cuda.h"
@@ -65,12 +63,6 @@ protected:
 
     test::Environment environment;
 };
-
-const PrimitiveCheck& checkOf(const Selfcheck& check, const std::string& primitive)
-{
-    return *std::find_if(check.primitives.begin(), check.primitives.end(),
-        [&](const PrimitiveCheck& one) { return one.primitive == primitive; });
-}
 
 } // namespace
 
@@ -475,66 +467,6 @@ TEST_F(TrainDevice, WhatSeveralDevicesCannotDoIsSaid)
         refusal(train_test::smallProject(), {"cuda:1", "cuda:1"}), "The device \"cuda:1\" is named twice.");
     EXPECT_NE(
         refusal(train_test::smallProject(), {"cuda:0", "cuda:2"}).find("Ancient GPU"), std::string::npos);
-}
-
-TEST_F(TrainDevice, TheSelfcheckCoversEveryPrimitive)
-{
-    const auto check = selfcheck("cpu", {}).value();
-    EXPECT_TRUE(check.passed());
-    EXPECT_NE(check.device, check.reference);
-    for (const auto& type : ir::opTypes().all()) {
-        const PrimitiveCheck& one = checkOf(check, type.id);
-        EXPECT_EQ(one.primitive, type.id);
-        EXPECT_GT(one.cases, 0) << type.id;
-        EXPECT_LE(one.error, one.limit) << type.id;
-    }
-    EXPECT_EQ(check.primitives.size(), ir::opTypes().all().size() + 1);
-    EXPECT_GT(checkOf(check, "gemm").error, 0) << "another instruction set adds in another order";
-    EXPECT_GT(checkOf(check, "gemm").seconds, 0);
-}
-
-TEST_F(TrainDevice, TheSelfcheckFindsWhatIsWrong)
-{
-    SelfcheckOptions options;
-    options.seed = 5;
-    EXPECT_TRUE(selfcheck("cuda:0", options).value().passed());
-    for (const std::string wrong : {"softmax", "argmax", "lstm_backward"}) {
-        environment.set("GRADLOOM_FAKE_FAULT", wrong);
-        const auto check = selfcheck("cuda:0", options).value();
-        EXPECT_FALSE(check.passed());
-        for (const PrimitiveCheck& one : check.primitives)
-            EXPECT_EQ(one.problem.empty(), one.primitive != wrong) << one.primitive << ": " << one.problem;
-    }
-    EXPECT_FALSE(selfcheck("cuda:9", {}));
-}
-
-TEST_F(TrainDevice, TheSelfcheckAddsUp)
-{
-    environment.set("GRADLOOM_FAKE_DEVICES", "3");
-    const std::vector<std::string> all{"cuda:0", "cuda:1", "cuda:2"};
-    for (const std::string nccl : {"there", "missing"}) {
-        environment.set("GRADLOOM_FAKE_NCCL", nccl);
-        const auto check = checkSums(all, {}).value();
-        EXPECT_EQ(check.device, "Pretended GPU 0, Pretended GPU 1, Pretended GPU 2");
-        EXPECT_EQ(check.note.starts_with("NCCL 2.99.4 adds up"), nccl == "there") << check.note;
-        ASSERT_EQ(check.primitives.size(), 1u);
-        EXPECT_EQ(check.primitives[0].cases, 3);
-        EXPECT_GT(check.primitives[0].error, 0);
-        EXPECT_TRUE(check.passed()) << check.primitives[0].problem;
-    }
-    EXPECT_FALSE(checkSums({"cuda:1", "cuda:1"}, {}));
-    environment.set("GRADLOOM_FAKE_NCCL", "forgetful");
-    EXPECT_EQ(checkSums(all, {}).value().primitives[0].problem, "The sum is too far from the reference.");
-    environment.set("GRADLOOM_FAKE_NCCL", "uneven");
-    EXPECT_EQ(checkSums(all, {}).value().primitives[0].problem, "The devices did not get the same sum.");
-}
-
-TEST_F(TrainDevice, TheSelfcheckOutlivesALostDevice)
-{
-    environment.set("GRADLOOM_FAKE_LOST", "1");
-    const auto check = selfcheck("cuda:0", {}).value();
-    for (const PrimitiveCheck& one : check.primitives)
-        EXPECT_EQ(one.problem, "The pretended GPU fell off the bus. Restart the machine.") << one.primitive;
 }
 
 } // namespace gradloom

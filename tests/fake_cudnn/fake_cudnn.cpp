@@ -123,14 +123,12 @@ const char* cudnnGetErrorString(cudnnStatus_t status)
 
 cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t* d)
 {
-    *d = new cudnnTensorStruct;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::create(d);
 }
 
 cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t d)
 {
-    delete d;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::destroy(d);
 }
 
 cudnnStatus_t cudnnSetTensor4dDescriptor(
@@ -167,14 +165,12 @@ cudnnStatus_t cudnnGetTensorNdDescriptor(
 
 cudnnStatus_t cudnnCreatePoolingDescriptor(cudnnPoolingDescriptor_t* d)
 {
-    *d = new cudnnPoolingStruct;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::create(d);
 }
 
 cudnnStatus_t cudnnDestroyPoolingDescriptor(cudnnPoolingDescriptor_t d)
 {
-    delete d;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::destroy(d);
 }
 
 cudnnStatus_t cudnnSetPooling2dDescriptor(cudnnPoolingDescriptor_t d, cudnnPoolingMode_t mode,

@@ -45,4 +45,18 @@ struct CudnnRule
 };
 cudnnStatus_t checkRules(cudnnHandle_t handle, const char* function, std::initializer_list<CudnnRule> rules);
 
+template <class Descriptor>
+cudnnStatus_t create(Descriptor** descriptor)
+{
+    *descriptor = new Descriptor;
+    return CUDNN_STATUS_SUCCESS;
+}
+
+template <class Descriptor>
+cudnnStatus_t destroy(Descriptor* descriptor)
+{
+    delete descriptor;
+    return CUDNN_STATUS_SUCCESS;
+}
+
 } // namespace gradloom::tests

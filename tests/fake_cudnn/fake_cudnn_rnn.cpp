@@ -4,14 +4,12 @@ extern "C" {
 
 cudnnStatus_t cudnnCreateDropoutDescriptor(cudnnDropoutDescriptor_t* d)
 {
-    *d = new cudnnDropoutStruct;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::create(d);
 }
 
 cudnnStatus_t cudnnDestroyDropoutDescriptor(cudnnDropoutDescriptor_t d)
 {
-    delete d;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::destroy(d);
 }
 
 cudnnStatus_t cudnnSetDropoutDescriptor(
@@ -23,14 +21,12 @@ cudnnStatus_t cudnnSetDropoutDescriptor(
 
 cudnnStatus_t cudnnCreateRNNDescriptor(cudnnRNNDescriptor_t* d)
 {
-    *d = new cudnnRNNStruct;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::create(d);
 }
 
 cudnnStatus_t cudnnDestroyRNNDescriptor(cudnnRNNDescriptor_t d)
 {
-    delete d;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::destroy(d);
 }
 
 cudnnStatus_t cudnnSetRNNDescriptor_v8(cudnnRNNDescriptor_t d, cudnnRNNAlgo_t algorithm, cudnnRNNMode_t cell,
@@ -50,14 +46,12 @@ cudnnStatus_t cudnnSetRNNDescriptor_v8(cudnnRNNDescriptor_t d, cudnnRNNAlgo_t al
 
 cudnnStatus_t cudnnCreateRNNDataDescriptor(cudnnRNNDataDescriptor_t* d)
 {
-    *d = new cudnnRNNDataStruct;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::create(d);
 }
 
 cudnnStatus_t cudnnDestroyRNNDataDescriptor(cudnnRNNDataDescriptor_t d)
 {
-    delete d;
-    return CUDNN_STATUS_SUCCESS;
+    return gradloom::tests::destroy(d);
 }
 
 cudnnStatus_t cudnnSetRNNDataDescriptor(cudnnRNNDataDescriptor_t d, cudnnDataType_t type,
