@@ -5,8 +5,8 @@
 
 namespace gradloom::train {
 
-/// Bytes of memory that training takes on a device, known from the plans before anything is taken. What a
-/// library of the device takes for itself while it runs comes on top.
+/// Bytes of memory that training takes on a device, known from the plans before anything is taken. What
+/// operations and libraries of the device take for themselves while they run comes on top.
 struct MemoryNeed
 {
     int64_t weights = 0;   ///< trained and other weights
