@@ -65,6 +65,9 @@ struct Way
     const Candidate* candidate = nullptr; ///< null: the own kernels
 };
 
+/// Whether any operation but `ops`, an output or an update reads a value.
+bool isReadBeside(const ir::Program& program, const std::vector<size_t>& ops, ir::ValueId id);
+
 /// A way made ready: by operation, and the memory that it needs.
 struct PreparedWay
 {

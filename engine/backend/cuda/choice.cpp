@@ -44,18 +44,6 @@ std::vector<size_t> operationsOf(const ir::Program& program, const Candidate& ca
     return found.size() == 2 ? found : std::vector<size_t>();
 }
 
-/// Whether anybody but `ops` reads a value.
-bool isReadBeside(const ir::Program& program, const std::vector<size_t>& ops, ValueId id)
-{
-    for (size_t i = 0; i < program.ops.size(); ++i)
-        if (!contains(ops, i) && contains(program.ops[i].inputs, id))
-            return true;
-    return std::any_of(program.outputs.begin(), program.outputs.end(),
-               [&](const auto& output) { return output.second == id; }) ||
-           std::any_of(program.updates.begin(), program.updates.end(),
-               [&](const ir::Update& update) { return update.source == id; });
-}
-
 /// One trial: the own kernels and their rivals with the same random operands.
 class Trial
 {
@@ -314,6 +302,17 @@ std::string keyOf(const ir::Program& program, const Settings& settings, const st
 }
 
 } // namespace
+
+bool isReadBeside(const ir::Program& program, const std::vector<size_t>& ops, ValueId id)
+{
+    for (size_t i = 0; i < program.ops.size(); ++i)
+        if (!contains(ops, i) && contains(program.ops[i].inputs, id))
+            return true;
+    return std::any_of(program.outputs.begin(), program.outputs.end(),
+               [&](const auto& output) { return output.second == id; }) ||
+           std::any_of(program.updates.begin(), program.updates.end(),
+               [&](const ir::Update& update) { return update.source == id; });
+}
 
 Way chooseWay(const Plan& plan, const Settings& settings, const AddressOf& addressOf, size_t first)
 {

@@ -54,16 +54,7 @@ std::vector<SizedWay> waysOf(const compile::Plan& plan, const Settings& settings
 
 bool Preparation::isRead(size_t output) const
 {
-    const ir::ValueId id = op.outputs[output];
-    const auto reads = [&](const ir::Op& other) {
-        return std::find(other.inputs.begin(), other.inputs.end(), id) != other.inputs.end();
-    };
-    const ir::Program& program = m_plan.program;
-    return std::any_of(program.ops.begin(), program.ops.end(), reads) ||
-           std::any_of(program.outputs.begin(), program.outputs.end(),
-               [&](const auto& named) { return named.second == id; }) ||
-           std::any_of(program.updates.begin(), program.updates.end(),
-               [&](const ir::Update& update) { return update.source == id; });
+    return isReadBeside(m_plan.program, {}, op.outputs[output]);
 }
 
 std::optional<PreparedWay> prepareWay(
