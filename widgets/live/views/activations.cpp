@@ -12,7 +12,7 @@ namespace gradloom::widgets {
 namespace {
 
 constexpr double gap = 8;
-constexpr double listWidth = 190;
+constexpr double listWidth = 230;
 constexpr double rowHeight = 26;
 constexpr double between = 4; ///< between two maps
 
