@@ -12,6 +12,8 @@ struct cudnnContext
     std::vector<std::string> complaints; ///< why calls were refused
     std::string broken;                  ///< a function that fails
     std::string wrong; ///< what is other than documented: a function, "matrices" or "biases" of gates
+    int64_t graphWorkspace = 0; ///< bytes that every graph needs
+    int compiledGraphs = 0;
     int gap = 0; ///< floats more behind each next gate's weights, so that they lie at other distances each
 };
 
@@ -33,6 +35,11 @@ struct cudnnTensorStruct
 };
 
 namespace gradloom::tests {
+
+/// Why calls of graphs were refused: they have no handle to keep it.
+std::vector<std::string>& graphComplaints();
+/// What cudnnGetVersion says.
+size_t& pretendedVersion();
 
 /// Whether memory was given, and can be used in whole vectors.
 bool areGiven(std::initializer_list<const void*> addresses);

@@ -34,6 +34,9 @@ struct Pretended
         alternatives.device = std::make_unique<EmulatedTrial>(std::move(times));
     }
 
+    /// The next one has not heard of what was refused to this one.
+    ~Pretended() { graphComplaints().clear(); }
+
     std::unique_ptr<backend::Backend> open(const backend::DeviceOptions& options = {})
     {
         return openEmulatedCuda(options, true, &alternatives);
@@ -50,11 +53,33 @@ Params window(std::vector<int64_t> kernel, std::vector<int64_t> stride, std::vec
     return {{"kernel", kernel}, {"stride", stride}, {"padding", padding}};
 }
 
+const TensorType absent{Shape(), DType::U8};
+
+/// One group is a layer, as many as channels are instances.
+Params groups(int64_t count)
+{
+    return {{"axis", int64_t{1}}, {"groups", count}, {"epsilon", 1e-3}};
+}
+
+Params attend(int64_t heads, bool causal, double rate)
+{
+    return {{"heads", heads}, {"causal", causal}, {"scale", 0.3}, {"rate", rate}, {"stream", int64_t{1}}};
+}
+
+Kernels normalised(const std::string& kernel)
+{
+    return {{"group_norm", kernel}, {"group_norm_backward", kernel}};
+}
+
 /// A use of a primitive and what computes it.
 struct CudnnUse
 {
     Case what;
     Kernels kernels;
+    backend::Precision precision = backend::Precision::Tf32;
+
+    /// Numbers of 8 bits are compared with float32.
+    double tolerance() const { return precision == backend::Precision::Bf16 ? 2e-2 : 2e-5; }
 };
 
 void PrintTo(const CudnnUse& use, std::ostream* out)
@@ -89,6 +114,37 @@ std::vector<CudnnUse> cudnnUses()
             {{"batch_norm", norm}, {"batch_norm_backward", norm}}},
         {{"batch_norm", {f({3, 5, 4, 6}), f({6}), f({6})}, relu, "relu"},
             {{"batch_norm", own}, {"batch_norm_backward", own}}},
+        {{"group_norm", {f({5, 8}), f({8}), f({8})}, groups(1), "layer"}, normalised("cuDNN layer norm")},
+        {{"group_norm", {f({2, 3, 8}), f({8}), f({8})},
+             {{"axis", int64_t{2}}, {"groups", int64_t{1}}, {"epsilon", 1e-3}}, "layer_of_rows"},
+            normalised("cuDNN layer norm")},
+        {{"group_norm", {f({2, 3, 4, 6}), f({6}), f({6})}, groups(6), "instance"},
+            normalised("cuDNN layer norm")},
+        {{"group_norm", {f({2, 3, 4, 6}), f({6}), f({6})}, groups(2), "groups"}, normalised(own)},
+        {{"group_norm", {f({2, 3, 4, 6}), f({6}), f({6})}, groups(1), "layer_of_images"}, normalised(own)},
+        {{"group_norm", {f({5, 8}), absent, absent}, groups(1), "without_gamma"}, normalised(own)},
+    };
+}
+
+std::vector<CudnnUse> attentionUses()
+{
+    const auto uses = [](const char* kernel) {
+        return Kernels{{"attention", kernel}, {"attention_backward", kernel}};
+    };
+    const Kernels graph = uses("cuDNN attention");
+    const Kernels own = uses("own");
+    const auto bf16 = backend::Precision::Bf16;
+    const Shape q{2, 5, 16};
+    const Shape k{2, 7, 16};
+    const Shape v{2, 7, 32};
+    const TensorType counter{Shape{4}, DType::I32};
+    return {
+        {{"attention", {f(q), f(k), f(v), absent, absent}, attend(2, false, 0), "heads"}, graph, bf16},
+        {{"attention", {f(k), f(k), f(v), absent, absent}, attend(1, true, 0), "causal"}, graph, bf16},
+        {{"attention", {f(q), f(k), f(v), f({2, 7}), absent}, attend(2, false, 0), "mask"}, own, bf16},
+        {{"attention", {f(q), f(k), f(v), absent, counter}, attend(2, false, 0.3), "dropout"}, own, bf16},
+        {{"attention", {f(q), f(k), f(v), absent, absent}, attend(4, false, 0), "small_heads"}, own, bf16},
+        {{"attention", {f(q), f(k), f(v), absent, absent}, attend(2, false, 0), "long_numbers"}, own},
     };
 }
 
@@ -100,12 +156,18 @@ TEST_P(EveryCudnnUse, AgreesWithTheCpuAndIsNamed)
 {
     Pretended pretended;
     Kernels kernels;
-    EXPECT_LT(worstDifference(GetParam().what, pretended.open(), 11, &kernels), 2e-5);
+    backend::DeviceOptions options;
+    options.precision = GetParam().precision;
+    EXPECT_LT(
+        worstDifference(GetParam().what, pretended.open(options), 11, &kernels), GetParam().tolerance());
     for (const auto& [op, kernel] : GetParam().kernels)
         EXPECT_EQ(kernels[op], kernel) << op;
     EXPECT_TRUE(pretended.dnn.complaints.empty()) << pretended.dnn.complaints.front();
+    EXPECT_TRUE(graphComplaints().empty()) << graphComplaints().front();
 }
 
+INSTANTIATE_TEST_SUITE_P(Attention, EveryCudnnUse, testing::ValuesIn(attentionUses()),
+    [](const auto& info) { return info.param.what.op + "_" + info.param.what.name; });
 INSTANTIATE_TEST_SUITE_P(Candidates, EveryCudnnUse, testing::ValuesIn(cudnnUses()),
     [](const auto& info) { return info.param.what.op + "_" + info.param.what.name; });
 
@@ -136,6 +198,60 @@ struct SmallProgram
         return result;
     }
 };
+
+/// Attention over one sequence with itself, twice one on the other, in use or in training.
+struct TwoAttentions
+{
+    SmallProgram program{f({2, 6, 16})};
+
+    explicit TwoAttentions(bool training)
+    {
+        ir::Builder& b = program.b;
+        program.y = program.x;
+        for (int i = 0; i < 2; ++i)
+            program.y = b.ops("attention", {program.y, program.y, program.y, ir::noValue, ir::noValue},
+                attend(2, true, 0))[0];
+        b.output("y", program.y);
+        if (training)
+            b.output("gradient",
+                ir::differentiate(b, b.reduceAll("sum", b.unary("square", program.y)), {{program.x}})[0]);
+    }
+
+    std::string kernel(Pretended& pretended)
+    {
+        backend::DeviceOptions options;
+        options.precision = backend::Precision::Bf16;
+        Kernels kernels;
+        const Tensor actual = program.run(pretended.open(options), &kernels);
+        EXPECT_LT(difference(program.run(backend::open("cpu", {1}).value()), actual), 2e-2);
+        EXPECT_TRUE(graphComplaints().empty()) << graphComplaints().front();
+        return kernels["attention"];
+    }
+};
+
+TEST(CudnnGraphs, AreCompiledOnceForAllLayersOfOneSize)
+{
+    Pretended pretended;
+    EXPECT_EQ(TwoAttentions(true).kernel(pretended), "cuDNN attention");
+    EXPECT_EQ(pretended.dnn.compiledGraphs, 2) << "one a direction";
+    EXPECT_EQ(TwoAttentions(false).kernel(pretended), "cuDNN attention");
+    EXPECT_EQ(pretended.dnn.compiledGraphs, 2);
+}
+
+TEST(CudnnGraphs, MustBeKnownToWorkAndNeedLittleMemory)
+{
+    Pretended hungry;
+    hungry.dnn.graphWorkspace = int64_t{1} << 40;
+    EXPECT_EQ(TwoAttentions(true).kernel(hungry), "own");
+    Pretended incapable;
+    incapable.dnn.broken = "cudnnBackendFinalize";
+    EXPECT_EQ(TwoAttentions(true).kernel(incapable), "own");
+    Pretended early;
+    pretendedVersion() = 91500;
+    EXPECT_EQ(TwoAttentions(true).kernel(early), "own");
+    EXPECT_EQ(early.dnn.compiledGraphs, 0);
+    pretendedVersion() = CUDNN_VERSION;
+}
 
 TEST(CudnnPooling, FindsMaximaWhereNobodyAsksForTheirPlaces)
 {

@@ -2,20 +2,12 @@
 
 #include "engine/backend/cuda/op_parts.h"
 
-/// cuDNN outside its graphs (cudnnMultiHeadAttnForward) is no candidate: without projections each of its
-/// heads sees the whole vector, padding is given as lengths on the host instead of a mask on the device, and
-/// it gives no logSum.
 namespace gradloom::cuda {
 
-namespace {
-
-/// What attention and its adjoint have in common: q, k, v, mask and counter are the first five operands of
-/// both.
-AttentionInputs attentionInputs(const Preparation& p)
+AttentionShape attentionShape(const Preparation& p)
 {
-    AttentionInputs in;
     const Params& attributes = p.op.attributes;
-    AttentionShape& s = in.s;
+    AttentionShape s;
     s.batch = p.inShape(0)[0];
     s.heads = attributes.integer("heads");
     s.queries = p.inShape(0)[1];
@@ -27,7 +19,16 @@ AttentionInputs attentionInputs(const Preparation& p)
     const auto rate = static_cast<float>(attributes.real("rate"));
     s.drop = rate > 0;
     s.rule = DropoutRule(rate);
-    if (s.drop)
+    return s;
+}
+
+namespace {
+
+AttentionInputs attentionInputs(const Preparation& p)
+{
+    AttentionInputs in;
+    in.s = attentionShape(p);
+    if (in.s.drop)
         in.source = randomSource(p, 4);
     in.q = p.in(0);
     in.k = p.in(1);

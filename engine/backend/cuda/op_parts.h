@@ -73,7 +73,10 @@ struct ConvolutionCall
 };
 void addConvolution(Preparation& preparation, const ConvolutionCall& call);
 
-/// Attention and its adjoint; operands as in engine/ir/ops.
+/// Attention and its adjoint; operands as in engine/ir/ops: q, k, v, mask and counter are the first five of
+/// both.
+struct AttentionShape;
+AttentionShape attentionShape(const Preparation& preparation);
 void addAttention(Preparation& preparation);
 void addAttentionBackward(Preparation& preparation);
 

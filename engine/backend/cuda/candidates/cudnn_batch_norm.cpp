@@ -110,8 +110,7 @@ bool addBatchNormBackward(Preparation& p)
 
 } // namespace
 
-/// Both directions together: the adjoint is tried with the statistics of its x. Layers and groups are
-/// normalised by the own kernels alone: outside graphs, cuDNN has nothing for them.
+/// Both directions together: the adjoint is tried with the statistics of its x.
 Candidates cudnn_batch_norm()
 {
     return {{"cuDNN batch norm", "batch_norm",
