@@ -32,6 +32,12 @@ bool keepsNotes(const ir::Op& op)
     return ids.contains(op.type->id);
 }
 
+/// Devices may compute these and their adjoints in one way, so the adjoint comes behind its operation.
+bool goesWithAdjoint(const ir::Op& op)
+{
+    return keepsNotes(op) || op.type->id == "batch_norm" || op.type->id == "group_norm";
+}
+
 std::vector<ValueId> comparedResults(const ir::Op& op)
 {
     std::vector<ValueId> results = op.outputs;
@@ -185,6 +191,33 @@ std::optional<ir::Program> layerProgram(
     return std::move(b.program());
 }
 
+/// Layers as large as in real networks, which libraries compute in other ways than small ones.
+Status addLargerLayers(CheckCases& cases)
+{
+    const auto f = [](Shape shape) { return std::vector{TensorType{shape, DType::F32}}; };
+    const std::vector<std::pair<const char*, layers::Sample>> uses{
+        {"conv2d", {{{"filters", int64_t{64}}}, f({14, 14, 64})}},
+        {"conv2d", {{{"filters", int64_t{128}}, {"stride", std::vector<int64_t>{2, 2}}}, f({14, 14, 64})}},
+        {"conv_transpose2d", {{{"filters", int64_t{32}}, {"stride", std::vector<int64_t>{2, 2}}}, f({7, 7, 64})}},
+        {"dense", {{{"units", int64_t{256}}, {"activation", std::string("relu")}}, f({512})}},
+        {"max_pool2d", {{}, f({28, 28, 64})}},
+        {"avg_pool2d", {{}, f({28, 28, 64})}},
+        {"batch_norm", {{}, f({14, 14, 64})}},
+        {"layer_norm", {{}, f({32, 256})}},
+        {"lstm", {{{"units", int64_t{64}}}, f({24, 32})}},
+        {"gru", {{{"units", int64_t{64}}}, f({24, 32})}},
+        {"multi_head_attention",
+            {{{"heads", int64_t{4}}, {"head_size", int64_t{32}}, {"causal", true}}, f({64, 128})}},
+    };
+    // Weights as small as those of a network: rounding would grow from step to step of a recurrent layer.
+    cases.setRange(-0.2F, 0.2F);
+    for (const auto& [id, sample] : uses)
+        if (Status status = cases.add(layerProgram(*layers::layerTypes().find(id), sample, true).value()); !status)
+            return status;
+    cases.setRange(0, 0);
+    return {};
+}
+
 Status addPointwise(CheckCases& cases)
 {
     const std::set<std::string_view> positive{"sqrt", "rsqrt", "log", "power", "reciprocal", "div"};
@@ -335,7 +368,7 @@ Status CheckCases::add(ir::Program program)
         for (const ValueId id : op.inputs)
             if (const int32_t from = id == noValue ? -1 : producer[at(id)]; from >= 0)
                 if (const ir::Op& other = planned.ops[static_cast<size_t>(from)];
-                    keepsNotes(other) && op.type->id == other.type->id + "_backward" && ops.front() != &other)
+                    goesWithAdjoint(other) && op.type->id == other.type->id + "_backward" && ops.front() != &other)
                     ops.insert(ops.begin(), &other);
         for (const ir::Op* used : ops)
             for (const auto* list : {&used->inputs, &used->outputs})
@@ -361,7 +394,7 @@ Status addAllPrograms(CheckCases& cases)
                 if (auto program = layerProgram(type, sample, training))
                     if (Status status = cases.add(std::move(*program)); !status)
                         return status;
-    for (const auto& add : {addPointwise, addOptimizers, addRepeatedTokens, addAugment})
+    for (const auto& add : {addLargerLayers, addPointwise, addOptimizers, addRepeatedTokens, addAugment})
         if (Status status = add(cases); !status)
             return status;
     return {};

@@ -11,9 +11,9 @@
 
 namespace gradloom::train {
 
-/// One use of a primitive: a program of this operation alone (the adjoint of a recurrent layer or of
-/// attention comes behind the operation whose notes it reads), its operands, and what the reference made of
-/// them.
+/// One use of a primitive: a program of this operation alone (an adjoint that devices may compute together
+/// with its operation, or which reads that one's notes, comes behind it), its operands, and what the reference
+/// made of them.
 struct CheckCase
 {
     std::shared_ptr<const compile::Plan> plan;
