@@ -20,6 +20,14 @@ public:
     virtual void download(std::span<std::byte> destination, int64_t offset) const = 0;
 };
 
+/// Some of the numbers in a memory, float32.
+struct MemoryRange
+{
+    std::shared_ptr<Memory> memory;
+    int64_t firstElement = 0;
+    int64_t elements = 0;
+};
+
 /// The memory of a model on a device: weights, other state, optimizer's state. All programs of a drawing share it.
 struct ModelMemory
 {
@@ -44,8 +52,16 @@ public:
     virtual ~Executable() = default;
     /// Sets an input of the program for the next run. `bytes` has exactly the value's size and is free afterwards.
     virtual void write(ir::ValueId value, std::span<const std::byte> bytes) = 0;
-    /// Runs the step. No allocation happens here.
-    virtual void run() = 0;
+    /// Runs the step, as one device alone does. No allocation happens here.
+    void run()
+    {
+        for (size_t part = 0; part <= sums().size(); ++part)
+            runPart(part);
+    }
+    /// A step that several devices share is run in parts, see compile::Plan::part: behind part i all of them add up
+    /// `sums()[i]`, and the part behind the last sum ends the step.
+    virtual void runPart(size_t part) = 0;
+    virtual std::span<const MemoryRange> sums() const = 0;
     /// Reads a named output of the last run.
     virtual void read(ir::ValueId value, std::span<std::byte> bytes) const = 0;
     /// Whether run() returns before the step is done and readBefore() may be asked, so that a loop can begin a step
@@ -68,6 +84,19 @@ public:
     /// One line for people on how the step runs, for example why it is not captured as a graph; may be empty.
     virtual std::string note() const { return {}; }
 };
+
+/// What devices add up while a plan runs, in the memory that holds its arena.
+inline std::vector<MemoryRange> sumsOf(const compile::Plan& plan, const std::shared_ptr<Memory>& arena)
+{
+    std::vector<MemoryRange> sums;
+    for (const size_t index : plan.sums) {
+        const ir::ValueId id = plan.program.ops[index].outputs[0];
+        const int64_t offset = plan.locations[static_cast<size_t>(id)].offset;
+        sums.push_back(
+            {arena, offset / static_cast<int64_t>(sizeof(float)), plan.program.typeOf(id).shape.elements()});
+    }
+    return sums;
+}
 
 /// What a device can do, for menus and `gradloom-cli`.
 struct DeviceInfo

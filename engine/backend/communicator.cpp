@@ -11,29 +11,38 @@ namespace {
 class HostCommunicator : public Communicator
 {
 public:
-    HostCommunicator(int64_t elements, std::string note)
-        : m_sum(static_cast<size_t>(elements)), m_one(static_cast<size_t>(elements)), m_note(std::move(note))
-    {
-    }
+    explicit HostCommunicator(std::string note) : m_note(std::move(note)) {}
 
-    void sum(
-        std::span<const std::shared_ptr<Memory>> memories, int64_t firstElement, int64_t elements) override
+    void sum(std::span<const MemoryRange> shares) override
     {
-        const int64_t offset = firstElement * static_cast<int64_t>(sizeof(float));
-        const auto total = std::span(m_sum).first(static_cast<size_t>(elements));
-        const auto one = std::span(m_one).first(static_cast<size_t>(elements));
-        memories.front()->download(std::as_writable_bytes(total), offset);
-        for (const auto& memory : memories.subspan(1)) {
-            memory->download(std::as_writable_bytes(one), offset);
-            for (size_t i = 0; i < total.size(); ++i)
+        const auto elements = static_cast<size_t>(shares.front().elements);
+        if (m_sum.size() < elements) {
+            m_sum.resize(elements);
+            m_one.resize(elements);
+        }
+        const auto total = std::span(m_sum).first(elements);
+        const auto one = std::span(m_one).first(elements);
+        download(shares.front(), total);
+        for (const MemoryRange& share : shares.subspan(1)) {
+            download(share, one);
+            for (size_t i = 0; i < elements; ++i)
                 total[i] += one[i];
         }
-        for (const auto& memory : memories)
-            memory->upload(std::as_bytes(total), offset);
+        for (const MemoryRange& share : shares)
+            share.memory->upload(std::as_bytes(total), offsetOf(share));
     }
     std::string note() const override { return m_note; }
 
 private:
+    static int64_t offsetOf(const MemoryRange& share)
+    {
+        return share.firstElement * static_cast<int64_t>(sizeof(float));
+    }
+    static void download(const MemoryRange& share, std::span<float> into)
+    {
+        share.memory->download(std::as_writable_bytes(into), offsetOf(share));
+    }
+
     std::vector<float> m_sum;
     std::vector<float> m_one; ///< of one device
     std::string m_note;
@@ -46,13 +55,13 @@ bool isGpu(const Backend* device)
 
 /// The first sum makes the connections between the devices, for which memory or rights may be missing: better
 /// now than in the first step.
-Status tryOut(Communicator& communicator, std::span<const std::shared_ptr<Memory>> memories, int64_t elements)
+Status tryOut(Communicator& communicator, std::span<const MemoryRange> shares)
 {
     try {
-        communicator.sum(memories, 0, elements);
+        communicator.sum(shares);
         std::byte first{};
-        for (const auto& memory : memories) // waits for it
-            memory->download({&first, 1}, 0);
+        for (const MemoryRange& share : shares) // waits for it
+            share.memory->download({&first, 1}, 0);
     } catch (const DeviceFailure& failure) {
         return unsupported(failure.what());
     }
@@ -61,9 +70,9 @@ Status tryOut(Communicator& communicator, std::span<const std::shared_ptr<Memory
 
 } // namespace
 
-std::unique_ptr<Communicator> hostCommunicator(int64_t elements, std::string note)
+std::unique_ptr<Communicator> hostCommunicator(std::string note)
 {
-    return std::make_unique<HostCommunicator>(elements, std::move(note));
+    return std::make_unique<HostCommunicator>(std::move(note));
 }
 
 Result<std::vector<std::shared_ptr<Backend>>> openEach(
@@ -83,20 +92,19 @@ Result<std::vector<std::shared_ptr<Backend>>> openEach(
 }
 
 std::unique_ptr<Communicator> connect(
-    std::span<Backend* const> devices, std::span<const std::shared_ptr<Memory>> memories, int64_t elements)
+    std::span<Backend* const> devices, std::span<const MemoryRange> shares)
 {
     const bool several = devices.size() > 1;
     if (!std::all_of(devices.begin(), devices.end(), isGpu))
-        return hostCommunicator(
-            elements, several ? "The devices add up their gradients in the host's memory." : "");
+        return hostCommunicator(several ? "The devices add up their gradients in the host's memory." : "");
     const LoadedModule loaded = cudaModule();
     if (!loaded.module)
-        return hostCommunicator(elements);
+        return hostCommunicator();
     auto connected = loaded.module->connect(devices);
-    const Status status = connected ? tryOut(**connected, memories, elements) : connected.error();
+    const Status status = connected ? tryOut(**connected, shares) : connected.error();
     if (status)
         return std::move(*connected);
-    return hostCommunicator(elements, several ? status.error().message + " " + sumsOnHost : "");
+    return hostCommunicator(several ? status.error().message + " " + sumsOnHost : "");
 }
 
 NcclReport ncclReport()

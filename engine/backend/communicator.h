@@ -10,29 +10,27 @@ class Communicator
 {
 public:
     virtual ~Communicator() = default;
-    /// Takes the same range of a memory on each device, adds it up and gives every device the sum, the same
-    /// bits for all. Work that the devices were given before is done first, what they are given afterwards
-    /// comes later. `memories` in the order of the devices. Throws DeviceFailure.
-    virtual void sum(
-        std::span<const std::shared_ptr<Memory>> memories, int64_t firstElement, int64_t elements) = 0;
+    /// Takes as many numbers of each device, adds them up and gives every device the sum, the same bits for
+    /// all. Work that the devices were given before is done first, what they are given afterwards comes
+    /// later. `shares` in the order of the devices. Throws DeviceFailure.
+    virtual void sum(std::span<const MemoryRange> shares) = 0;
     /// Whether sum() returns before the sum is there, so that the host never waits for it.
     virtual bool runsAhead() const { return false; }
     /// One line for people on how it adds up; may be empty.
     virtual std::string note() const = 0;
 };
 
-/// By way of the host's memory, in the order of the devices; `elements` is the most that is ever added up.
-std::unique_ptr<Communicator> hostCommunicator(int64_t elements, std::string note = {});
+/// By way of the host's memory, in the order of the devices.
+std::unique_ptr<Communicator> hostCommunicator(std::string note = {});
 
 /// Opens several devices; none may be named twice.
 Result<std::vector<std::shared_ptr<Backend>>> openEach(
     const std::vector<std::string>& ids, const DeviceOptions& options);
 
 /// What these devices have in common: NCCL where all are GPUs and it works, the host's memory otherwise. To
-/// see whether it works, the first `elements` numbers (the most that are ever added up) of a memory of each
-/// device are added up.
+/// see whether it works, `shares` of the devices (the most that are ever added up) are added up.
 std::unique_ptr<Communicator> connect(
-    std::span<Backend* const> devices, std::span<const std::shared_ptr<Memory>> memories, int64_t elements);
+    std::span<Backend* const> devices, std::span<const MemoryRange> shares);
 
 /// NCCL as the CUDA module finds it on this machine.
 struct NcclReport

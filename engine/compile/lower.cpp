@@ -52,6 +52,7 @@ LowerContext lowerNode(
     LowerContext context(builder, node.id, drawing.options.training);
     context.generate = drawing.options.generate;
     context.side = drawing.options.side;
+    context.share = drawing.options.share;
     context.judged = judged;
     context.params = info.params;
     context.outputTypes = info.outputs;

@@ -15,6 +15,7 @@ struct LowerOptions
     bool training = false; ///< dropout drops, batch normalisation uses the batch's statistics
     bool generate = false; ///< `Lowered::generated` is made from noise alone, as after training
     layers::Side side = layers::Side::None; ///< of a drawing that plays a GAN's game
+    layers::Share share; ///< of what `batch` is the size
     layers::TargetTypes labels; ///< what the data set says about each sample; empty: not known
     /// Nodes whose results must stay readable: nothing is fused across them. Named outputs "node:<id>".
     std::vector<std::string> watch;

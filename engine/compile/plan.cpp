@@ -22,6 +22,11 @@ size_t at(ValueId id)
     return static_cast<size_t>(id);
 }
 
+bool isSum(const Op& op)
+{
+    return op.type->id == "sum_over_devices";
+}
+
 /// Gives every value its place. Values that share memory (reshapes, results in place, packed parts, updates) are
 /// members of one block; blocks get offsets by best fit on their lifetimes.
 class Planner
@@ -182,7 +187,8 @@ private:
         for (const auto& update : m_program.updates) {
             const ValueId root = m_root[at(update.source)];
             const int32_t from = producer[at(root)];
-            const bool possible = from >= 0 && isPlainArena(root) && !m_blocks[at(root)].pinned &&
+            // What devices add up lies in the step's own memory.
+            const bool possible = from >= 0 && !isSum(m_program.ops[at(from)]) && isPlainArena(root) && !m_blocks[at(root)].pinned &&
                 m_blocks[at(root)].bytes == m_program.typeOf(update.target).bytes() &&
                 canWriteThrough(update, static_cast<size_t>(std::min<int64_t>(from, m_blocks[at(root)].first)),
                     static_cast<size_t>(from));
@@ -297,6 +303,9 @@ Plan plan(ir::Program program, const PlanOptions& options)
     removeDeadCode(program);
     Plan result;
     result.program = std::move(program);
+    for (size_t i = 0; i < result.program.ops.size(); ++i)
+        if (isSum(result.program.ops[i]))
+            result.sums.push_back(i);
     Planner{result};
     return result;
 }

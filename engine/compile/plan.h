@@ -27,6 +27,15 @@ struct Plan
     int64_t arenaBytes = 0;
     /// Updates that still have to be copied at the end of the step; the others were written in place.
     std::vector<ir::Update> copies;
+    /// Operations whose result, which is in the arena, the devices that share the step add up (sum_over_devices).
+    std::vector<size_t> sums;
+
+    /// First operation, and the one behind the last, of a part of the step: up to and with a sum, the last part all
+    /// behind the last sum.
+    std::pair<size_t, size_t> part(size_t index) const
+    {
+        return {index == 0 ? 0 : sums[index - 1] + 1, index < sums.size() ? sums[index] + 1 : program.ops.size()};
+    }
 };
 
 /// What the device that will run a plan can do and others need not.

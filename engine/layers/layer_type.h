@@ -69,6 +69,13 @@ struct TargetType
 };
 using TargetTypes = std::vector<TargetType>;
 
+/// Which share of each batch a step computes, where several devices share it.
+struct Share
+{
+    int64_t index = 0;
+    int64_t count = 0; ///< shares of a batch; 0: it is whole
+};
+
 /// Which half of an adversarial step (a GAN's) is written.
 enum class Side {
     None,          ///< none: the discriminator sees real samples only
@@ -101,6 +108,7 @@ public:
     Side side = Side::None;
     const Judged* judged = nullptr; ///< an adversarial loss: the discriminator in front of it
     int64_t batch = 1;
+    Share share;
     Params params;                              ///< complete
     std::vector<ir::ValueId> inputs;            ///< one per port, noValue where unconnected
     std::vector<TensorType> outputTypes;        ///< what infer said, per sample
@@ -135,6 +143,8 @@ public:
     int64_t randomStream() const;
     /// Random numbers: kind "normal" (mean 0, deviation 1) or "uniform" (0 up to 1), new ones in every step.
     ir::ValueId randomNumbers(const std::string& kind, const Shape& shape);
+    /// x added up over all shares of the batch.
+    ir::ValueId overShares(ir::ValueId x) { return share.count > 0 ? b.op("sum_over_devices", {x}) : x; }
     /// Applies the activation named by an `activation` option.
     ir::ValueId activate(ir::ValueId x, const std::string& activation);
     /// The operand of the operation `type` ("softmax", "sigmoid") that made `x`, or `x` itself. A sigmoid is found

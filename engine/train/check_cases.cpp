@@ -315,6 +315,14 @@ Status addAugment(CheckCases& cases)
     return cases.add(std::move(b.program()));
 }
 
+/// Only steps that several devices share have it; here one device computes alone.
+Status addSum(CheckCases& cases)
+{
+    ir::Builder b;
+    b.output("y", b.op("sum_over_devices", {b.input("x", {Shape{1001}, DType::F32})}));
+    return cases.add(std::move(b.program()));
+}
+
 } // namespace
 
 Tensor CheckCases::randomContents(const ir::Value& value)
@@ -394,7 +402,7 @@ Status addAllPrograms(CheckCases& cases)
                 if (auto program = layerProgram(type, sample, training))
                     if (Status status = cases.add(std::move(*program)); !status)
                         return status;
-    for (const auto& add : {addLargerLayers, addPointwise, addOptimizers, addRepeatedTokens, addAugment})
+    for (const auto& add : {addLargerLayers, addPointwise, addOptimizers, addRepeatedTokens, addAugment, addSum})
         if (Status status = add(cases); !status)
             return status;
     return {};

@@ -35,7 +35,11 @@ Result<std::unique_ptr<Stepper>> GameStepper::create(Model& model, StepperOption
         return params.error();
     std::unique_ptr<GameStepper> stepper(new GameStepper(std::move(options)));
     stepper->m_interval = params->integer("discriminator_steps");
-    if (Status status = stepper->load(model); !status)
+    const UpdateRule& rule = stepper->m_options.recipe.rule;
+    const UpdateRule& other = stepper->m_options.generatorRule.optimizer ? stepper->m_options.generatorRule : rule;
+    const double rate = rule.params.real("learning_rate");
+    stepper->m_rateRatio = rate > 0 ? other.params.real("learning_rate") / rate : 1;
+    if (Status status = stepper->load(model, stepper->m_options, makePrograms); !status)
         return status.error();
     return std::unique_ptr<Stepper>(std::move(stepper));
 }
@@ -60,36 +64,16 @@ Result<std::vector<ir::Program>> GameStepper::makePrograms(const graph::Graph& g
     return all;
 }
 
-Status GameStepper::load(Model& model)
-{
-    const UpdateRule& rule = m_options.recipe.rule;
-    const UpdateRule& other = m_options.generatorRule.optimizer ? m_options.generatorRule : rule;
-    const double rate = rule.params.real("learning_rate");
-    m_rateRatio = rate > 0 ? other.params.real("learning_rate") / rate : 1;
-    auto all = makePrograms(model.graph(), m_options);
-    if (!all)
-        return all.error();
-    if (Status status = allocateSlots(model, all->back().slotElements); !status)
-        return status;
-    for (size_t i = 0; i < all->size(); ++i) {
-        auto loaded = LoadedProgram::load(model.device(), m_memory, std::move((*all)[i]));
-        if (!loaded)
-            return loaded.error();
-        (i == 0 ? m_discriminator : m_generator) = std::move(*loaded);
-    }
-    return {};
-}
-
 void GameStepper::begin(const data::Batch& batch, const StepPlace& place)
 {
-    const auto run = [&](LoadedProgram& program, std::array<int32_t, 4> random, double rate, int64_t update) {
-        m_writer.write(program, batch);
-        program.write("random", std::as_bytes(std::span(random)));
+    const auto run = [&](SharedProgram& program, std::array<int32_t, 4> random, double rate, int64_t update) {
+        program.writeBatch(m_writer, batch, batch.weights);
+        program.writeRandom(random);
         program.write("learning_rate", static_cast<float>(rate));
         program.write("step", static_cast<float>(update + 1));
         program.run();
     };
-    run(*m_discriminator, place.random, place.learningRate, place.step);
+    run(discriminator(), place.random, place.learningRate, place.step);
     m_hasRun = true;
     m_generatorRan = place.step % m_interval == 0;
     if (!m_generatorRan)
@@ -97,24 +81,24 @@ void GameStepper::begin(const data::Batch& batch, const StepPlace& place)
     constexpr int32_t otherNoise = 0x3c6ef372; // the generator is judged on samples the discriminator has not seen
     std::array<int32_t, 4> random = place.random;
     random[1] ^= otherNoise;
-    run(*m_generator, random, place.learningRate * m_rateRatio, place.step / m_interval);
+    run(generator(), random, place.learningRate * m_rateRatio, place.step / m_interval);
 }
 
 StepResult GameStepper::result(bool before) const
 {
     StepResult result;
-    result.loss = m_discriminator->readNumber("loss", before);
-    result.generatorLoss = m_generator->readNumber("loss", before && m_generatorRan);
+    result.loss = discriminator().first().readNumber("loss", before);
+    result.generatorLoss = generator().first().readNumber("loss", before && m_generatorRan);
     return result;
 }
 
 bool GameStepper::readGradients(std::span<float> gradients) const
 {
-    if (!m_hasRun || !m_discriminator->hasOutput("gradients"))
+    if (!m_hasRun || !discriminator().first().hasOutput("gradients"))
         return false;
-    const auto generator = static_cast<size_t>(m_generator->outputType("gradients").shape.elements());
-    m_generator->read("gradients", gradients.first(generator));
-    m_discriminator->read("gradients", gradients.subspan(generator));
+    const auto count = static_cast<size_t>(generator().first().outputType("gradients").shape.elements());
+    generator().first().read("gradients", gradients.first(count));
+    discriminator().first().read("gradients", gradients.subspan(count));
     return true;
 }
 
@@ -122,8 +106,8 @@ Weights GameStepper::slots() const
 {
     if (!m_memory.slots)
         return {};
-    Weights all = downloadSlots(m_discriminator->program(), *m_memory.slots);
-    all.merge(downloadSlots(m_generator->program(), *m_memory.slots));
+    Weights all = downloadSlots(discriminator().first().program(), *m_memory.slots);
+    all.merge(downloadSlots(generator().first().program(), *m_memory.slots));
     return all;
 }
 
@@ -131,9 +115,11 @@ Status GameStepper::setSlots(const Weights& slots)
 {
     if (!m_memory.slots)
         return {};
-    if (Status status = uploadSlots(m_discriminator->program(), slots, *m_memory.slots); !status)
-        return status;
-    return uploadSlots(m_generator->program(), slots, *m_memory.slots);
+    Status status = uploadSlots(discriminator().first().program(), slots, *m_memory.slots);
+    if (status)
+        status = uploadSlots(generator().first().program(), slots, *m_memory.slots);
+    weightsChanged();
+    return status;
 }
 
 } // namespace gradloom::train

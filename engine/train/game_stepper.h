@@ -15,8 +15,7 @@ public:
     /// The discriminator's step and the generator's, whose slots lie behind the former's.
     static Result<std::vector<ir::Program>> makePrograms(const graph::Graph& graph, const StepperOptions& options);
 
-    std::vector<LoadedProgram*> programs() const override { return {m_discriminator.get(), m_generator.get()}; }
-    Shape sampleShape() const override { return m_discriminator->inputType("input")->shape.withoutFirst(); }
+    Shape sampleShape() const override { return discriminator().first().inputType("input")->shape.withoutFirst(); }
     bool readGradients(std::span<float> gradients) const override;
     bool canValidate() const override { return false; }
     Weights slots() const override;
@@ -25,19 +24,18 @@ public:
 protected:
     void begin(const data::Batch& batch, const StepPlace& place) override;
     StepResult result(bool before) const override;
-    bool runsAhead() const override { return m_discriminator->executable().runsAhead(); }
+    bool runsAhead() const override { return discriminator().runsAhead(); }
 
 private:
     explicit GameStepper(StepperOptions options)
         : m_options(std::move(options)), m_writer(m_options.program.labels)
     {
     }
-    Status load(Model& model);
+    SharedProgram& discriminator() const { return program(0); }
+    SharedProgram& generator() const { return program(1); }
 
     StepperOptions m_options;
     BatchWriter m_writer;
-    std::unique_ptr<LoadedProgram> m_discriminator;
-    std::unique_ptr<LoadedProgram> m_generator;
     int64_t m_interval = 1;   ///< steps of the discriminator for each one of the generator
     double m_rateRatio = 1;   ///< of the generator's learning rate to the discriminator's
     bool m_hasRun = false;

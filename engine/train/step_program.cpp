@@ -5,6 +5,7 @@
 #include "engine/tensor/picture_change.h"
 
 #include <algorithm>
+#include <map>
 
 namespace gradloom::train {
 
@@ -17,6 +18,7 @@ compile::LowerOptions lowerOptions(const ProgramOptions& options)
 {
     compile::LowerOptions result;
     result.batch = options.batch;
+    result.share = options.share;
     result.training = options.training;
     result.labels = options.labels;
     result.watch = options.watch;
@@ -24,27 +26,31 @@ compile::LowerOptions lowerOptions(const ProgramOptions& options)
     return result;
 }
 
-/// One number for each sample that decides how it counts: "weights" or "filled".
-struct SampleWeights
-{
-    ValueId each = noValue; ///< {N}
-    ValueId sum = noValue;  ///< {1}
-};
-
-SampleWeights sampleWeights(ir::Builder& b, const std::string& name, int64_t batch)
+/// One number for each sample ({N}) that decides how it counts: "weights" or "filled".
+ValueId sampleInput(ir::Builder& b, const std::string& name, int64_t batch)
 {
     const ValueId known = b.program().find(name);
     const bool there = known != noValue && b.program()[known].input;
-    SampleWeights result;
-    result.each = there ? known : b.input(name, {Shape{batch}, DType::F32});
-    // A batch of which nothing counts has a loss of 0, not of 0/0.
-    result.sum = b.unary("maximum_scalar", b.reduceAll("sum", result.each), 1e-30);
-    return result;
+    return there ? known : b.input(name, {Shape{batch}, DType::F32});
 }
 
-ValueId weightedMean(ir::Builder& b, ValueId perSample, const SampleWeights& weights)
+ValueId weightedSum(ir::Builder& b, ValueId perSample, ValueId weights)
 {
-    return b.div(b.reduceAll("sum", b.mul(perSample, weights.each)), weights.sum);
+    return b.reduceAll("sum", b.mul(perSample, weights));
+}
+
+/// Numbers of a share ({1} each) become those of the whole batch: all are added up in one go.
+void addUpShares(ir::Builder& b, const layers::Share& share, std::vector<ValueId>& numbers)
+{
+    if (share.count == 0)
+        return;
+    const ValueId own = numbers.size() == 1 ? numbers[0] : b.op("concat", numbers, {{"axis", int64_t{0}}});
+    const ValueId sums = b.op("sum_over_devices", {own});
+    const std::vector<int64_t> one{1};
+    for (size_t i = 0; i < numbers.size(); ++i) {
+        const std::vector<int64_t> place{static_cast<int64_t>(i)};
+        numbers[i] = numbers.size() == 1 ? sums : b.op("slice", {sums}, {{"start", place}, {"size", one}});
+    }
 }
 
 /// All trainable weights in the order of the flat buffer.
@@ -82,7 +88,8 @@ struct WeightRange
 struct Gradients
 {
     std::vector<ValueId> weights;
-    std::vector<ValueId> gradients;
+    std::vector<ValueId> gradients; ///< of this share of the batch
+    bool shared = false;
     ValueId whole = noValue; ///< as one vector, where that was asked for
 };
 
@@ -110,8 +117,11 @@ ValueId flattened(ir::Builder& b, const Gradients& all, size_t first, size_t las
 
 ValueId wholeGradient(ir::Builder& b, Gradients& all)
 {
-    if (all.whole == noValue)
-        all.whole = flattened(b, all, 0, all.weights.size());
+    if (all.whole != noValue)
+        return all.whole;
+    all.whole = flattened(b, all, 0, all.weights.size());
+    if (all.shared)
+        all.whole = b.op("sum_over_devices", {all.whole});
     return all.whole;
 }
 
@@ -144,7 +154,7 @@ std::vector<WeightPart> partsOf(ir::Builder& b, Gradients& all, const UpdateRule
     size_t first = 0;
     for (size_t i = 0; i < all.weights.size(); ++i) {
         const ir::Op* op = rowsGradient(b.program(), all.gradients[i]);
-        if (!op || !movesSingleRows(rule))
+        if (!op || all.shared || !movesSingleRows(rule)) // each device has other rows
             continue;
         if (first < i)
             parts.push_back(rangeOf(b, all, first, i));
@@ -189,16 +199,6 @@ Status checkTrainable(const compile::Lowered& lowered, layers::Side side)
     return {};
 }
 
-ValueId emitLoss(compile::Lowered& lowered, const SampleWeights& weights, layers::Side side)
-{
-    ir::Builder& b = lowered.builder;
-    ValueId loss = weightedMean(b, lossesPerSample(b, lossList(lowered, side)), weights);
-    if (lowered.penalty != noValue)
-        loss = b.add(loss, lowered.penalty);
-    b.output("loss", loss);
-    return loss;
-}
-
 /// A picture that is painted has no right and wrong pixels; its accuracy would only mislead.
 bool paintsPictures(const compile::Lowered& lowered)
 {
@@ -207,17 +207,55 @@ bool paintsPictures(const compile::Lowered& lowered)
     return lowered.builder.shape(lowered.answers.front().probabilities).rank() == 4;
 }
 
-void emitMetrics(compile::Lowered& lowered, int64_t batch)
+/// The metrics that are shown: of several losses the first one counts.
+std::map<std::string, ValueId> metricsOf(const compile::Lowered& lowered)
 {
-    if (paintsPictures(lowered))
-        std::erase_if(lowered.metrics, [](const auto& metric) { return metric.first == "accuracy"; });
-    if (lowered.metrics.empty())
-        return;
-    ir::Builder& b = lowered.builder;
-    const SampleWeights filled = sampleWeights(b, "filled", batch);
+    std::map<std::string, ValueId> metrics;
     for (const auto& [name, perSample] : lowered.metrics)
-        if (!b.program().outputs.contains("metric:" + name)) // of several losses the first one counts
-            b.output("metric:" + name, weightedMean(b, perSample, filled));
+        metrics.emplace(name, perSample);
+    if (paintsPictures(lowered))
+        metrics.erase("accuracy");
+    return metrics;
+}
+
+struct StepLoss
+{
+    ValueId learned = noValue;   ///< {1}, what gradients are taken of: this share's part of the loss
+    ValueId weightSum = noValue; ///< {1}, what all samples count
+};
+
+/// Writes the loss and the metrics: sums over the samples, divided by what these count.
+StepLoss emitLoss(compile::Lowered& lowered, const ProgramOptions& options)
+{
+    ir::Builder& b = lowered.builder;
+    const auto metrics = metricsOf(lowered);
+    const ValueId weights = sampleInput(b, "weights", options.batch);
+    const ValueId filled = metrics.empty() ? noValue : sampleInput(b, "filled", options.batch);
+    // Added up before the losses, because gradients do not depend on it.
+    std::vector<ValueId> counts{b.reduceAll("sum", weights)};
+    if (filled != noValue)
+        counts.push_back(b.reduceAll("sum", filled));
+    addUpShares(b, options.share, counts);
+    for (ValueId& count : counts)
+        count = b.unary("maximum_scalar", count, 1e-30); // what counts nothing has a mean of 0, not of 0/0
+    const ValueId losses = weightedSum(b, lossesPerSample(b, lossList(lowered, options.side)), weights);
+    std::vector<ValueId> sums{losses};
+    for (const auto& [name, perSample] : metrics)
+        sums.push_back(weightedSum(b, perSample, filled));
+    addUpShares(b, options.share, sums);
+    const ValueId penalty = lowered.penalty;
+    const auto lossOf = [&](ValueId sum, int64_t shares) {
+        const ValueId mean = b.div(sum, counts[0]);
+        if (penalty == noValue)
+            return mean;
+        return b.add(mean, shares > 1 ? b.scale(penalty, 1.0 / static_cast<double>(shares)) : penalty);
+    };
+    const ValueId loss = lossOf(sums[0], 1);
+    b.output("loss", loss);
+    size_t next = 1;
+    for (const auto& [name, perSample] : metrics)
+        b.output("metric:" + name, b.div(sums[next++], counts[1]));
+    return {options.share.count > 0 ? lossOf(losses, options.share.count) : loss, counts[0]};
 }
 
 /// What the network takes becomes the result of `augment`, whose operands the caller writes.
@@ -259,23 +297,22 @@ Result<ir::Program> stepProgram(
         return status.error();
     ir::Builder& b = lowered->builder;
     augmentInput(b.program(), options.augmentedViews);
-    const SampleWeights weights = sampleWeights(b, "weights", options.batch);
-    const ValueId loss = emitLoss(*lowered, weights, options.side);
-    emitMetrics(*lowered, options.batch);
+    const StepLoss loss = emitLoss(*lowered, options);
     compile::fuseActivations(b.program());
     Gradients gradients;
     try {
-        gradients = gradientsOf(b, loss, WeightRange(*lowered, options.side));
+        gradients = gradientsOf(b, loss.learned, WeightRange(*lowered, options.side));
     } catch (const ir::NotDifferentiable& error) {
         return invalidArgument(
             "The gradient penalty differentiates twice, which \"" + error.node() +
                 "\" does not allow. Take it out of the discriminator, or set the penalty to 0.",
             error.node());
     }
+    gradients.shared = options.share.count > 0;
     const std::string before = b.setNode("");
     if (keepGradients)
         b.output("gradients", wholeGradient(b, gradients));
-    finish(*lowered, gradients, weights.sum);
+    finish(*lowered, gradients, loss.weightSum);
     b.setNode(before);
     return std::move(b.program());
 }
@@ -310,22 +347,6 @@ Result<ir::Program> accumulationProgram(
         [](compile::Lowered& lowered, Gradients& gradients, ValueId weightSum) {
             emitAccumulation(lowered.builder, wholeGradient(lowered.builder, gradients), weightSum);
         });
-}
-
-Result<ir::Program> updateProgram(
-    const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe)
-{
-    auto lowered = compile::lower(graph, lowerOptions(options));
-    if (!lowered)
-        return lowered.error();
-    if (Status status = checkTrainable(*lowered, options.side); !status)
-        return status.error();
-    ir::Builder& b = lowered->builder;
-    b.program().outputs.clear();
-    b.program().updates.clear(); // running statistics belong to the steps that see samples
-    b.setNode("");
-    emitUpdate(b, {{b.flatParameters(), noValue}}, noValue, recipe.rule, lowered->maxNorms);
-    return std::move(b.program());
 }
 
 Result<ir::Program> forwardProgram(const graph::Graph& graph, const ProgramOptions& options)

@@ -14,6 +14,7 @@ namespace gradloom::train {
 struct ProgramOptions
 {
     int64_t batch = 1;
+    layers::Share share;            ///< of what `batch` is the size
     layers::TargetTypes labels;     ///< what the data set says about each sample
     bool training = false;          ///< dropout drops, batch normalisation uses the batch's statistics
     std::vector<std::string> watch; ///< nodes whose results become outputs "node:<id>"
@@ -40,17 +41,15 @@ struct TrainingRecipe
 /// `augment`. Outputs: "loss" ({1}: Σ weight·loss / Σ weight, and what stems from weights), "metric:<name>"
 /// ({1}, mean over the samples that are no filler) and, with `keepGradients`, "gradients" ({P}, in the order
 /// of the flat parameter buffer).
+///
+/// Of a `ProgramOptions::share` it is the same for the whole batch: losses, metrics and gradients are sums over the
+/// devices (the primitive sum_over_devices), divided by what all samples count.
 Result<ir::Program> trainingProgram(
     const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe);
 
 /// The same without the update: its gradients are added to those that the next `trainingProgram` of the same
 /// recipe (with `rule.accumulate`) finds.
 Result<ir::Program> accumulationProgram(
-    const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe);
-
-/// The update with what `accumulationProgram` has gathered, and no more: inputs "learning_rate" and "step". For several
-/// devices, which add up their gathered gradients in between.
-Result<ir::Program> updateProgram(
     const graph::Graph& graph, const ProgramOptions& options, const TrainingRecipe& recipe);
 
 /// Forward pass for judging. Outputs, where the drawing has them: "probabilities", "scores", "losses" ({N},

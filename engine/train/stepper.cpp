@@ -5,7 +5,6 @@
 #include "engine/project/project.h"
 #include "engine/train/game_stepper.h"
 #include "engine/train/methods.h"
-#include "engine/train/parallel_stepper.h"
 #include "engine/train/supervised_stepper.h"
 
 #include <algorithm>
@@ -24,33 +23,75 @@ StepperOptions stepperOptions(
     return options;
 }
 
-Result<std::unique_ptr<Stepper>> Stepper::create(Model& model, StepperOptions options)
+namespace {
+
+/// Makes a step one of training, and the batch of all devices that of each.
+Status prepare(StepperOptions& options)
 {
     options.program.training = true;
+    if (!options.parallel)
+        return {};
+    const auto devices = static_cast<int64_t>(options.otherDevices.size()) + 1;
+    if (options.program.batch % devices != 0)
+        return invalidArgument("A batch of " + std::to_string(options.program.batch) +
+                               " samples cannot be shared by " + std::to_string(devices) +
+                               " devices evenly: make the batch size a multiple of " +
+                               std::to_string(devices) + ".");
+    options.program.batch /= devices;
+    options.program.share = {0, devices};
+    return {};
+}
+
+} // namespace
+
+Result<std::unique_ptr<Stepper>> Stepper::create(Model& model, StepperOptions options)
+{
+    if (Status status = prepare(options); !status)
+        return status.error();
     auto game = graph::findAdversary(graph::expand(model.graph()).graph);
     if (!game)
         return game.error();
-    if (*game && options.parallel)
-        return invalidArgument("A GAN is trained on one device only: choose one.", (*game)->objective);
-    if (*game)
-        return GameStepper::create(model, std::move(options), **game);
-    return options.parallel ? ParallelStepper::create(model, std::move(options))
-                            : SupervisedStepper::create(model, std::move(options));
+    return *game ? GameStepper::create(model, std::move(options), **game)
+                 : SupervisedStepper::create(model, std::move(options));
 }
 
 Result<std::vector<ir::Program>> Stepper::makePrograms(const graph::Graph& graph, StepperOptions options)
 {
-    options.program.training = true;
+    if (Status status = prepare(options); !status)
+        return status.error();
     auto game = graph::findAdversary(graph::expand(graph).graph);
     if (!game)
         return game.error();
-    if (*game)
-        return GameStepper::makePrograms(graph, options);
-    if (!options.parallel)
-        return SupervisedStepper::makePrograms(graph, options);
-    if (Status status = ParallelStepper::shareBatch(options); !status)
-        return status.error();
-    return ParallelStepper::makePrograms(graph, options);
+    return *game ? GameStepper::makePrograms(graph, options) : SupervisedStepper::makePrograms(graph, options);
+}
+
+Status Stepper::load(Model& model, const StepperOptions& options, MakePrograms make)
+{
+    auto programs = make(model.graph(), options);
+    if (!programs)
+        return programs.error();
+    int64_t slots = 0;
+    for (const ir::Program& program : *programs)
+        slots = std::max(slots, program.slotElements);
+    if (Status status = allocateSlots(model, slots); !status)
+        return status;
+    auto group = DeviceGroup::create(model, m_memory, options.parallel, options.otherDevices, [&](int64_t device) {
+        StepperOptions own = options;
+        own.program.share.index = device;
+        return make(model.graph(), own);
+    });
+    if (!group)
+        return group.error();
+    m_group = std::move(*group);
+    return {};
+}
+
+std::vector<LoadedProgram*> Stepper::programs() const
+{
+    std::vector<LoadedProgram*> all;
+    for (size_t i = 0; i < m_group->programs(); ++i)
+        all.push_back(&m_group->program(i).first());
+    return all;
 }
 
 void Stepper::step(const data::Batch& batch, const StepPlace& place)

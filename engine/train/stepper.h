@@ -1,9 +1,10 @@
 #pragma once
 
-#include "engine/train/batch_writer.h"
+#include "engine/train/device_group.h"
 #include "engine/train/model.h"
 #include "engine/train/step_program.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
@@ -27,7 +28,8 @@ struct StepperOptions
     int64_t stepsPerEpoch = 1;       ///< batches of an epoch; the last of them always ends with an update
     std::vector<float> classWeights; ///< what a sample of each class counts in the loss; empty: all count one
     UpdateRule generatorRule;        ///< of the generator in a GAN's game
-    /// Each batch is shared by several devices, see ParallelStepper: the model's and `otherDevices`.
+    /// Each batch is shared by several devices, the model's and `otherDevices`: the result is that of one device with
+    /// the whole batch, but for rounding and for random numbers, of which each share draws its own.
     bool parallel = false;
     std::vector<std::shared_ptr<backend::Backend>> otherDevices;
 };
@@ -71,7 +73,7 @@ public:
     std::optional<StepResult> take(bool wait);
     virtual bool hasAccuracy() const { return false; }
     /// What is run on the device: one program, with accumulation another one, in a GAN's game one a side.
-    virtual std::vector<LoadedProgram*> programs() const = 0;
+    std::vector<LoadedProgram*> programs() const;
     /// Of what it takes, without the batch.
     virtual Shape sampleShape() const = 0;
     /// Gradients of all trainable weights in the last step, in the order of the flat buffer; false before the first
@@ -87,10 +89,10 @@ public:
     virtual Status setSlots(const Weights& slots) = 0;
 
     /// One line for people on how several devices do it; may be empty.
-    virtual std::string note() const { return {}; }
+    std::string note() const { return m_group->note(); }
 
     /// Somebody else has written to `memory`, or to the model's weights.
-    virtual void weightsChanged() {}
+    void weightsChanged() { m_group->copyFirst(); }
 
     /// Whether there is an average of the weights after so many steps.
     virtual bool hasAverage(int64_t) const { return false; }
@@ -102,12 +104,23 @@ protected:
     /// Of the last step, or of the one before (only where the device runs ahead).
     virtual StepResult result(bool before) const = 0;
     virtual bool runsAhead() const = 0;
-    /// Zeroed memory for the slots.
-    Status allocateSlots(Model& model, int64_t elements);
+    using MakePrograms = Result<std::vector<ir::Program>> (*)(const graph::Graph& graph, const StepperOptions& options);
+    /// Makes the programs and loads them, with memory for what they keep in slots.
+    Status load(Model& model, const StepperOptions& options, MakePrograms make);
+    SharedProgram& program(size_t index) const { return m_group->program(index); }
+    /// All devices together take a batch of so many samples.
+    static int64_t wholeBatch(const StepperOptions& options)
+    {
+        return options.program.batch * std::max<int64_t>(options.program.share.count, 1);
+    }
 
     backend::ModelMemory m_memory;
 
 private:
+    /// Zeroed memory for the slots.
+    Status allocateSlots(Model& model, int64_t elements);
+
+    std::unique_ptr<DeviceGroup> m_group;
     int m_open = 0; ///< steps whose results can be taken
 };
 

@@ -24,6 +24,14 @@ struct Devices
 {
     std::vector<std::shared_ptr<backend::Memory>> memories;
     std::unique_ptr<backend::Communicator> communicator;
+
+    std::vector<backend::MemoryRange> shares(int64_t first, int64_t elements) const
+    {
+        std::vector<backend::MemoryRange> all;
+        for (const auto& memory : memories)
+            all.push_back({memory, first, elements});
+        return all;
+    }
 };
 
 std::vector<Numbers> randomNumbers(size_t devices, int64_t elements, Random& random)
@@ -59,9 +67,9 @@ std::vector<Numbers> sumUp(const Devices& devices, const std::vector<Numbers>& g
 {
     for (size_t i = 0; i < given.size(); ++i)
         devices.memories[i]->upload(std::as_bytes(std::span(given[i])), 0);
+    const auto shares = devices.shares(margin, static_cast<int64_t>(given.front().size()) - 2 * margin);
     const auto start = std::chrono::steady_clock::now();
-    devices.communicator->sum(
-        devices.memories, margin, static_cast<int64_t>(given.front().size()) - 2 * margin);
+    devices.communicator->sum(shares);
     float last = 0; // to wait for it
     for (const auto& memory : devices.memories)
         memory->download(std::as_writable_bytes(std::span(&last, 1)), 0);
@@ -109,7 +117,7 @@ Result<Selfcheck> checkSums(const std::vector<std::string>& ids, const Selfcheck
         backends.push_back(device.get());
         result.device += (result.device.empty() ? "" : ", ") + device->info().name;
     }
-    devices.communicator = backend::connect(backends, devices.memories, most);
+    devices.communicator = backend::connect(backends, devices.shares(0, most));
     result.reference = "sums of the host in float64";
     result.note = devices.communicator->note();
     PrimitiveCheck check;

@@ -30,31 +30,17 @@ Result<std::vector<ir::Program>> SupervisedStepper::makePrograms(const graph::Gr
 
 Status SupervisedStepper::load(Model& model)
 {
-    auto all = makePrograms(model.graph(), m_options);
-    if (!all)
-        return all.error();
-    if (Status status = allocateSlots(model, all->front().slotElements); !status)
+    if (Status status = Stepper::load(model, m_options, makePrograms); !status)
         return status;
-    for (size_t i = 0; i < all->size(); ++i) {
-        auto loaded = LoadedProgram::load(model.device(), m_memory, std::move((*all)[i]));
-        if (!loaded)
-            return loaded.error();
-        (i == 0 ? m_update : m_gather) = std::move(*loaded);
-    }
-    prepareExtras();
-    return {};
-}
-
-void SupervisedStepper::prepareExtras()
-{
-    const ir::Program& program = m_update->program();
+    const ir::Program& program = update().first().program();
     if (const ir::ValueId id = program.find(averageSlot); id != ir::noValue) {
         m_average = &program[id];
         m_parametersCopy.resize(static_cast<size_t>(program.parameterElements));
         m_averageCopy.resize(m_parametersCopy.size());
     }
     if (!m_options.classWeights.empty())
-        m_weights = Tensor(Shape{m_options.program.batch});
+        m_weights = Tensor(Shape{wholeBatch(m_options)});
+    return {};
 }
 
 bool SupervisedStepper::endsGroup(int64_t step) const
@@ -70,9 +56,8 @@ int64_t SupervisedStepper::updatesBefore(int64_t step) const
     return step / m_options.stepsPerEpoch * perEpoch + step % m_options.stepsPerEpoch / k;
 }
 
-const Tensor& SupervisedStepper::writeBatch(LoadedProgram& program, const data::Batch& batch)
+const Tensor& SupervisedStepper::weightsOf(const data::Batch& batch)
 {
-    m_writer.write(program, batch);
     if (m_options.classWeights.empty())
         return batch.weights;
     const auto labels = batch.targets.front().as<int32_t>();
@@ -80,30 +65,24 @@ const Tensor& SupervisedStepper::writeBatch(LoadedProgram& program, const data::
     const auto weights = m_weights.floats();
     for (size_t i = 0; i < weights.size(); ++i)
         weights[i] = sampleWeights[i] * m_options.classWeights[static_cast<size_t>(labels[i])];
-    program.write("weights", m_weights);
     return m_weights;
 }
 
 void SupervisedStepper::begin(const data::Batch& batch, const StepPlace& place)
 {
     m_before = m_last;
-    m_last = endsGroup(place.step) ? m_update.get() : m_gather.get();
-    writeBatch(*m_last, batch);
-    m_last->write("random", std::as_bytes(std::span(place.random)));
+    m_last = &program(endsGroup(place.step) ? 0 : 1);
+    m_last->writeBatch(m_writer, batch, weightsOf(batch));
+    m_last->writeRandom(place.random);
     m_last->write("learning_rate", static_cast<float>(place.learningRate));
     m_last->write("step", static_cast<float>(updatesBefore(place.step) + 1));
     m_last->run();
 }
 
-std::vector<LoadedProgram*> SupervisedStepper::programs() const
-{
-    return m_gather ? std::vector{m_update.get(), m_gather.get()} : std::vector{m_update.get()};
-}
-
 StepResult SupervisedStepper::result(bool before) const
 {
     // Of two programs that take turns, each one's last run is what is asked for.
-    const LoadedProgram& program = before ? *m_before : *m_last;
+    const LoadedProgram& program = (before ? m_before : m_last)->first();
     const bool again = before && m_before == m_last;
     StepResult result;
     result.loss = program.readNumber("loss", again);
@@ -114,20 +93,24 @@ StepResult SupervisedStepper::result(bool before) const
 
 bool SupervisedStepper::readGradients(std::span<float> gradients) const
 {
-    if (!m_last || !m_last->hasOutput("gradients"))
+    if (!m_last || !m_last->first().hasOutput("gradients"))
         return false;
-    m_last->read("gradients", gradients);
+    m_last->first().read("gradients", gradients);
     return true;
 }
 
 Weights SupervisedStepper::slots() const
 {
-    return m_memory.slots ? downloadSlots(m_update->program(), *m_memory.slots) : Weights();
+    return m_memory.slots ? downloadSlots(update().first().program(), *m_memory.slots) : Weights();
 }
 
 Status SupervisedStepper::setSlots(const Weights& slots)
 {
-    return m_memory.slots ? uploadSlots(m_update->program(), slots, *m_memory.slots) : Status();
+    if (!m_memory.slots)
+        return {};
+    Status status = uploadSlots(update().first().program(), slots, *m_memory.slots);
+    weightsChanged();
+    return status;
 }
 
 void SupervisedStepper::swapAverage()

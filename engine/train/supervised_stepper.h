@@ -13,9 +13,8 @@ public:
     /// The update and, where gradients of several batches are gathered, what gathers them.
     static Result<std::vector<ir::Program>> makePrograms(const graph::Graph& graph, const StepperOptions& options);
 
-    bool hasAccuracy() const override { return m_update->hasOutput("metric:accuracy"); }
-    std::vector<LoadedProgram*> programs() const override;
-    Shape sampleShape() const override { return m_update->inputType("input")->shape.withoutFirst(); }
+    bool hasAccuracy() const override { return update().first().hasOutput("metric:accuracy"); }
+    Shape sampleShape() const override { return update().first().inputType("input")->shape.withoutFirst(); }
     bool readGradients(std::span<float> gradients) const override;
     Weights slots() const override;
     Status setSlots(const Weights& slots) override;
@@ -26,33 +25,29 @@ protected:
     /// One batch: an update, or its gradients are kept for the update at the end of the group.
     void begin(const data::Batch& batch, const StepPlace& place) override;
     StepResult result(bool before) const override;
-    bool runsAhead() const override { return m_update->executable().runsAhead(); }
+    bool runsAhead() const override { return update().runsAhead(); }
 
+private:
     explicit SupervisedStepper(StepperOptions options)
         : m_options(std::move(options)), m_writer(m_options.program.labels)
     {
     }
-    /// Room for the average of the weights and for class weights, where they are wanted.
-    void prepareExtras();
+    Status load(Model& model);
+    SharedProgram& update() const { return program(0); }
     bool endsGroup(int64_t step) const;
     /// Updates done when `step` batches are done.
     int64_t updatesBefore(int64_t step) const;
-    /// Gives a batch to a program; returns what each sample counts in the loss.
-    const Tensor& writeBatch(LoadedProgram& program, const data::Batch& batch);
+    /// What each sample counts in the loss.
+    const Tensor& weightsOf(const data::Batch& batch);
 
     StepperOptions m_options;
     BatchWriter m_writer;
-    std::unique_ptr<LoadedProgram> m_update;
-    std::unique_ptr<LoadedProgram> m_gather; ///< with accumulation only
-    LoadedProgram* m_last = nullptr;
-    LoadedProgram* m_before = nullptr; ///< of the step before the last one
+    SharedProgram* m_last = nullptr;
+    SharedProgram* m_before = nullptr; ///< of the step before the last one
     Tensor m_weights;                     ///< what each sample counts, with class weights only
     const ir::Value* m_average = nullptr; ///< in the update program
     std::vector<float> m_parametersCopy;
     std::vector<float> m_averageCopy;
-
-private:
-    Status load(Model& model);
 };
 
 } // namespace gradloom::train

@@ -25,8 +25,6 @@ Gathered gather(ir::Builder& b, int64_t elements, ValueId gradients, ValueId wei
     Gathered result;
     result.gradients = result.gradientSlot = b.slot("gradients.sum", Shape{elements});
     result.weightSum = result.weightSlot = b.slot("gradients.weight", Shape{1});
-    if (gradients == noValue)
-        return result;
     result.gradients = b.add(result.gradientSlot, b.mul(gradients, weightSum));
     result.weightSum = b.add(result.weightSlot, weightSum);
     return result;

@@ -43,8 +43,7 @@ inline bool movesSingleRows(const UpdateRule& rule)
 }
 
 /// The update: gathered gradients (mean over the batches by what they count), clipping by value, clipping by
-/// norm, the optimizer, max-norm, the average of the weights. Without `gradients` and `weightSum` (noValue) those that
-/// were gathered before are all there is. Reads the inputs "learning_rate" and "step"
+/// norm, the optimizer, max-norm, the average of the weights. Reads the inputs "learning_rate" and "step"
 /// ({1} each; the step counts updates from 1). Several parts, or rows of tables, only where `movesSingleRows`.
 ///
 /// Clipping by norm: Pascanu, Mikolov and Bengio 2013, with PyTorch's 1e-6 beside the norm. Max-norm:

@@ -188,7 +188,8 @@ class EmulatedExecutable : public backend::Executable
 public:
     EmulatedExecutable(std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model,
         const cuda::Settings& settings)
-        : m_plan(std::move(plan)), m_model(model), m_arena(m_plan->arenaBytes)
+        : m_plan(std::move(plan)), m_model(model), m_arena(std::make_shared<HostMemory>(m_plan->arenaBytes)),
+          m_sums(backend::sumsOf(*m_plan, m_arena))
     {
         m_steps = cuda::prepareSteps(
             *m_plan, settings, [this](ValueId id) { return address(id); },
@@ -206,15 +207,19 @@ public:
     {
         std::copy_n(address(value), bytes.size(), bytes.data());
     }
-    void run() override
+    void runPart(size_t part) override
     {
-        for (const auto& launches : m_steps.launches)
-            for (const cuda::Launch& launch : launches)
+        const auto [first, last] = m_plan->part(part);
+        for (size_t i = first; i < last; ++i)
+            for (const cuda::Launch& launch : m_steps.launches[i])
                 launch({});
+        if (part < m_sums.size())
+            return;
         for (const ir::Update& update : m_plan->copies)
             std::memcpy(address(update.target), address(update.source),
                 static_cast<size_t>(m_plan->program.typeOf(update.target).bytes()));
     }
+    std::span<const backend::MemoryRange> sums() const override { return m_sums; }
     void poison() override
     {
         std::map<ValueId, std::vector<std::byte>> inputs;
@@ -223,21 +228,21 @@ public:
                 const auto* begin = address(static_cast<ValueId>(i));
                 inputs[static_cast<ValueId>(i)].assign(begin, begin + value.type.bytes());
             }
-        for (Buffer* buffer : {&m_arena, &m_scratch})
+        for (Buffer* buffer : {&m_arena->buffer, &m_scratch})
             std::fill_n(buffer->data(), buffer->bytes(), std::byte{0xff});
         for (const auto& [id, bytes] : inputs)
             write(id, bytes);
     }
     std::vector<double> timeOps() override { return {}; }
     std::vector<std::string> kernels() const override { return m_steps.kernels; }
-    int64_t memoryBytes() const override { return m_arena.bytes() + m_scratch.bytes(); }
+    int64_t memoryBytes() const override { return m_arena->bytes() + m_scratch.bytes(); }
 
 private:
     std::byte* address(ValueId id) const
     {
         const compile::Location place = m_plan->locations[static_cast<size_t>(id)];
         if (place.segment == Segment::Arena)
-            return const_cast<std::byte*>(m_arena.data()) + place.offset;
+            return m_arena->buffer.data() + place.offset;
         const auto& memory = place.segment == Segment::Parameters ? m_model.parameters
                              : place.segment == Segment::State    ? m_model.state
                                                                   : m_model.slots;
@@ -246,7 +251,9 @@ private:
 
     std::shared_ptr<const compile::Plan> m_plan;
     backend::ModelMemory m_model;
-    Buffer m_arena, m_scratch;
+    std::shared_ptr<HostMemory> m_arena;
+    std::vector<backend::MemoryRange> m_sums;
+    Buffer m_scratch;
     cuda::PreparedSteps m_steps;
 };
 

@@ -151,6 +151,7 @@ std::vector<Case> otherCases()
             {{"shape", list({3, 5})}, {"kind", std::string("normal")}, {"stream", int64_t{7}}}, "normal"},
         {"random_fill", {counter},
             {{"shape", list({3, 5})}, {"kind", std::string("uniform")}, {"stream", int64_t{7}}}, "uniform"},
+        {"sum_over_devices", {f({3, 37})}, {}, ""},
         {"batch_norm", {f({2, 3, 3, 4}), f({4}), f({4})}, {{"epsilon", 1e-3}}, ""},
         {"softmax", {f({4, 6})}, {}, ""},
         {"log_softmax", {f({2, 4, 6})}, {}, ""},

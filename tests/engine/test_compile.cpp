@@ -148,6 +148,48 @@ TEST(Plan, WritesParametersAndGradientsWithoutCopies)
     }
 }
 
+TEST(Plan, IsRunInPartsBetweenWhichDevicesAddUp)
+{
+    // y = Σ over devices (2·Σ over devices x + s); s becomes y.
+    Builder b;
+    const ValueId x = b.input("x", {Shape{4}, DType::F32});
+    const ValueId state = b.state("s", Shape{4}, {"ones"});
+    const ValueId y = b.op("sum_over_devices", {b.add(b.scale(b.op("sum_over_devices", {x}), 2), state)});
+    b.update(state, y);
+    b.output("x", x); // and is as it was afterwards
+    const auto plan = std::make_shared<const compile::Plan>(compile::plan(b.program()));
+    ASSERT_EQ(plan->sums.size(), 2U);
+    EXPECT_EQ(plan->part(0), (std::pair<size_t, size_t>(0, 1)));
+    EXPECT_EQ(plan->part(2).second, plan->program.ops.size());
+    EXPECT_EQ(plan->copies.size(), 1U) << "what devices add up is in the step's own memory";
+    const auto device = backend::open("cpu", {1}).value();
+    const auto model = backend::allocateModel(*device, plan->program).value();
+    const auto step = device->load(plan, model).value();
+    const std::vector<float> given{1, 2, 3, 4};
+    step->write(x, std::as_bytes(std::span(given)));
+    std::vector<float> read(4);
+    const auto bytes = std::as_writable_bytes(std::span(read));
+    step->poison();
+    step->run();
+    model.state->download(bytes, 0);
+    EXPECT_EQ(read, (std::vector<float>{2, 4, 6, 8})) << "one device has its own";
+    for (size_t part = 0; part < 3; ++part) {
+        step->runPart(part);
+        if (part == 2)
+            break;
+        const backend::MemoryRange& sum = step->sums()[part];
+        ASSERT_EQ(sum.elements, 4);
+        sum.memory->download(bytes, sum.firstElement * 4);
+        for (float& number : read)
+            number += 100; // of another device
+        sum.memory->upload(bytes, sum.firstElement * 4);
+    }
+    model.state->download(bytes, 0);
+    EXPECT_EQ(read, (std::vector<float>{304, 308, 312, 316})) << "2·(x + 100) + s + 100";
+    step->read(x, bytes);
+    EXPECT_EQ(read, given);
+}
+
 TEST(Plan, CopiesAnUpdateWhoseOldValueIsStillRead)
 {
     Builder b;

@@ -270,13 +270,13 @@ TEST(CudaModule, OneGpuConnectsWithNccl)
         GTEST_SKIP() << "needs a GPU and NCCL";
     const std::vector<backend::Backend*> devices{gpu.get()};
     const std::vector<float> numbers{1, 2, 3, 4, 5};
-    const std::vector<std::shared_ptr<backend::Memory>> memories{gpu->allocate(20).value()};
+    const std::shared_ptr<backend::Memory> memory = gpu->allocate(20).value();
     const auto communicator = builtModule()->connect(devices).value();
     EXPECT_TRUE(communicator->runsAhead()) << communicator->note();
-    memories[0]->upload(std::as_bytes(std::span(numbers)), 0);
-    communicator->sum(memories, 1, 3);
+    memory->upload(std::as_bytes(std::span(numbers)), 0);
+    communicator->sum(std::vector<backend::MemoryRange>{{memory, 1, 3}});
     std::vector<float> sums(5);
-    memories[0]->download(std::as_writable_bytes(std::span(sums)), 0);
+    memory->download(std::as_writable_bytes(std::span(sums)), 0);
     EXPECT_EQ(sums, numbers);
 }
 

@@ -98,7 +98,13 @@ protected:
         }
         return NcclCommunicator::connect(test::fakeNcclFunctions(), std::move(ranks));
     }
-    void sum(backend::Communicator& communicator) { communicator.sum(memories, 1, 3); }
+    void sum(backend::Communicator& communicator)
+    {
+        std::vector<backend::MemoryRange> shares;
+        for (const auto& memory : memories)
+            shares.push_back({memory, 1, 3});
+        communicator.sum(shares);
+    }
     const std::vector<float>& numbers(size_t rank) const
     {
         return static_cast<const HostMemory&>(*memories[rank]).numbers;

@@ -379,10 +379,10 @@ TEST_F(TrainDevice, ADeviceLostAmongSeveralEndsTheRunAndKeepsTheCheckpoint)
     SessionOptions options = train_test::writingTo(folder / "whole", train_test::dataOf(project));
     options.devices = {"cuda:0", "cuda:1"};
     EXPECT_FALSE(train_test::trained(project, options).error);
-    // 7 steps an epoch; the first sum is a trial, and a checkpoint adds up what was gathered: the sum of the
-    // ninth step is the eleventh.
+    // Three sums a step (what the samples count, their losses, the gradients) and a trial: that of the gradients of
+    // the ninth step, the second of the second epoch, is number 28.
     for (const auto& [setting, number, who] :
-        {std::tuple("GRADLOOM_FAKE_LOST_SUM", "11", "cuda:1: "), std::tuple("GRADLOOM_FAKE_LOST", "9", "")}) {
+        {std::tuple("GRADLOOM_FAKE_LOST_SUM", "28", "cuda:1: "), std::tuple("GRADLOOM_FAKE_LOST", "9", "")}) {
         options.outDir = folder / setting;
         options.resumeDir.reset();
         environment.set(setting, number);
@@ -409,7 +409,7 @@ TEST_F(TrainDevice, ADeviceLostBeforeTheFirstCheckpointIsThereLeavesNone)
     const test::TempFolder folder;
     SessionOptions options = train_test::writingTo(folder / "run", train_test::dataOf(project));
     options.devices = {"cuda:0", "cuda:1"};
-    environment.set("GRADLOOM_FAKE_LOST_SUM", "9"); // a trial, seven steps, what a checkpoint adds up
+    environment.set("GRADLOOM_FAKE_LOST_SUM", "22"); // the last one of the first epoch: a trial, seven steps
     const SessionResult lost = train_test::trained(project, options);
     environment.set("GRADLOOM_FAKE_LOST_SUM", "-1");
     ASSERT_TRUE(lost.error);
@@ -433,12 +433,7 @@ TEST_F(TrainDevice, SeveralDevicesGoOnFromACheckpoint)
         options.maxSteps.reset();
         options.resumeDir = folder / "parts";
         EXPECT_FALSE(train_test::trained(project, options).error);
-        const Weights whole = weightsIn(folder / "whole");
-        const Weights parts = weightsIn(folder / "parts");
-        EXPECT_EQ(train_test::sameBits(whole, parts), accumulate == 1);
-        for (const auto& [name, tensor] : whole)
-            for (size_t i = 0; i < tensor.floats().size(); ++i)
-                ASSERT_NEAR(parts.at(name).floats()[i], tensor.floats()[i], 1e-4) << name;
+        EXPECT_TRUE(train_test::sameBits(weightsIn(folder / "whole"), weightsIn(folder / "parts"))) << accumulate;
     }
 }
 
@@ -461,8 +456,6 @@ TEST_F(TrainDevice, WhatSeveralDevicesCannotDoIsSaid)
     EXPECT_EQ(refusal(odd, {"cuda:0", "cuda:1"}),
         "A batch of 1 samples cannot be shared by 2 devices evenly: make the batch size a multiple of 2.");
     EXPECT_EQ(refusal(train_test::smallProject(), {"cuda", "cuda:0"}), "The device \"cuda:0\" is named twice.");
-    EXPECT_EQ(refusal(train_test::smallGan("minimax"), {"cuda:0", "cuda:1"}),
-        "A GAN is trained on one device only: choose one.");
     EXPECT_EQ(
         refusal(train_test::smallProject(), {"cuda:1", "cuda:1"}), "The device \"cuda:1\" is named twice.");
     EXPECT_NE(

@@ -2,6 +2,7 @@
 #include "app/cli/command.h"
 #include "app/cli/common.h"
 #include "app/cli/text_table.h"
+#include "engine/backend/communicator.h"
 #include "engine/backend/cpu/machine_peaks.h"
 #include "engine/base/thread_pool.h"
 #include "engine/ir/op_kind.h"
@@ -20,6 +21,7 @@ namespace {
 struct PlanOptions : CommonOptions
 {
     int64_t batch = 0;
+    std::vector<std::string> devices; ///< that share each batch
     bool time = false;
     bool forward = false;
 };
@@ -37,12 +39,29 @@ struct LoadedPlan
     }
 };
 
+/// The devices of the command line, computing as the project's training options say.
+Result<std::vector<std::shared_ptr<backend::Backend>>> openDevices(
+    const PlanOptions& options, const project::Project& project)
+{
+    if (options.devices.empty()) {
+        auto device = openDevice(options, project);
+        if (!device)
+            return device.error();
+        return std::vector{std::move(*device)};
+    }
+    auto how = train::readTrainingOptions(project.training.options);
+    if (!how)
+        return how.error();
+    return backend::openEach(options.devices, how->device(options.threads));
+}
+
 Result<LoadedPlan> load(const PlanOptions& options, const project::Project& project)
 {
-    auto device = openDevice(options, project);
-    if (!device)
-        return device.error();
-    auto model = train::Model::create(project.graph, {}, *device, project.training.seed);
+    auto devices = openDevices(options, project);
+    if (!devices)
+        return devices.error();
+    const std::shared_ptr<backend::Backend>& device = devices->front();
+    auto model = train::Model::create(project.graph, {}, device, project.training.seed);
     if (!model)
         return model.error();
     LoadedPlan plan;
@@ -53,7 +72,7 @@ Result<LoadedPlan> load(const PlanOptions& options, const project::Project& proj
         auto program = train::forwardProgram(project.graph, how);
         if (!program)
             return program.error();
-        auto loaded = train::LoadedProgram::load(**device, plan.model->memory(), std::move(*program));
+        auto loaded = train::LoadedProgram::load(*device, plan.model->memory(), std::move(*program));
         if (!loaded)
             return loaded.error();
         plan.forward = std::move(*loaded);
@@ -63,7 +82,9 @@ Result<LoadedPlan> load(const PlanOptions& options, const project::Project& proj
     if (!methods)
         return methods.error();
     train::StepperOptions how = train::stepperOptions(project, *methods, {});
-    how.program.augmentedViews = train::viewsOn(options.device, project.data.augment);
+    how.program.augmentedViews = train::viewsOn(device->info().id, project.data.augment);
+    how.parallel = !options.devices.empty();
+    how.otherDevices.assign(devices->begin() + 1, devices->end());
     auto stepper = train::Stepper::create(*plan.model, std::move(how));
     if (!stepper)
         return stepper.error();
@@ -239,7 +260,8 @@ Status runPlan(const PlanOptions& options)
     auto plan = load(options, *project);
     if (!plan)
         return plan.error();
-    const bool onCpu = options.device == "cpu";
+    const std::string device = options.devices.empty() ? options.device : options.devices.front();
+    const bool onCpu = device == "cpu";
     const int threads = options.threads > 0 ? options.threads : ThreadPool::availableCores();
     const cpu::MachinePeaks peaks = options.time && onCpu ? cpu::measurePeaks(threads) : cpu::MachinePeaks();
     Json json{{"batch", project->training.batch}, {"programs", Json::array()}};
@@ -258,7 +280,7 @@ Status runPlan(const PlanOptions& options)
                 "algorithm.\n";
     }
     if (!options.forward)
-        if (const auto need = train::memoryNeed(*project, {}, options.device)) {
+        if (const auto need = train::memoryNeed(*project, {}, device, options.devices.size())) {
             json["memory"] = memoryJson(*need);
             text += memoryLine(*need);
         }
@@ -274,6 +296,11 @@ Command plan()
                 addCommonOptions(app, *options);
                 app.add_option("--batch", options->batch, "Replaces the project's batch size")
                     ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
+                app.add_option("--devices", options->devices,
+                       "Several that share every batch, of which the first one's share is shown: cuda:0,cuda:1")
+                    ->type_name("DEVICES")
+                    ->delimiter(',')
+                    ->excludes("--device");
                 app.add_flag("--forward", options->forward, "The judging pass instead of the training step");
                 app.add_flag("--time", options->time, "Runs it and says how long each operation takes");
                 return [options] { return runPlan(*options); };

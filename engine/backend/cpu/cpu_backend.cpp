@@ -94,7 +94,8 @@ class CpuExecutable : public backend::Executable
 public:
     CpuExecutable(
         std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model, std::shared_ptr<Workers> workers)
-        : m_plan(std::move(plan)), m_model(model), m_workers(std::move(workers)), m_arena(m_plan->arenaBytes)
+        : m_plan(std::move(plan)), m_model(model), m_workers(std::move(workers)),
+          m_arena(std::make_shared<CpuMemory>(m_plan->arenaBytes)), m_sums(backend::sumsOf(*m_plan, m_arena))
     {
         int64_t common = 0;
         int64_t perThread = 0;
@@ -123,14 +124,18 @@ public:
         std::memcpy(bytes.data(), address(value), bytes.size());
     }
 
-    void run() override
+    void runPart(size_t part) override
     {
         const std::lock_guard lock(m_workers->turn);
         const DenormalsFlushed flushed;
-        for (const auto& phases : m_steps)
-            runPhases(phases);
-        copyUpdates();
+        const auto [first, last] = m_plan->part(part);
+        for (size_t i = first; i < last; ++i)
+            runPhases(m_steps[i]);
+        if (part == m_sums.size())
+            copyUpdates();
     }
+
+    std::span<const backend::MemoryRange> sums() const override { return m_sums; }
 
     void poison() override
     {
@@ -141,7 +146,7 @@ public:
             if (values[i].input)
                 inputs.emplace_back(begin, begin + values[i].type.bytes());
         }
-        std::memset(m_arena.data(), 0xff, static_cast<size_t>(m_arena.bytes()));
+        std::memset(m_arena->data(), 0xff, static_cast<size_t>(m_arena->bytes()));
         std::memset(m_scratchMemory.data(), 0xff, static_cast<size_t>(m_scratchMemory.bytes()));
         for (size_t i = 0, k = 0; i < values.size(); ++i)
             if (values[i].input)
@@ -165,7 +170,7 @@ public:
         return seconds;
     }
 
-    int64_t memoryBytes() const override { return m_arena.bytes() + m_scratchMemory.bytes(); }
+    int64_t memoryBytes() const override { return m_arena->bytes() + m_scratchMemory.bytes(); }
 
 private:
     /// Copies with all threads: one alone takes a tenth of a small network's step for a batch of pictures.
@@ -193,7 +198,7 @@ private:
         std::byte* base = nullptr;
         switch (place.segment) {
         case Segment::Arena:
-            base = const_cast<std::byte*>(m_arena.data());
+            base = m_arena->data();
             break;
         case Segment::Parameters:
             base = hostAddress(m_model.parameters);
@@ -245,7 +250,8 @@ private:
     std::shared_ptr<const compile::Plan> m_plan;
     backend::ModelMemory m_model;
     std::shared_ptr<Workers> m_workers;
-    Buffer m_arena;
+    std::shared_ptr<CpuMemory> m_arena;
+    std::vector<backend::MemoryRange> m_sums;
     Buffer m_scratchMemory;
     Scratch m_scratch;
     std::vector<std::vector<Phase>> m_steps;

@@ -72,8 +72,10 @@ void CudaMemory::download(std::span<std::byte> destination, int64_t offset) cons
 CudaExecutable::CudaExecutable(std::shared_ptr<Device> device, std::shared_ptr<const compile::Plan> plan,
     const backend::ModelMemory& model, const backend::DeviceOptions& options)
     : m_device(std::move(device)), m_plan(std::move(plan)), m_model(model),
-      m_arena(Block::Where::Device, m_plan->arenaBytes), m_readBuffer(Block::Where::Pinned, readBufferBytes),
-      m_inputs(*m_device, inputBytes(m_plan->program)), m_results(*m_device, m_plan->program)
+      m_arena(std::make_shared<CudaMemory>(m_device, Block(Block::Where::Device, m_plan->arenaBytes))),
+      m_sums(backend::sumsOf(*m_plan, m_arena)), m_readBuffer(Block::Where::Pinned, readBufferBytes),
+      m_inputs(*m_device, inputBytes(m_plan->program)), m_results(*m_device, m_plan->program),
+      m_graphs(m_sums.size() + 1)
 {
     prepare(options);
 }
@@ -109,7 +111,7 @@ std::byte* CudaExecutable::address(ValueId id) const
     std::byte* base = nullptr;
     switch (place.segment) {
     case Segment::Arena:
-        base = m_arena.data();
+        base = m_arena->data();
         break;
     case Segment::Parameters:
         base = deviceAddress(m_model.parameters);
@@ -144,13 +146,16 @@ void CudaExecutable::takeInputs()
     m_inputs.take([this](size_t value) { return address(static_cast<ValueId>(value)); });
 }
 
-void CudaExecutable::sendOperations() const
+void CudaExecutable::sendOperations(size_t part) const
 {
     const Context context{m_device->compute()};
-    for (const auto& launches : m_steps.launches)
-        for (const Launch& launch : launches)
+    const auto [first, last] = m_plan->part(part);
+    for (size_t i = first; i < last; ++i)
+        for (const Launch& launch : m_steps.launches[i])
             launch(context);
-    sendUpdates();
+    if (part == m_sums.size())
+        sendUpdates();
+    check(cudaGetLastError(), "starting a step");
 }
 
 void CudaExecutable::sendUpdates() const
@@ -159,22 +164,24 @@ void CudaExecutable::sendUpdates() const
     for (const ir::Update& update : m_plan->copies)
         copyBytes(context, address(update.target), address(update.source),
             m_plan->program.typeOf(update.target).bytes());
-    check(cudaGetLastError(), "starting a step");
 }
 
-void CudaExecutable::run()
+void CudaExecutable::runPart(size_t part)
 {
     const std::lock_guard lock(m_device->turn);
     m_device->use();
-    takeInputs();
-    if (!m_graph && m_noGraph.empty() && m_plainRuns >= warmUpRuns)
-        capture();
-    if (m_graph) {
-        check(cudaGraphLaunch(m_graph.get(), m_device->compute()), "starting a step");
-    } else {
-        sendOperations();
+    if (part == 0)
+        takeInputs();
+    if (!m_graphs[part] && m_noGraph.empty() && m_plainRuns >= warmUpRuns)
+        capture(part);
+    if (m_graphs[part])
+        check(cudaGraphLaunch(m_graphs[part].get(), m_device->compute()), "starting a step");
+    else
+        sendOperations(part);
+    if (part < m_sums.size())
+        return;
+    if (!m_graphs[part])
         ++m_plainRuns;
-    }
     m_results.keep(m_plan->program, [this](ValueId id) { return address(id); });
 }
 
@@ -186,12 +193,12 @@ void CudaExecutable::readBefore(ValueId value, std::span<std::byte> bytes) const
     m_results.readBefore(value, bytes);
 }
 
-/// Records the step instead of running it. Whatever goes wrong, the step can still be sent operation by
+/// Records a part of the step instead of running it. Whatever goes wrong, it can still be sent operation by
 /// operation.
-void CudaExecutable::capture()
+void CudaExecutable::capture(size_t part)
 {
     try {
-        m_graph = captureGraph(m_device->compute(), [this] { sendOperations(); });
+        m_graphs[part] = captureGraph(m_device->compute(), [this, part] { sendOperations(part); });
     } catch (const backend::DeviceFailure& failure) {
         if (++m_failedCaptures == mostCaptures)
             m_noGraph = failure.what();
@@ -218,9 +225,12 @@ void CudaExecutable::poison()
 {
     const std::lock_guard lock(m_device->turn);
     m_device->use();
-    for (const Block* block : {&m_arena, &m_scratch})
-        check(cudaMemsetAsync(block->data(), 0xff, static_cast<size_t>(block->bytes()), m_device->compute()),
+    const auto fill = [this](const auto& memory) {
+        check(cudaMemsetAsync(memory.data(), 0xff, static_cast<size_t>(memory.bytes()), m_device->compute()),
             "filling memory");
+    };
+    fill(*m_arena);
+    fill(m_scratch);
     m_inputs.takeAllAgain();
 }
 
@@ -242,6 +252,7 @@ std::vector<double> CudaExecutable::timeOps()
         mark();
     }
     sendUpdates();
+    check(cudaGetLastError(), "starting a step");
     m_device->wait();
     std::vector<double> seconds;
     for (size_t i = 1; i < marks.size(); ++i) {
@@ -254,13 +265,16 @@ std::vector<double> CudaExecutable::timeOps()
 
 int64_t CudaExecutable::memoryBytes() const
 {
-    return m_arena.bytes() + m_scratch.bytes() + m_inputs.deviceBytes();
+    return m_arena->bytes() + m_scratch.bytes() + m_inputs.deviceBytes();
 }
 
 std::string CudaExecutable::note() const
 {
-    if (m_graph)
-        return "Each step is one CUDA graph.";
+    if (std::all_of(m_graphs.begin(), m_graphs.end(), [](const GraphExec& graph) { return graph != nullptr; }))
+        return m_graphs.size() == 1
+                   ? "Each step is one CUDA graph."
+                   : "Each step is " + std::to_string(m_graphs.size()) +
+                         " CUDA graphs, between which the devices add up.";
     return m_noGraph.empty() ? std::string() : "The step could not be captured as a CUDA graph. " + m_noGraph;
 }
 

@@ -10,6 +10,10 @@ class CudaMemory : public backend::Memory
 {
 public:
     CudaMemory(std::shared_ptr<Device> device, int64_t bytes);
+    CudaMemory(std::shared_ptr<Device> device, Block block)
+        : m_device(std::move(device)), m_block(std::move(block))
+    {
+    }
     int64_t bytes() const override { return m_block.bytes(); }
     void upload(std::span<const std::byte> source, int64_t offset) override;
     void download(std::span<std::byte> destination, int64_t offset) const override;
@@ -20,8 +24,8 @@ private:
     Block m_block;
 };
 
-/// A step on the GPU. The first runs are sent operation by operation; then the step is captured as a CUDA
-/// graph, which is sent with one call. Results of one number are copied to the host behind every run, so that
+/// A step on the GPU. The first runs are sent operation by operation; then each part of the step (there is one
+/// where no devices share it) is captured as a CUDA graph, which is sent with one call. Results of one number are copied to the host behind every run, so that
 /// they can be read without stopping the device.
 class CudaExecutable : public backend::Executable
 {
@@ -34,7 +38,8 @@ public:
     CudaExecutable& operator=(const CudaExecutable&) = delete;
 
     void write(ir::ValueId value, std::span<const std::byte> bytes) override;
-    void run() override;
+    void runPart(size_t part) override;
+    std::span<const backend::MemoryRange> sums() const override { return m_sums; }
     void read(ir::ValueId value, std::span<std::byte> bytes) const override;
     bool runsAhead() const override { return true; }
     void readBefore(ir::ValueId value, std::span<std::byte> bytes) const override;
@@ -49,20 +54,21 @@ private:
     void checkSize(ir::ValueId value, size_t bytes) const;
     void prepare(const backend::DeviceOptions& options);
     void takeInputs();
-    void sendOperations() const;
+    void sendOperations(size_t part) const;
     void sendUpdates() const;
-    void capture();
+    void capture(size_t part);
 
     std::shared_ptr<Device> m_device;
     std::shared_ptr<const compile::Plan> m_plan;
     backend::ModelMemory m_model;
-    Block m_arena;
+    std::shared_ptr<CudaMemory> m_arena;
+    std::vector<backend::MemoryRange> m_sums;
     Block m_scratch;
     Block m_readBuffer; ///< pinned
     InputStaging m_inputs;
     ResultRing m_results;
     PreparedSteps m_steps;
-    GraphExec m_graph;
+    std::vector<GraphExec> m_graphs; ///< by part
     int m_plainRuns = 0;
     int m_failedCaptures = 0;
     std::string m_noGraph; ///< why the step could not be captured

@@ -17,9 +17,9 @@
 /// have to keep every engine function, used or not, and could not be stripped.
 namespace gradloom::backend {
 
-/// Changes whenever Backend, Plan, the operands of a primitive or the struct below change in a way that an older
+/// Changes whenever Backend, Executable, Communicator, Plan, the operands of a primitive or the struct below change in a way that an older
 /// module would misread.
-inline constexpr uint32_t cudaModuleAbi = 5;
+inline constexpr uint32_t cudaModuleAbi = 6;
 
 /// A CUDA device of this machine, usable or not.
 struct CudaDevice

@@ -66,8 +66,7 @@ std::string NcclCommunicator::note() const
            (count == 1 ? " GPU." : " GPUs.");
 }
 
-void NcclCommunicator::sum(
-    std::span<const std::shared_ptr<backend::Memory>> memories, int64_t firstElement, int64_t elements)
+void NcclCommunicator::sum(std::span<const backend::MemoryRange> shares)
 {
     std::vector<std::unique_lock<std::mutex>> turns;
     for (const auto& rank : m_ranks)
@@ -76,7 +75,7 @@ void NcclCommunicator::sum(
     if (!m_failure.empty())
         throw backend::DeviceFailure(m_failure);
     onEach([](Rank& rank) { rank.use(); }); // a device that was lost says so before the others wait for it
-    send(memories, firstElement * static_cast<int64_t>(sizeof(float)), static_cast<size_t>(elements));
+    send(shares);
     onEach([](Rank& rank) {
         rank.use();
         rank.mark();
@@ -84,16 +83,16 @@ void NcclCommunicator::sum(
     m_pending = true;
 }
 
-void NcclCommunicator::send(
-    std::span<const std::shared_ptr<backend::Memory>> memories, int64_t offset, size_t elements)
+void NcclCommunicator::send(std::span<const backend::MemoryRange> shares)
 {
     int result = m_functions.groupStart();
     if (result != NcclFunctions::success)
         failWith(result);
     for (size_t i = 0; i < m_ranks.size() && result == NcclFunctions::success; ++i) {
-        std::byte* data = m_ranks[i]->address(*memories[i]) + offset;
-        result = m_functions.allReduce(data, data, elements, NcclFunctions::float32, NcclFunctions::sum,
-            m_comms[i], m_ranks[i]->stream());
+        std::byte* data = m_ranks[i]->address(*shares[i].memory) +
+                          shares[i].firstElement * static_cast<int64_t>(sizeof(float));
+        result = m_functions.allReduce(data, data, static_cast<size_t>(shares[i].elements),
+            NcclFunctions::float32, NcclFunctions::sum, m_comms[i], m_ranks[i]->stream());
     }
     const int ended = m_functions.groupEnd(); // a group that was begun is ended, whatever happened in it
     if (result == NcclFunctions::success)

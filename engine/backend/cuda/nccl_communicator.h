@@ -75,8 +75,7 @@ public:
     NcclCommunicator(const NcclCommunicator&) = delete;
     NcclCommunicator& operator=(const NcclCommunicator&) = delete;
 
-    void sum(std::span<const std::shared_ptr<backend::Memory>> memories, int64_t firstElement,
-        int64_t elements) override;
+    void sum(std::span<const backend::MemoryRange> shares) override;
     bool runsAhead() const override { return true; }
     std::string note() const override;
 
@@ -84,7 +83,7 @@ private:
     NcclCommunicator(const NcclFunctions& functions, std::vector<std::unique_ptr<Rank>> ranks);
     /// Throws DeviceFailure where a device or NCCL failed during a sum that is not done.
     void look();
-    void send(std::span<const std::shared_ptr<backend::Memory>> memories, int64_t offset, size_t elements);
+    void send(std::span<const backend::MemoryRange> shares);
     /// What goes wrong with a device is a failure of all.
     template <class Action>
     void onEach(const Action& action);

@@ -1,5 +1,8 @@
 #include "engine/layers/layer_options.h"
 
+#include <algorithm>
+#include <numeric>
+
 namespace gradloom::layers {
 
 namespace {
@@ -7,6 +10,12 @@ namespace {
 struct Statistics
 {
     ir::ValueId gamma, beta, mean, variance;
+};
+
+/// A normalised batch with the mean and the variance of its channels.
+struct Normalised
+{
+    ir::ValueId y, mean, variance;
 };
 
 /// With the running statistics normalisation is one multiplication and one addition a channel.
@@ -24,9 +33,39 @@ void follow(LowerContext& c, ir::ValueId running, ir::ValueId batch, double fact
     c.b.update(running, c.b.add(c.b.scale(running, momentum), c.b.scale(batch, (1 - momentum) * factor)));
 }
 
+/// The mean of each channel over the whole batch.
+ir::ValueId channelMeans(LowerContext& c, ir::ValueId x)
+{
+    const Shape shape = c.b.shape(x);
+    std::vector<int64_t> axes(static_cast<size_t>(shape.rank() - 1));
+    std::iota(axes.begin(), axes.end(), 0);
+    const double rows = static_cast<double>(shape.elements() / shape[-1] * c.share.count);
+    return c.b.scale(c.overShares(c.b.reduce("sum", x, axes)), 1 / rows);
+}
+
+/// By the statistics of the whole batch, of which this is a share.
+Normalised normaliseShare(LowerContext& c, const Statistics& s)
+{
+    Normalised result{};
+    result.mean = channelMeans(c, c.in());
+    const auto centred = c.b.sub(c.in(), result.mean);
+    result.variance = channelMeans(c, c.b.unary("square", centred));
+    const auto root = c.b.unary("rsqrt", c.b.offset(result.variance, c.params.real("epsilon")));
+    result.y = c.b.add(c.b.mul(centred, c.b.mul(s.gamma, root)), s.beta);
+    return result;
+}
+
+Normalised normaliseBatch(LowerContext& c, const Statistics& s)
+{
+    if (c.share.count > 0)
+        return normaliseShare(c, s);
+    const auto results = c.b.ops("batch_norm", {c.in(), s.gamma, s.beta}, {{"epsilon", c.params.real("epsilon")}});
+    return {results[0], results[1], results[2]};
+}
+
 std::vector<ir::ValueId> lowerBatchNorm(LowerContext& c)
 {
-    const Shape& x = c.b.shape(c.in());
+    const Shape x = c.b.shape(c.in());
     const Shape channels{x[-1]};
     Statistics s{};
     s.gamma = c.weight("weight", channels, {"ones"});
@@ -35,12 +74,12 @@ std::vector<ir::ValueId> lowerBatchNorm(LowerContext& c)
     s.variance = c.state("running_var", channels, {"ones"});
     ir::ValueId y = ir::noValue;
     if (c.training && !c.frozen()) {
-        const auto results = c.b.ops("batch_norm", {c.in(), s.gamma, s.beta}, {{"epsilon", c.params.real("epsilon")}});
+        const Normalised batch = normaliseBatch(c, s);
         // The running variance is the unbiased one, as in PyTorch.
-        const double rows = static_cast<double>(x.elements() / x[-1]);
-        follow(c, s.mean, results[1], 1);
-        follow(c, s.variance, results[2], rows > 1 ? rows / (rows - 1) : 1);
-        y = results[0];
+        const double rows = static_cast<double>(x.elements() / x[-1] * std::max<int64_t>(c.share.count, 1));
+        follow(c, s.mean, batch.mean, 1);
+        follow(c, s.variance, batch.variance, rows > 1 ? rows / (rows - 1) : 1);
+        y = batch.y;
     } else {
         y = normalise(c, s);
     }

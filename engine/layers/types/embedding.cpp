@@ -49,7 +49,7 @@ LayerType embedding()
             "momentum) "
             "the memory of a vector stands still until its token occurs again, as in PyTorch's SparseAdam. "
             "With gradient "
-            "accumulation or averaged weights all vectors are updated."),
+            "accumulation, averaged weights or several devices all vectors are updated."),
         switchParam("frozen", "Freeze weights", false, "Leaves the vectors as they are during training.")};
     type.infer = inferEmbedding;
     type.lower = [](LowerContext& c) -> std::vector<ir::ValueId> {

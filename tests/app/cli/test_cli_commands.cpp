@@ -302,6 +302,9 @@ TEST_F(CliCommands, DevicesAndPlan)
     EXPECT_EQ(layoutOf("conv2d_weights_gradient"), "HWCK");
     EXPECT_EQ(layoutOf("gemm"), "") << "its axes have no names";
     EXPECT_EQ(run({"plan", project(), "--forward"}).code, 0);
+    EXPECT_EQ(layoutOf("sum_over_devices"), "none");
+    const Output shared = run({"plan", project(), "--devices", "cpu"});
+    EXPECT_NE(shared.out.find("sum_over_devices"), std::string::npos);
 }
 
 TEST_F(CliCommands, ReportIsOnePage)
