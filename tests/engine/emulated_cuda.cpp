@@ -6,21 +6,43 @@
 
 #include <cstring>
 
+namespace gradloom::tests {
+
+SendToStream sendToStream = nullptr;
+
+} // namespace gradloom::tests
+
 namespace gradloom::cuda {
 
-template <class F>
-void forEach(const Context&, int64_t count, const F& functor)
+namespace {
+
+void send(const Context& context, std::function<void()> work)
 {
-    for (int64_t i = 0; i < count; ++i)
-        functor(i);
+    if (context.stream)
+        tests::sendToStream(context.stream, std::move(work));
+    else
+        work();
+}
+
+} // namespace
+
+template <class F>
+void forEach(const Context& context, int64_t count, const F& functor)
+{
+    send(context, [=] {
+        for (int64_t i = 0; i < count; ++i)
+            functor(i);
+    });
 }
 
 template <class F>
-void forTeams(const Context&, int64_t count, const F& functor, const TeamSize& size)
+void forTeams(const Context& context, int64_t count, const F& functor, const TeamSize& size)
 {
-    tests::FiberTeams teams(size.threads, size.sharedFloats);
-    for (int64_t i = 0; i < count; ++i)
-        teams.run([&](tests::FiberTeam& team) { functor(team, i); });
+    send(context, [=] {
+        tests::FiberTeams teams(size.threads, size.sharedFloats);
+        for (int64_t i = 0; i < count; ++i)
+            teams.run([&](tests::FiberTeam& team) { functor(team, i); });
+    });
 }
 
 #define GRADLOOM_INSTANTIATE(F) template void forEach<F>(const Context&, int64_t, const F&);
@@ -130,7 +152,7 @@ Launch matrixProduct(Preparation&, const MatrixProduct& product)
 {
     if (product.batch > 65535)
         throw std::logic_error("the library takes no more products at once");
-    return [product](const Context&) { multiplyPlainly(product); };
+    return [product](const Context& context) { send(context, [product] { multiplyPlainly(product); }); };
 }
 
 std::optional<Launch> libraryConvolution(Preparation&, const LibraryConvolution& convolution)
@@ -144,17 +166,18 @@ std::optional<Launch> libraryConvolution(Preparation&, const LibraryConvolution&
     // As cuDNN, which has no algorithm for some sizes: these here take the direct way.
     if (convolution.shape.kh == 5)
         return std::nullopt;
-    return [convolution](const Context&) { convolvePlainly(convolution); };
+    return [convolution](
+               const Context& context) { send(context, [convolution] { convolvePlainly(convolution); }); };
 }
 
-void zeroBytes(const Context&, void* target, int64_t bytes)
+void zeroBytes(const Context& context, void* target, int64_t bytes)
 {
-    std::memset(target, 0, static_cast<size_t>(bytes));
+    send(context, [=] { std::memset(target, 0, static_cast<size_t>(bytes)); });
 }
 
-void copyBytes(const Context&, void* target, const void* source, int64_t bytes)
+void copyBytes(const Context& context, void* target, const void* source, int64_t bytes)
 {
-    std::memcpy(target, source, static_cast<size_t>(bytes));
+    send(context, [=] { std::memcpy(target, source, static_cast<size_t>(bytes)); });
 }
 
 } // namespace gradloom::cuda

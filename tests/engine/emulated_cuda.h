@@ -4,6 +4,10 @@
 
 namespace gradloom::tests {
 
+/// Takes what is launched on a stream, see fake_cudart.h; without a stream it is done at once.
+using SendToStream = void (*)(void* stream, std::function<void()> work);
+extern SendToStream sendToStream;
+
 /// The operations of the GPU on the CPU: the files in engine/backend/cuda/ops and their functors as they are,
 /// launched in loops and teams of fibers, with plain loops in place of cuDNN and cuBLASLt.
 /// `keepScores` false: attention never keeps its scores, as where they are very many. `alternatives` must

@@ -121,6 +121,22 @@ const char* cudnnGetErrorString(cudnnStatus_t status)
     return status == CUDNN_STATUS_SUCCESS ? "success" : "refused";
 }
 
+cudnnStatus_t cudnnCreate(cudnnHandle_t* handle)
+{
+    return gradloom::tests::create(handle);
+}
+
+cudnnStatus_t cudnnDestroy(cudnnHandle_t handle)
+{
+    return gradloom::tests::destroy(handle);
+}
+
+cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream)
+{
+    handle->stream = stream;
+    return CUDNN_STATUS_SUCCESS;
+}
+
 cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t* d)
 {
     return gradloom::tests::create(d);

@@ -14,6 +14,7 @@ struct cudnnContext
     std::string wrong; ///< what is other than documented: a function, "matrices" or "biases" of gates
     int64_t graphWorkspace = 0; ///< bytes that every graph needs
     int compiledGraphs = 0;
+    cudaStream_t stream = nullptr; ///< where it computes; without one it does at once
     int gap = 0; ///< floats more behind each next gate's weights, so that they lie at other distances each
 };
 
