@@ -200,6 +200,18 @@ TEST_P(CudaRuntimeTraining, GivesTheResultsOfTheCpuWheneverTheDeviceWorks)
     EXPECT_EQ(fake.pinned, 0);
 }
 
+TEST_P(CudaRuntimeTraining, WaitsForNoInputOfTheBatchItIsGiven)
+{
+    Trainer trainer(GetParam().project, gpu());
+    trainer.run(4);
+    for (int i = 0; i < 4; ++i) {
+        const int64_t waits = fake.waits;
+        trainer.begin();
+        EXPECT_LE(fake.waits - waits, GetParam().programs) << "once for the last batch";
+        trainer.take(false);
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Drawings, CudaRuntimeTraining, testing::ValuesIn(drawings()),
     [](const auto& info) { return info.param.name; });
 

@@ -33,9 +33,11 @@ public:
     void write(size_t value, std::span<const std::byte> source)
     {
         Slot& slot = m_slots[value];
-        // The last copy of this input may still read the pinned memory, and the last step the staged one.
-        if (slot.written)
+        // Copies of the last batch may still read the pinned memory, and the last step the staged one. Those
+        // of this batch need not be waited for, unless an input is written twice.
+        if (m_underWay || slot.waiting)
             m_device.waitFor(m_copied, "copying data to it");
+        m_underWay = false;
         std::copy(source.begin(), source.end(), m_pinned.data() + slot.offset);
         check(cudaStreamWaitEvent(m_device.copies(), m_taken.get(), 0), "copying data to it");
         check(cudaMemcpyAsync(m_staged.data() + slot.offset, m_pinned.data() + slot.offset, source.size(),
@@ -63,6 +65,7 @@ public:
                       cudaMemcpyDeviceToDevice, m_device.compute()),
                 "taking data");
         }
+        m_underWay = m_underWay || any;
         if (any)
             check(cudaEventRecord(m_taken.get(), m_device.compute()), "taking data");
     }
@@ -86,8 +89,9 @@ private:
     Device& m_device;
     std::vector<Slot> m_slots;
     Block m_pinned, m_staged;
-    Event m_copied; ///< of the last write
-    Event m_taken;  ///< by the last step
+    bool m_underWay = false; ///< copies of the last batch, as far as is known
+    Event m_copied;          ///< of the last write
+    Event m_taken;           ///< by the last step
 };
 
 } // namespace gradloom::cuda
