@@ -212,6 +212,20 @@ TEST_P(CudaRuntimeTraining, WaitsForNoInputOfTheBatchItIsGiven)
     }
 }
 
+TEST_P(CudaRuntimeTraining, WaitsForNoStepThatWasJustBegun)
+{
+    Trainer trainer(GetParam().project, gpu());
+    trainer.run(4);
+    for (int i = 0; i < 4; ++i) {
+        trainer.begin();
+        const int64_t waits = fake.waits;
+        trainer.take(false);
+        EXPECT_LE(fake.waits - waits, GetParam().programs) << "however many results there are";
+        EXPECT_GT(unfinishedWork(), 0) << "the device is not idle while the host reads";
+    }
+    EXPECT_EQ(trainer.results.size(), 7U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Drawings, CudaRuntimeTraining, testing::ValuesIn(drawings()),
     [](const auto& info) { return info.param.name; });
 

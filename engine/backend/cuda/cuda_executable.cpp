@@ -182,15 +182,22 @@ void CudaExecutable::runPart(size_t part)
         return;
     if (!m_graphs[part])
         ++m_plainRuns;
+    keepResults();
+}
+
+void CudaExecutable::keepResults()
+{
     m_results.keep(m_plan->program, [this](ValueId id) { return address(id); });
 }
 
 void CudaExecutable::readBefore(ValueId value, std::span<std::byte> bytes) const
 {
     checkSize(value, bytes.size());
+    if (!m_results.has(value, 1))
+        throw std::logic_error("there is no result of an earlier run to read");
     const std::lock_guard lock(m_device->turn);
     m_device->use();
-    m_results.readBefore(value, bytes);
+    m_results.read(value, 1, bytes);
 }
 
 /// Records a part of the step instead of running it. Whatever goes wrong, it can still be sent operation by
@@ -210,6 +217,8 @@ void CudaExecutable::read(ValueId value, std::span<std::byte> bytes) const
     checkSize(value, bytes.size());
     const std::lock_guard lock(m_device->turn);
     m_device->use();
+    if (m_results.has(value, 0))
+        return m_results.read(value, 0, bytes);
     for (size_t done = 0; done < bytes.size();) {
         const size_t count = std::min(bytes.size() - done, static_cast<size_t>(readBufferBytes));
         check(cudaMemcpyAsync(m_readBuffer.data(), address(value) + done, count, cudaMemcpyDeviceToHost,
@@ -253,6 +262,7 @@ std::vector<double> CudaExecutable::timeOps()
     }
     sendUpdates();
     check(cudaGetLastError(), "starting a step");
+    keepResults();
     m_device->wait();
     std::vector<double> seconds;
     for (size_t i = 1; i < marks.size(); ++i) {

@@ -56,6 +56,7 @@ private:
     void takeInputs();
     void sendOperations(size_t part) const;
     void sendUpdates() const;
+    void keepResults();
     void capture(size_t part);
 
     std::shared_ptr<Device> m_device;

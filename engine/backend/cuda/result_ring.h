@@ -36,15 +36,15 @@ public:
         check(cudaEventRecord(m_arrived[turn].get(), m_device.compute()), "copying results from it");
     }
 
-    /// Of the run before the last one; waits for that one only.
-    void readBefore(ir::ValueId id, std::span<std::byte> bytes) const
+    /// Whether a result of the last run is kept, or of the run so many before it.
+    bool has(ir::ValueId id, int64_t before) const { return m_runs > before && m_slots.contains(id); }
+
+    /// A result that is kept; waits for its run only.
+    void read(ir::ValueId id, int64_t before, std::span<std::byte> bytes) const
     {
-        const auto slot = m_slots.find(id);
-        if (m_runs < turns || slot == m_slots.end())
-            throw std::logic_error("there is no result of an earlier run to read");
-        const auto turn = static_cast<size_t>(m_runs % turns);
+        const auto turn = static_cast<size_t>((m_runs - 1 - before) % turns);
         m_device.waitFor(m_arrived[turn], "computing");
-        std::memcpy(bytes.data(), m_memory.data() + static_cast<int64_t>(turn) * turnBytes() + slot->second,
+        std::memcpy(bytes.data(), m_memory.data() + static_cast<int64_t>(turn) * turnBytes() + m_slots.at(id),
             bytes.size());
     }
 
