@@ -21,6 +21,8 @@ namespace {
 
 using Work = std::function<void()>;
 
+constexpr std::chrono::seconds patience{10};
+
 /// What was sent to a stream, in order.
 struct Line
 {
@@ -127,7 +129,7 @@ cudaError_t waitFor(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Li
     if (s.visible.stalled) {
         ++s.stalledWaiters;
         s.changed.notify_all();
-        if (!s.changed.wait_for(lock, std::chrono::seconds(10), [&] { return !s.visible.stalled; }))
+        if (!s.changed.wait_for(lock, patience, [&] { return !s.visible.stalled; }))
             s.visible.gaveUp = true;
         --s.stalledWaiters;
     }
@@ -279,7 +281,8 @@ void awaitStalledWaiter()
 {
     State& s = state();
     std::unique_lock lock(s.mutex);
-    s.changed.wait(lock, [&] { return s.stalledWaiters > 0; });
+    if (!s.changed.wait_for(lock, patience, [&] { return s.stalledWaiters > 0; }))
+        s.visible.gaveUp = true;
 }
 
 void resume()

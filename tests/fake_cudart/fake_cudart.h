@@ -25,7 +25,7 @@ struct FakeCudart
     int64_t waits = 0;    ///< of the host, for something that was not done
     int64_t captures = 0; ///< that succeeded
     int64_t graphLaunches = 0;
-    bool gaveUp = false; ///< somebody waited for a stalled device for very long
+    bool gaveUp = false; ///< somebody waited very long for a stalled device, or for such a waiter
 };
 
 FakeCudart& fakeCudart();

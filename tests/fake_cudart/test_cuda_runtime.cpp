@@ -5,12 +5,14 @@
 #include "tests/fake_cudart/fake_cudart.h"
 
 #include <cmath>
+#include <thread>
 
 /// Executables of the GPU on a runtime that does everything as late as it may, or when chance will have it.
 namespace gradloom::tests {
 namespace {
 
 using namespace train;
+using backend::DeviceFailure;
 using train_test::list;
 using train_test::node;
 
@@ -177,6 +179,18 @@ class CudaRuntime : public testing::Test
 protected:
     FreshCudart fresh;
     FakeCudart& fake = fakeCudart();
+
+    /// What the failure says; empty where there is none.
+    template <class Action>
+    static std::string failure(const Action& action)
+    {
+        try {
+            action();
+        } catch (const DeviceFailure& failure) {
+            return failure.what();
+        }
+        return {};
+    }
 };
 
 class CudaRuntimeTraining : public CudaRuntime, public testing::WithParamInterface<Drawing>
@@ -225,6 +239,74 @@ TEST_P(CudaRuntimeTraining, WaitsForNoStepThatWasJustBegun)
     }
     EXPECT_EQ(trainer.results.size(), 7U);
 }
+
+/// Ways in which the host waits for the device when two steps have been begun.
+struct Waiting
+{
+    std::string what;
+    void (*wait)(Trainer& training);
+};
+
+void PrintTo(const Waiting& waiting, std::ostream* out)
+{
+    *out << waiting.what;
+}
+
+class CudaRuntimeWaiting : public CudaRuntime, public testing::WithParamInterface<Waiting>
+{
+};
+
+TEST_P(CudaRuntimeWaiting, LeavesTheDeviceToOthers)
+{
+    const auto device = gpu();
+    Trainer training(pictures(), device);
+    Trainer other(pictures(), device);
+    training.begin();
+    training.begin();
+    fake.stalled = true;
+    std::thread waiter([&] { GetParam().wait(training); });
+    awaitStalledWaiter();
+    other.begin();
+    resume();
+    waiter.join();
+    EXPECT_FALSE(fake.gaveUp) << "the other one's work is sent while the first one waits";
+}
+
+TEST_P(CudaRuntimeWaiting, LooksAtOtherDevices)
+{
+    const auto device = gpu();
+    Trainer training(pictures(), device);
+    training.begin();
+    training.begin();
+    const auto look = [&](std::function<void()> action) {
+        const auto shared = cuda::deviceOf(*device);
+        const std::lock_guard lock(shared->turn);
+        shared->whileWaiting(std::move(action));
+    };
+    int looks = 0;
+    look([&] {
+        if (++looks == 3)
+            throw DeviceFailure("The other GPU is gone.");
+    });
+    fake.stalled = true;
+    EXPECT_EQ(failure([&] { GetParam().wait(training); }), "The other GPU is gone.");
+    fake.stalled = false;
+    EXPECT_EQ(failure([&] { GetParam().wait(training); }), "") << "there is no other one it waits for";
+    look(nullptr);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, CudaRuntimeWaiting,
+    testing::ValuesIn(
+        std::vector<Waiting>{{"for_its_last_batch", [](Trainer& training) { training.begin(); }},
+            {"for_the_step_before", [](Trainer& training) { training.take(false); }},
+            {"for_the_last_step", [](Trainer& training) { training.take(true); }},
+            {"for_a_tensor", [](Trainer& training) { training.gradients(); }},
+            {"for_the_weights", [](Trainer& training) { training.model->weights(); }},
+            {"to_set_the_weights",
+                [](Trainer& training) {
+                    EXPECT_TRUE(training.model->setWeights(initialWeights(training.model->layout(), 1)));
+                }}}),
+    [](const auto& info) { return info.param.what; });
 
 INSTANTIATE_TEST_SUITE_P(Drawings, CudaRuntimeTraining, testing::ValuesIn(drawings()),
     [](const auto& info) { return info.param.name; });

@@ -49,6 +49,7 @@ CudaMemory::CudaMemory(std::shared_ptr<Device> device, int64_t bytes) : m_device
 
 void CudaMemory::upload(std::span<const std::byte> source, int64_t offset)
 {
+    m_device->waitForSent();
     const std::lock_guard lock(m_device->turn);
     m_device->use();
     m_device->wait();
@@ -60,6 +61,7 @@ void CudaMemory::upload(std::span<const std::byte> source, int64_t offset)
 
 void CudaMemory::download(std::span<std::byte> destination, int64_t offset) const
 {
+    m_device->waitForSent();
     const std::lock_guard lock(m_device->turn);
     m_device->use();
     m_device->wait();
@@ -136,9 +138,10 @@ void CudaExecutable::checkSize(ValueId value, size_t bytes) const
 void CudaExecutable::write(ValueId value, std::span<const std::byte> bytes)
 {
     checkSize(value, bytes.size());
-    const std::lock_guard lock(m_device->turn);
     m_device->use();
-    m_inputs.write(static_cast<size_t>(value), bytes);
+    m_inputs.fill(static_cast<size_t>(value), bytes);
+    const std::lock_guard lock(m_device->turn);
+    m_inputs.send(static_cast<size_t>(value));
 }
 
 void CudaExecutable::takeInputs()
@@ -195,7 +198,6 @@ void CudaExecutable::readBefore(ValueId value, std::span<std::byte> bytes) const
     checkSize(value, bytes.size());
     if (!m_results.has(value, 1))
         throw std::logic_error("there is no result of an earlier run to read");
-    const std::lock_guard lock(m_device->turn);
     m_device->use();
     m_results.read(value, 1, bytes);
 }
@@ -215,19 +217,24 @@ void CudaExecutable::capture(size_t part)
 void CudaExecutable::read(ValueId value, std::span<std::byte> bytes) const
 {
     checkSize(value, bytes.size());
-    const std::lock_guard lock(m_device->turn);
     m_device->use();
     if (m_results.has(value, 0))
         return m_results.read(value, 0, bytes);
     for (size_t done = 0; done < bytes.size();) {
         const size_t count = std::min(bytes.size() - done, static_cast<size_t>(readBufferBytes));
-        check(cudaMemcpyAsync(m_readBuffer.data(), address(value) + done, count, cudaMemcpyDeviceToHost,
-                  m_device->compute()),
-            "copying results from it");
-        m_device->wait();
+        sendRead(address(value) + done, count);
+        m_device->waitFor(m_readDone, "computing");
         std::memcpy(bytes.data() + done, m_readBuffer.data(), count);
         done += count;
     }
+}
+
+void CudaExecutable::sendRead(const std::byte* from, size_t count) const
+{
+    const std::lock_guard lock(m_device->turn);
+    check(cudaMemcpyAsync(m_readBuffer.data(), from, count, cudaMemcpyDeviceToHost, m_device->compute()),
+        "copying results from it");
+    check(cudaEventRecord(m_readDone.get(), m_device->compute()), "copying results from it");
 }
 
 void CudaExecutable::poison()

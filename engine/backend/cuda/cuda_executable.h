@@ -58,6 +58,8 @@ private:
     void sendUpdates() const;
     void keepResults();
     void capture(size_t part);
+    /// Copies to the read buffer.
+    void sendRead(const std::byte* from, size_t count) const;
 
     std::shared_ptr<Device> m_device;
     std::shared_ptr<const compile::Plan> m_plan;
@@ -66,6 +68,7 @@ private:
     std::vector<backend::MemoryRange> m_sums;
     Block m_scratch;
     Block m_readBuffer; ///< pinned
+    Event m_readDone = makeEvent();
     InputStaging m_inputs;
     ResultRing m_results;
     PreparedSteps m_steps;

@@ -31,24 +31,35 @@ public:
 
     /// CUDA keeps the device in use by thread.
     void use() const { check(cudaSetDevice(m_index), "starting"); }
-    /// Until everything that was sent to compute is done.
+    /// Until everything that was sent to compute is done; by who has the turn.
     void wait() const
     {
-        if (m_look)
+        if (looks())
             waitLooking([this] { return cudaStreamQuery(m_compute.get()); }, "computing");
         else
             check(cudaStreamSynchronize(m_compute.get()), "computing");
     }
+    /// Needs no turn, so that others can send their work meanwhile.
     void waitFor(const Event& event, const char* action) const
     {
-        if (m_look)
+        if (looks())
             waitLooking([&] { return cudaEventQuery(event.get()); }, action);
         else
             check(cudaEventSynchronize(event.get()), action);
     }
+    /// Until everything is done that was sent to compute before; by who does not have the turn.
+    void waitForSent()
+    {
+        const Event sent = markSent();
+        waitFor(sent, "computing");
+    }
     /// Calls `look` again and again while the host waits for the device, which may wait for another one that
     /// is lost: it throws what ends the waiting. To be changed by who has the turn.
-    void whileWaiting(std::function<void()> look) { m_look = std::move(look); }
+    void whileWaiting(std::function<void()> look)
+    {
+        const std::lock_guard lock(m_lookLock);
+        m_look = std::move(look);
+    }
 
     int index() const { return m_index; }
     int capability() const { return m_properties.major * 10 + m_properties.minor; }
@@ -57,15 +68,35 @@ public:
     cudaStream_t copies() const { return m_copies.get(); }
     Libraries& libraries() { return *m_libraries; }
 
-    /// One thread at a time sends work.
+    /// One thread at a time sends work. Whoever has the turn does not wait for what was sent, if that can be
+    /// helped: a training run waits nearly always, and other threads would hardly ever get it.
     std::mutex turn;
 
 private:
+    Event markSent()
+    {
+        const std::lock_guard lock(turn);
+        use();
+        Event sent = makeEvent();
+        check(cudaEventRecord(sent.get(), m_compute.get()), "computing");
+        return sent;
+    }
+
+    bool looks() const
+    {
+        const std::lock_guard lock(m_lookLock);
+        return m_look != nullptr;
+    }
+
     template <class Query>
     void waitLooking(const Query& query, const char* action) const
     {
         while (!isDone(query(), action)) {
-            m_look();
+            {
+                const std::lock_guard lock(m_lookLock);
+                if (m_look)
+                    m_look();
+            }
             std::this_thread::yield();
         }
     }
@@ -74,6 +105,7 @@ private:
     cudaDeviceProp m_properties{};
     Stream m_compute, m_copies;
     std::unique_ptr<Libraries> m_libraries;
+    mutable std::mutex m_lookLock; ///< taken behind the turn
     std::function<void()> m_look;
 };
 

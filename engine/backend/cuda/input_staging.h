@@ -30,18 +30,24 @@ public:
 
     int64_t deviceBytes() const { return m_staged.bytes(); }
 
-    void write(size_t value, std::span<const std::byte> source)
+    /// Waits until an input may be overwritten, which needs no turn, and keeps it for send().
+    void fill(size_t value, std::span<const std::byte> source)
     {
-        Slot& slot = m_slots[value];
+        const Slot& slot = m_slots[value];
         // Copies of the last batch may still read the pinned memory, and the last step the staged one. Those
         // of this batch need not be waited for, unless an input is written twice.
         if (m_underWay || slot.waiting)
             m_device.waitFor(m_copied, "copying data to it");
         m_underWay = false;
         std::copy(source.begin(), source.end(), m_pinned.data() + slot.offset);
+    }
+
+    void send(size_t value)
+    {
+        Slot& slot = m_slots[value];
         check(cudaStreamWaitEvent(m_device.copies(), m_taken.get(), 0), "copying data to it");
-        check(cudaMemcpyAsync(m_staged.data() + slot.offset, m_pinned.data() + slot.offset, source.size(),
-                  cudaMemcpyHostToDevice, m_device.copies()),
+        check(cudaMemcpyAsync(m_staged.data() + slot.offset, m_pinned.data() + slot.offset,
+                  static_cast<size_t>(slot.bytes), cudaMemcpyHostToDevice, m_device.copies()),
             "copying data to it");
         check(cudaEventRecord(m_copied.get(), m_device.copies()), "copying data to it");
         slot.written = true;
