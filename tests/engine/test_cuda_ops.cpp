@@ -189,6 +189,17 @@ TEST(CudaOperations, AreThereForEveryPrimitive)
         EXPECT_EQ(ids.contains(type.id), !type.alias) << type.id;
 }
 
+/// A launch beyond what is always there fails without the permission that is asked for above it, whatever of it
+/// the kernel declares itself.
+TEST(CudaLaunch, CountsAllMemoryThatATeamShares)
+{
+    const auto floats = static_cast<int64_t>(cuda::alwaysShared / sizeof(float));
+    EXPECT_EQ(cuda::sharedBytes({32, floats}), cuda::alwaysShared);
+    EXPECT_EQ(cuda::sharedBytes({1024, floats - 32}), cuda::alwaysShared) << "a float for each of 32 warps";
+    for (int64_t more = 1; more <= 32; ++more)
+        EXPECT_GT(cuda::sharedBytes({256, floats - 32 + more}), cuda::alwaysShared);
+}
+
 TEST(CudnnVersion, ThatCannotBeUsedIsNamed)
 {
     using cuda::cudnnProblem;

@@ -46,7 +46,7 @@ struct WarpTeam
 struct BlockTeam
 {
     float* shared;
-    float* ofWarps; ///< 32 floats
+    float* ofWarps; ///< mostWarpsOfTeam floats
 
     __device__ int rank() const { return static_cast<int>(threadIdx.x); }
     __device__ int size() const { return static_cast<int>(blockDim.x); }
@@ -102,8 +102,7 @@ template <class F>
 __global__ void __launch_bounds__(1024) runBlocks(F functor, int64_t count)
 {
     extern __shared__ float memory[];
-    __shared__ float ofWarps[32];
-    BlockTeam team{memory, ofWarps};
+    BlockTeam team{memory + mostWarpsOfTeam, memory};
     for (int64_t i = blockIdx.x; i < count; i += gridDim.x) {
         functor(team, i);
         team.sync();
@@ -123,10 +122,7 @@ inline cudaStream_t streamOf(const Context& context)
     return static_cast<cudaStream_t>(context.stream);
 }
 
-/// Shared memory that a block of any kernel has on any GPU.
-constexpr size_t alwaysShared = 48 * 1024;
-
-/// A kernel may use more only if it is told so.
+/// A kernel may use more than is always there only if it is told so.
 template <class Kernel>
 void allowShared(Kernel kernel, size_t bytes)
 {
@@ -164,7 +160,7 @@ void forTeams(const Context& context, int64_t count, const F& functor, const Tea
 {
     if (count <= 0)
         return;
-    const size_t bytes = static_cast<size_t>(size.sharedFloats) * sizeof(float);
+    const size_t bytes = sharedBytes(size);
     if (size.threads == 32) {
         const unsigned warps = warpsFor(bytes);
         allowShared(runWarps<F>, bytes * warps);

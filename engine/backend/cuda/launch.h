@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace gradloom::cuda {
@@ -27,6 +28,18 @@ inline TeamSize teamForRow(int64_t length)
 inline TeamSize teamForTile(int floatsPerThread)
 {
     return {256, int64_t{256} * floatsPerThread};
+}
+
+/// Shared memory that a block of any kernel has on any GPU, with what the kernel declares itself.
+inline constexpr size_t alwaysShared = 48 * 1024;
+/// Of a team that is a block.
+inline constexpr int mostWarpsOfTeam = 32;
+
+/// Shared memory of a team. One of several warps has a float for each of them in front of its own, so that the
+/// kernel declares none beside it.
+inline size_t sharedBytes(const TeamSize& size)
+{
+    return static_cast<size_t>(size.sharedFloats + (size.threads > 32 ? mostWarpsOfTeam : 0)) * sizeof(float);
 }
 
 /// Runs functor(0) .. functor(count-1), one thread for each. Defined for the functors of functor_list.h: for
