@@ -221,10 +221,17 @@ void finish(Line& line)
 void sendLaunch(void* stream, Work work)
 {
     const Call call;
-    if (call.failure)
+    auto& to = *static_cast<CUstream_st*>(stream);
+    int& spoiled = state().visible.spoiledLaunches;
+    if (call.failure) {
         lastError = call.failure;
-    else
-        send(*static_cast<CUstream_st*>(stream), std::move(work));
+    } else if (to.recording && !to.spoiled && spoiled > 0) {
+        --spoiled;
+        to.spoiled = true;
+        lastError = cudaErrorStreamCaptureUnsupported;
+    } else {
+        send(to, std::move(work));
+    }
 }
 
 cudaError_t take(void** memory, size_t bytes, bool onDevice)

@@ -16,6 +16,7 @@ struct FakeCudart
     int64_t memory = 64 << 20;   ///< bytes of the device
     int64_t pinnable = 64 << 20; ///< bytes of the host that can be locked
     int spoiledCaptures = 0;     ///< so many next captures fail when they end
+    int spoiledLaunches = 0;     ///< in so many next captures a launch fails
     bool lost = false;           ///< everything fails from now on
     bool stalled = false;        ///< nothing gets done; see resume()
 

@@ -57,6 +57,11 @@ std::shared_ptr<backend::Backend> gpu()
     return cuda::openCuda(0, {.deterministic = true}).value();
 }
 
+std::shared_ptr<backend::Backend> cpu()
+{
+    return train_test::cpu(1);
+}
+
 data::Batch batchOf(const Shape& sample, uint64_t seed)
 {
     Random random(seed);
@@ -81,6 +86,14 @@ void overwrite(data::Batch& batch)
         std::fill_n(tensor->data(), tensor->bytes(), std::byte{0xff});
 }
 
+StepperOptions optionsOf(const project::Project& project)
+{
+    StepperOptions options = stepperOptions(project, chooseMethods(project.training).value(), labels);
+    options.stepsPerEpoch = steps;
+    options.recipe.keepGradients = true;
+    return options;
+}
+
 struct Trainer
 {
     std::unique_ptr<Model> model;
@@ -91,10 +104,7 @@ struct Trainer
     Trainer(const project::Project& project, const std::shared_ptr<backend::Backend>& device)
     {
         model = Model::create(project.graph, labels, device, project.training.seed).value();
-        StepperOptions options = stepperOptions(project, chooseMethods(project.training).value(), labels);
-        options.stepsPerEpoch = steps;
-        options.recipe.keepGradients = true;
-        auto made = Stepper::create(*model, std::move(options));
+        auto made = Stepper::create(*model, optionsOf(project));
         if (!made)
             throw std::runtime_error(made.error().message);
         stepper = std::move(*made);
@@ -118,6 +128,7 @@ struct Trainer
         EXPECT_TRUE(stepper->readGradients(all));
         return all;
     }
+    LoadedProgram& program() const { return *stepper->programs().front(); }
     /// As a run does: a step is begun before what the last one gave is looked at.
     void run(int count)
     {
@@ -128,13 +139,36 @@ struct Trainer
     }
 };
 
+/// All that there are.
+std::vector<StepResult> resultsOf(Trainer& trainer)
+{
+    trainer.take(true);
+    return trainer.results;
+}
+
 std::vector<StepResult> resultsOf(
     const project::Project& project, const std::shared_ptr<backend::Backend>& device)
 {
     Trainer trainer(project, device);
     trainer.run(steps);
-    trainer.take(true);
-    return trainer.results;
+    return resultsOf(trainer);
+}
+
+/// Losses of single samples with the weights that the model has when all that was sent before is done.
+std::vector<float> judged(Model& model)
+{
+    ProgramOptions options;
+    options.batch = batchSize;
+    options.labels = labels;
+    LoadedProgram& program =
+        *model.program("judge", [&] { return forwardProgram(model.graph(), options); }).value();
+    data::Batch batch = batchOf(program.inputType("input")->shape.withoutFirst(), 99);
+    BatchWriter(labels).write(program, batch);
+    overwrite(batch);
+    program.run();
+    std::vector<float> losses(batchSize);
+    program.read("losses", losses);
+    return losses;
 }
 
 void expectNear(float actual, float expected, const std::string& what)
@@ -180,6 +214,13 @@ protected:
     FreshCudart fresh;
     FakeCudart& fake = fakeCudart();
 
+    static void whileWaiting(backend::Backend& device, std::function<void()> look)
+    {
+        const auto shared = cuda::deviceOf(device);
+        const std::lock_guard lock(shared->turn);
+        shared->whileWaiting(std::move(look));
+    }
+
     /// What the failure says; empty where there is none.
     template <class Action>
     static std::string failure(const Action& action)
@@ -201,7 +242,7 @@ class CudaRuntimeTraining : public CudaRuntime, public testing::WithParamInterfa
 
 TEST_P(CudaRuntimeTraining, GivesTheResultsOfTheCpuWheneverTheDeviceWorks)
 {
-    const auto expected = resultsOf(GetParam().project, train_test::cpu());
+    const auto expected = resultsOf(GetParam().project, cpu());
     for (const uint64_t chance : {0, 1, 2, 3}) {
         SCOPED_TRACE("chance " + std::to_string(chance));
         fake.chance = chance;
@@ -238,6 +279,174 @@ TEST_P(CudaRuntimeTraining, WaitsForNoStepThatWasJustBegun)
         EXPECT_GT(unfinishedWork(), 0) << "the device is not idle while the host reads";
     }
     EXPECT_EQ(trainer.results.size(), 7U);
+}
+
+TEST_F(CudaRuntime, AStepBecomesAGraphAfterTwoRuns)
+{
+    Trainer trainer(pictures(), gpu());
+    const backend::Executable& executable = trainer.program().executable();
+    trainer.run(2);
+    EXPECT_EQ(fake.captures, 0) << "libraries load what they need meanwhile";
+    EXPECT_EQ(executable.note(), "");
+    trainer.run(4);
+    EXPECT_EQ(fake.captures, 1);
+    EXPECT_EQ(fake.graphLaunches, 4);
+    EXPECT_EQ(executable.note(), "Each step is one CUDA graph.");
+}
+
+TEST_F(CudaRuntime, ASpoiledCaptureIsTriedAgainTwice)
+{
+    const auto expected = resultsOf(pictures(), cpu());
+    for (int& spoiled : {std::ref(fake.spoiledCaptures), std::ref(fake.spoiledLaunches)})
+        for (int count = 1; count <= 4; ++count) {
+            SCOPED_TRACE(count);
+            spoiled = count;
+            fake.captures = 0;
+            Trainer trainer(pictures(), gpu());
+            trainer.run(steps);
+            expectSame(resultsOf(trainer), expected);
+            EXPECT_EQ(fake.captures, count < 3 ? 1 : 0);
+            EXPECT_EQ(spoiled, std::max(0, count - 3)) << "no fourth time";
+            EXPECT_EQ(trainer.program().executable().note().starts_with(
+                          "The step could not be captured as a CUDA graph. The GPU failed while "),
+                count >= 3)
+                << trainer.program().executable().note();
+            spoiled = 0;
+        }
+}
+
+TEST_F(CudaRuntime, WhatDoesNotFitIsSaidAndTakesNothing)
+{
+    const auto project = pictures();
+    const auto device = gpu();
+    const auto model = Model::create(project.graph, labels, device, project.training.seed).value();
+    for (const auto& [limit, taken] : {std::pair(&FakeCudart::memory, &FakeCudart::taken),
+             std::pair(&FakeCudart::pinnable, &FakeCudart::pinned)}) {
+        const int64_t before = fake.*taken;
+        auto loaded = Stepper::create(*model, optionsOf(project));
+        const int64_t need = fake.*taken - before;
+        loaded->reset();
+        ASSERT_GT(need, 0);
+        const int64_t plenty = fake.*limit;
+        for (int64_t part = 0; part < 16; ++part) {
+            fake.*limit = before + need * part / 16;
+            const auto refused = Stepper::create(*model, optionsOf(project));
+            ASSERT_FALSE(refused) << part << " parts of 16 are enough";
+            EXPECT_EQ(refused.error().code, ErrorCode::OutOfMemory);
+            EXPECT_NE(refused.error().message.find("too little"), std::string::npos)
+                << refused.error().message;
+            EXPECT_EQ(fake.*taken, before) << "what was taken before it failed is given back";
+        }
+        fake.*limit = plenty;
+    }
+    EXPECT_EQ(device->allocate(fake.memory).error().code, ErrorCode::OutOfMemory);
+    expectSame(resultsOf(project, device), resultsOf(project, cpu()));
+}
+
+TEST_F(CudaRuntime, PoisonChangesNoResult)
+{
+    for (const uint64_t chance : {0, 1}) {
+        fake.chance = chance;
+        Trainer trainer(pictures(), gpu());
+        for (int i = 0; i < steps; ++i) {
+            trainer.program().executable().poison();
+            trainer.run(1);
+        }
+        expectSame(resultsOf(trainer), resultsOf(pictures(), cpu()));
+    }
+}
+
+TEST_F(CudaRuntime, PoisonLeavesTheInputs)
+{
+    Trainer trainer(pictures(), gpu());
+    Trainer expected(pictures(), cpu());
+    for (Trainer* each : {&trainer, &expected}) {
+        each->begin();
+        each->program().executable().poison();
+        each->program().run(); // once more with the batch that it had
+    }
+    expectNear(trainer.program().readNumber("loss"), expected.program().readNumber("loss"), "loss");
+}
+
+TEST_F(CudaRuntime, TimesOfOperationsAreThoseOfAStep)
+{
+    Trainer trainer(pictures(), gpu());
+    Trainer expected(pictures(), cpu());
+    trainer.run(3);
+    expected.run(3);
+    const auto seconds = trainer.program().executable().timeOps();
+    expected.program().executable().timeOps();
+    const auto kernels = trainer.program().executable().kernels();
+    ASSERT_EQ(seconds.size(), kernels.size());
+    for (size_t i = 0; i < seconds.size(); ++i)
+        EXPECT_GE(seconds[i], kernels[i].empty() ? 0 : 1e-3) << "a millisecond for everything that is done";
+    expectNear(trainer.program().readNumber("loss"), expected.program().readNumber("loss"), "loss");
+}
+
+TEST_F(CudaRuntime, ProgramsOfAModelSeeEachOthersWork)
+{
+    for (const uint64_t chance : {0, 1, 2}) {
+        fake.chance = chance;
+        Trainer trainer(pictures(), gpu());
+        Trainer expected(pictures(), cpu());
+        for (int i = 0; i < steps; ++i) {
+            trainer.begin();
+            expected.begin();
+            const auto losses = judged(*trainer.model);
+            const auto right = judged(*expected.model);
+            for (size_t sample = 0; sample < right.size(); ++sample)
+                expectNear(losses[sample], right[sample], "sample " + std::to_string(sample));
+        }
+        EXPECT_GE(fake.captures, 2);
+    }
+}
+
+TEST_F(CudaRuntime, OfAnInputWrittenTwiceTheLastOneCounts)
+{
+    for (const uint64_t chance : {0, 1}) {
+        fake.chance = chance;
+        Trainer trainer(pictures(), gpu());
+        for (int i = 0; i < steps; ++i) {
+            trainer.program().write("input", batchOf(trainer.stepper->sampleShape(), 1000).samples);
+            trainer.run(1);
+        }
+        expectSame(resultsOf(trainer), resultsOf(pictures(), cpu()));
+    }
+}
+
+TEST_F(CudaRuntime, ThreadsShareADevice)
+{
+    const auto expected = resultsOf(pictures(), cpu());
+    fake.chance = 1;
+    const auto device = gpu();
+    std::vector<std::vector<StepResult>> results(3);
+    {
+        std::vector<std::jthread> threads;
+        for (auto& kept : results)
+            threads.emplace_back([&] { kept = resultsOf(pictures(), device); });
+    }
+    for (const auto& kept : results)
+        expectSame(kept, expected);
+    EXPECT_EQ(fake.captures, 3);
+}
+
+TEST_F(CudaRuntime, ALostDeviceIsSaidByTheNextCall)
+{
+    const std::string sentence = "unspecified launch failure. Start again, on the CPU if it fails once more.";
+    {
+        const auto device = gpu();
+        Trainer trainer(pictures(), device);
+        trainer.run(3);
+        fake.lost = true;
+        for (const auto& call : std::vector<std::function<void()>>{[&] { trainer.begin(); },
+                 [&] { trainer.take(true); }, [&] { trainer.gradients(); }, [&] { trainer.model->weights(); },
+                 [&] { trainer.program().run(); }, [&] { trainer.program().executable().poison(); },
+                 [&] { trainer.program().executable().timeOps(); }})
+            EXPECT_TRUE(failure(call).ends_with(sentence)) << failure(call);
+        EXPECT_TRUE(device->allocate(100).error().message.ends_with(sentence));
+        EXPECT_EQ(device->memory().total, 0) << "nobody knows";
+    }
+    EXPECT_EQ(fake.taken, 0) << "whatever was not told to the device";
 }
 
 /// Ways in which the host waits for the device when two steps have been begun.
@@ -278,13 +487,8 @@ TEST_P(CudaRuntimeWaiting, LooksAtOtherDevices)
     Trainer training(pictures(), device);
     training.begin();
     training.begin();
-    const auto look = [&](std::function<void()> action) {
-        const auto shared = cuda::deviceOf(*device);
-        const std::lock_guard lock(shared->turn);
-        shared->whileWaiting(std::move(action));
-    };
     int looks = 0;
-    look([&] {
+    whileWaiting(*device, [&] {
         if (++looks == 3)
             throw DeviceFailure("The other GPU is gone.");
     });
@@ -292,7 +496,20 @@ TEST_P(CudaRuntimeWaiting, LooksAtOtherDevices)
     EXPECT_EQ(failure([&] { GetParam().wait(training); }), "The other GPU is gone.");
     fake.stalled = false;
     EXPECT_EQ(failure([&] { GetParam().wait(training); }), "") << "there is no other one it waits for";
-    look(nullptr);
+    whileWaiting(*device, nullptr);
+}
+
+TEST_F(CudaRuntime, WhatWasBrokenOffIsNotTakenForDone)
+{
+    const auto device = gpu();
+    Trainer training(pictures(), device);
+    training.begin();
+    whileWaiting(*device, [] {
+        if (unfinishedWork() == 0)
+            throw DeviceFailure("The other GPU is gone.");
+    });
+    EXPECT_EQ(failure([&] { training.take(true); }), "The other GPU is gone.");
+    whileWaiting(*device, nullptr);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, CudaRuntimeWaiting,

@@ -91,14 +91,19 @@ private:
     template <class Query>
     void waitLooking(const Query& query, const char* action) const
     {
-        while (!isDone(query(), action)) {
-            {
-                const std::lock_guard lock(m_lookLock);
-                if (m_look)
-                    m_look();
-            }
-            std::this_thread::yield();
+        for (bool done = false; !done;) {
+            done = isDone(query(), action);
+            look(); // when it is done, too: it may be so because what it waited for was broken off
+            if (!done)
+                std::this_thread::yield();
         }
+    }
+
+    void look() const
+    {
+        const std::lock_guard lock(m_lookLock);
+        if (m_look)
+            m_look();
     }
 
     int m_index;

@@ -104,6 +104,8 @@ void NcclCommunicator::send(std::span<const backend::MemoryRange> shares)
 void NcclCommunicator::look()
 {
     const std::lock_guard lock(m_lock);
+    if (!m_failure.empty()) // others that waited may have seen it first
+        throw backend::DeviceFailure(m_failure);
     if (!m_pending)
         return;
     // What a device says about itself is clearer than what NCCL says about it.

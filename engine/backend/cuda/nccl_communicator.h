@@ -63,7 +63,8 @@ public:
 ///
 /// A device that is lost would leave the others waiting for its share for ever, and the host for them.
 /// Therefore whoever waits for a device looks at all of them meanwhile (Rank::whileWaiting); where one has
-/// failed, the sum is broken off on all of them and the failure thrown.
+/// failed, the sum is broken off on all of them and the failure thrown, by everybody who waits: what the others
+/// computed from the broken sum is worth nothing.
 class NcclCommunicator : public backend::Communicator
 {
 public:
@@ -81,7 +82,7 @@ public:
 
 private:
     NcclCommunicator(const NcclFunctions& functions, std::vector<std::unique_ptr<Rank>> ranks);
-    /// Throws DeviceFailure where a device or NCCL failed during a sum that is not done.
+    /// Throws DeviceFailure where a device or NCCL failed during a sum that is not done, or in an earlier one.
     void look();
     void send(std::span<const backend::MemoryRange> shares);
     /// What goes wrong with a device is a failure of all.
