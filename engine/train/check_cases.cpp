@@ -8,7 +8,9 @@
 #include "engine/train/step_program.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <numeric>
 
 namespace gradloom::train {
 
@@ -38,18 +40,34 @@ bool goesWithAdjoint(const ir::Op& op)
     return keepsNotes(op) || op.type->id == "batch_norm" || op.type->id == "group_norm";
 }
 
-std::vector<ValueId> comparedResults(const ir::Op& op)
+/// The first one, and of the others those that somebody reads.
+std::vector<ValueId> comparedResults(const ir::Op& op, const std::set<ValueId>& read)
 {
     std::vector<ValueId> results = op.outputs;
     if (keepsNotes(op) && op.type->id != "rnn")
         results.pop_back();
+    std::erase_if(results, [&](ValueId id) { return id != op.outputs[0] && !read.contains(id); });
     return results;
 }
 
+std::set<ValueId> readValues(const ir::Program& program)
+{
+    std::set<ValueId> read;
+    for (const ir::Op& op : program.ops)
+        read.insert(op.inputs.begin(), op.inputs.end());
+    for (const auto& [name, id] : program.outputs)
+        read.insert(id);
+    for (const ir::Update& update : program.updates)
+        read.insert(update.source);
+    return read;
+}
+
 /// What makes two uses of a primitive the same.
-std::string keyOf(const ir::Program& program, const ir::Op& op)
+std::string keyOf(const ir::Program& program, const ir::Op& op, const std::set<ValueId>& read)
 {
     std::string key = op.type->id;
+    for (const ValueId id : op.outputs)
+        key += read.contains(id) ? " read" : " unread";
     for (const auto& [name, value] : op.attributes)
         if (name != "stream")
             key += " " + name + "=" + formatParam(value);
@@ -65,9 +83,8 @@ std::string keyOf(const ir::Program& program, const ir::Op& op)
 }
 
 /// All results become readable, and nothing changes the weights.
-ir::Program opened(ir::Program program)
+ir::Program opened(ir::Program planned)
 {
-    ir::Program planned = compile::plan(std::move(program)).program;
     planned.updates.clear();
     planned.outputs.clear();
     for (const ir::Op& op : planned.ops)
@@ -80,8 +97,9 @@ ir::Program opened(ir::Program program)
 class CaseWriter
 {
 public:
-    CaseWriter(const ir::Program& source, const std::vector<Tensor>& contents)
-        : m_source(source), m_contents(contents)
+    /// `read`: values of the source that its operations, outputs or updates read.
+    CaseWriter(const ir::Program& source, const std::set<ValueId>& read, const std::vector<Tensor>& contents)
+        : m_source(source), m_read(read), m_contents(contents)
     {
     }
 
@@ -92,22 +110,23 @@ public:
         for (ValueId& id : copy.inputs)
             if (id != noValue)
                 id = operand(id);
-        for (ValueId& id : copy.outputs) {
-            const ValueId made = addValue(id, false);
+        for (ValueId& id : copy.outputs)
+            id = addValue(id, false);
+        for (const ValueId id : comparedResults(op, m_read)) {
+            const ValueId made = m_place.at(id);
             m_program.outputs["result" + std::to_string(made)] = made;
-            id = made;
+            m_expected.emplace_back(made, m_contents[at(id)]);
         }
         m_program.ops.push_back(std::move(copy));
     }
 
-    CheckCase finish(const ir::Op& op)
+    CheckCase finish()
     {
         CheckCase result;
-        result.primitive = op.type->id;
+        result.primitive = m_program.ops.back().type->id;
         result.op = m_program.ops.size() - 1;
         result.operands = std::move(m_operands);
-        for (const ValueId id : comparedResults(op))
-            result.expected.emplace_back(m_place.at(id), m_contents[at(id)]);
+        result.expected = std::move(m_expected);
         result.plan = std::make_shared<const compile::Plan>(compile::plan(std::move(m_program)));
         return result;
     }
@@ -135,23 +154,27 @@ private:
     }
 
     const ir::Program& m_source;
+    const std::set<ValueId>& m_read;
     const std::vector<Tensor>& m_contents; ///< of every value of the source
     ir::Program m_program;
     std::map<ValueId, ValueId> m_place;
-    std::vector<std::pair<ValueId, Tensor>> m_operands;
+    std::vector<std::pair<ValueId, Tensor>> m_operands, m_expected;
 };
 
-/// A layer alone with Σ coefficient·result behind it and the gradients of its inputs and weights. Nothing for
-/// a layer that needs others around it.
+/// What a layer is asked for.
+enum class Pass { Training, Explaining, Judging };
+
+/// A layer alone with Σ coefficient·result behind it and, except for judging, the gradients of its inputs and
+/// weights. Nothing for a layer that needs others around it.
 std::optional<ir::Program> layerProgram(
-    const layers::LayerType& type, const layers::Sample& sample, bool training)
+    const layers::LayerType& type, const layers::Sample& sample, Pass pass)
 {
     constexpr int64_t batch = 5;
     auto params = completeParams(type.parameters, sample.params, type.id);
     if (!params || type.adversarial)
         return std::nullopt;
     ir::Builder b;
-    layers::LowerContext context(b, "node", training);
+    layers::LowerContext context(b, "node", pass == Pass::Training);
     context.batch = batch;
     context.params = std::move(*params);
     const auto inferred = type.infer(context.params, sample.inputs);
@@ -184,7 +207,7 @@ std::optional<ir::Program> layerProgram(
     for (size_t i = 0; i < b.program().values.size(); ++i)
         if (b.program().values[i].segment == ir::Segment::Parameters)
             targets.push_back(static_cast<ValueId>(i));
-    if (total != noValue)
+    if (total != noValue && pass != Pass::Judging)
         for (const ValueId gradient : ir::differentiate(b, total, targets))
             if (gradient != noValue)
                 b.output("gradient" + std::to_string(gradient), gradient);
@@ -209,12 +232,9 @@ Status addLargerLayers(CheckCases& cases)
         {"multi_head_attention",
             {{{"heads", int64_t{4}}, {"head_size", int64_t{32}}, {"causal", true}}, f({64, 128})}},
     };
-    // Weights as small as those of a network: rounding would grow from step to step of a recurrent layer.
-    cases.setRange(-0.2F, 0.2F);
     for (const auto& [id, sample] : uses)
-        if (Status status = cases.add(layerProgram(*layers::layerTypes().find(id), sample, true).value()); !status)
+        if (Status status = cases.add(layerProgram(*layers::layerTypes().find(id), sample, Pass::Training).value()); !status)
             return status;
-    cases.setRange(0, 0);
     return {};
 }
 
@@ -328,6 +348,10 @@ Status addSum(CheckCases& cases)
 Tensor CheckCases::randomContents(const ir::Value& value)
 {
     Tensor contents(value.type.shape, value.type.dtype);
+    // Weights as small as those of a network, lest rounding grows from step to step of a recurrent layer.
+    const Shape& shape = value.type.shape;
+    const bool matrix = value.segment == ir::Segment::Parameters && shape.rank() > 1;
+    const float size = matrix ? 1 / std::sqrt(static_cast<float>(shape.elements() / shape[-1])) : 1.0F;
     // Variances and moments must not be negative; integers are labels, tokens or the random counter.
     const bool positive = value.name.ends_with("running_var") || value.segment == ir::Segment::Slots ||
                           value.name == "step" || value.name == "learning_rate";
@@ -338,13 +362,15 @@ Tensor CheckCases::randomContents(const ir::Value& value)
         for (float& x : contents.floats())
             x = positive         ? m_random.uniform(0.5F, 1.5F)
                 : m_low < m_high ? m_random.uniform(m_low, m_high)
-                                 : m_random.normal();
+                                 : size * m_random.normal();
     return contents;
 }
 
 Status CheckCases::add(ir::Program program)
 {
-    const auto plan = std::make_shared<const compile::Plan>(compile::plan(opened(std::move(program))));
+    ir::Program fused = compile::plan(std::move(program)).program;
+    const std::set<ValueId> read = readValues(fused);
+    const auto plan = std::make_shared<const compile::Plan>(compile::plan(opened(std::move(fused))));
     const ir::Program& planned = plan->program;
     auto model = backend::allocateModel(m_reference, planned);
     if (!model)
@@ -353,7 +379,13 @@ Status CheckCases::add(ir::Program program)
     if (!loaded)
         return loaded.error();
     std::vector<Tensor> contents(planned.values.size());
-    for (size_t i = 0; i < contents.size(); ++i) {
+    // Parameters seen as one vector share the memory of the single ones, which are written behind it.
+    std::vector<size_t> order(contents.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+        return planned.values[a].type.bytes() > planned.values[b].type.bytes();
+    });
+    for (const size_t i : order) {
         const ir::Value& value = planned.values[i];
         if (!value.input && value.segment == ir::Segment::Arena)
             continue;
@@ -365,12 +397,11 @@ Status CheckCases::add(ir::Program program)
         value.input ? (*loaded)->write(static_cast<ValueId>(i), bytes)
                     : memory->upload(bytes, value.offset * 4);
     }
-    // Parameters seen as one vector share the memory of the single ones, so what counts is what is there now.
     (*loaded)->poison();
     (*loaded)->run();
     const auto producer = ir::producers(planned);
     for (const ir::Op& op : planned.ops) {
-        if (!m_known.insert(keyOf(planned, op)).second)
+        if (!m_known.insert(keyOf(planned, op, read)).second)
             continue;
         std::vector<const ir::Op*> ops{&op};
         for (const ValueId id : op.inputs)
@@ -386,10 +417,10 @@ Status CheckCases::add(ir::Program program)
                         (*loaded)->read(
                             id, {contents[at(id)].data(), static_cast<size_t>(contents[at(id)].bytes())});
                     }
-        CaseWriter writer(planned, contents);
+        CaseWriter writer(planned, read, contents);
         for (const ir::Op* used : ops)
             writer.add(*used);
-        m_cases.push_back(writer.finish(op));
+        m_cases.push_back(writer.finish());
     }
     return {};
 }
@@ -398,8 +429,8 @@ Status addAllPrograms(CheckCases& cases)
 {
     for (const auto& type : layers::layerTypes().all())
         for (const auto& sample : type.samples)
-            for (const bool training : {true, false})
-                if (auto program = layerProgram(type, sample, training))
+            for (const Pass pass : {Pass::Training, Pass::Explaining, Pass::Judging})
+                if (auto program = layerProgram(type, sample, pass))
                     if (Status status = cases.add(std::move(*program)); !status)
                         return status;
     for (const auto& add : {addLargerLayers, addPointwise, addOptimizers, addRepeatedTokens, addAugment, addSum})

@@ -49,11 +49,42 @@ double limitOf(const std::string& primitive, const std::string& device, backend:
     return precision == backend::Precision::Bf16 ? bf16 : tf32;
 }
 
-/// Largest number of all results of an operation: a gradient that is all but zero beside others has the error
-/// of what it is the difference of.
+/// Root mean square of an operand; 0 where it is absent.
+double sizeOf(const CheckCase& one, ir::ValueId id)
+{
+    for (const auto& [operand, tensor] : one.operands)
+        if (operand == id && tensor.dtype() == DType::F32) {
+            double sum = 0;
+            for (const float x : tensor.floats())
+                sum += std::isfinite(x) ? static_cast<double>(x) * x : 0;
+            return std::sqrt(sum / static_cast<double>(tensor.floats().size()));
+        }
+    return 0;
+}
+
+/// How large sums are as a rule: one that happens to be all but zero has the error of its terms.
+double sizeOfSums(const CheckCase& one)
+{
+    const ir::Program& program = one.plan->program;
+    const ir::Op& op = program.ops[one.op];
+    const auto results = static_cast<double>(program.typeOf(op.outputs[0]).shape.elements());
+    const bool mean = op.type->id == "reduce" && op.attributes.text("fn") == "mean";
+    if (op.type->id == "reduce" && op.attributes.text("fn") != "max") {
+        const double terms = static_cast<double>(program.typeOf(op.inputs[0]).shape.elements()) / results;
+        return sizeOf(one, op.inputs[0]) * (mean ? 1 / std::sqrt(terms) : std::sqrt(terms));
+    }
+    if (op.type->id == "gemm" || op.type->id.starts_with("conv2d")) {
+        const double terms = static_cast<double>(ir::flopsOf(program, op)) / 2 / results;
+        return sizeOf(one, op.inputs[0]) * sizeOf(one, op.inputs[1]) * std::sqrt(terms);
+    }
+    return 0;
+}
+
+/// Largest number of all results of an operation, or of such sums: a gradient that is all but zero beside others
+/// has the error of what it is the difference of.
 double scaleOf(const CheckCase& one)
 {
-    double scale = 1e-3;
+    double scale = std::max(1e-3, sizeOfSums(one));
     for (const auto& [id, tensor] : one.expected)
         if (tensor.dtype() == DType::F32)
             for (const float x : tensor.floats())

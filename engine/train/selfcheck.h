@@ -22,8 +22,9 @@ struct PrimitiveCheck
 {
     std::string primitive;
     int64_t cases = 0;
-    /// Largest difference to the reference, relative to the largest number of all results of the operation (of
-    /// training steps and of sums of devices: absolute); infinite where an element was not written or an integer differs.
+    /// Largest difference to the reference, relative to the largest number of all results of the operation, or to the
+    /// size that its sums have as a rule (of training steps and of sums of devices: absolute); infinite where an element
+    /// was not written or an integer differs.
     double error = 0;
     double limit = 0;    ///< largest error that passes
     double seconds = 0;  ///< of all cases together, the fastest of some runs each

@@ -453,14 +453,11 @@ private:
         if (m_missing)
             return;
         // The same numbers in memory, read with other strides.
-        for (size_t i = 0; i < y.size(); ++i) {
-            const size_t place = y.at(i, y.extents);
-            for (size_t j = 0; j < x.size(); ++j)
-                if (x.at(j, x.extents) == place) {
-                    y.set(i, x.get(j, x.extents));
-                    break;
-                }
-        }
+        std::map<size_t, float> memory;
+        for (size_t i = 0; i < x.size(); ++i)
+            memory[x.at(i, x.extents)] = x.get(i, x.extents);
+        for (size_t i = 0; i < y.size(); ++i)
+            y.set(i, memory.at(y.at(i, y.extents)));
     }
 
     /// Visits every sample and group with the elements that share their statistics.

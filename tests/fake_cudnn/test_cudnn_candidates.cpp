@@ -1,5 +1,6 @@
 #include "engine/backend/cuda/alternatives.h"
 #include "engine/backend/cuda/cuda_check.h"
+#include "engine/train/check_cases.h"
 #include "tests/engine/cuda_compare.h"
 #include "tests/engine/emulated_cuda.h"
 #include "tests/engine/graph_test_util.h"
@@ -447,6 +448,38 @@ TEST(CudnnSteps, GiveTheLossesOfTheCpu)
         EXPECT_TRUE(kernels[op + "_backward"].starts_with("cuDNN")) << op << " " << kernels[op + "_backward"];
     }
     EXPECT_TRUE(pretended.dnn.complaints.empty()) << pretended.dnn.complaints.front();
+}
+
+/// What cuDNN would compute in a network is checked with it, operation and adjoint.
+TEST(CudnnCandidates, AreAllUsedBySomeCaseOfTheSelfcheck)
+{
+    const auto cpu = backend::open("cpu", {1}).value();
+    train::CheckCases cases(*cpu, 3);
+    ASSERT_TRUE(train::addAllPrograms(cases));
+    Pretended pretended;
+    std::set<std::pair<std::string, std::string>> missing; // by operation
+    for (const cuda::Candidate& candidate : pretended.alternatives.candidates) {
+        missing.emplace(candidate.op, candidate.name);
+        if (candidate.adjoint)
+            missing.emplace(candidate.adjoint->op, candidate.name);
+    }
+    backend::DeviceOptions options;
+    options.precision = backend::Precision::Bf16; // without which attention is not cuDNN's
+    const auto device = pretended.open(options);
+    for (const train::CheckCase& one : cases.take()) {
+        const auto& ops = one.plan->program.ops;
+        const auto isMissing = [&](const ir::Op& op) {
+            return std::any_of(missing.begin(), missing.end(),
+                [&](const auto& use) { return use.first == op.type->id; });
+        };
+        if (std::none_of(ops.begin(), ops.end(), isMissing))
+            continue;
+        const auto kernels = device->load(one.plan, {}).value()->kernels();
+        for (size_t i = 0; i < ops.size(); ++i)
+            missing.erase({ops[i].type->id, kernels[i]});
+    }
+    for (const auto& [op, name] : missing)
+        ADD_FAILURE() << name << " is never used for " << op;
 }
 
 TEST(CudnnFaults, SayWhenMemoryIsShort)
