@@ -1,7 +1,8 @@
 # Debian packages that Gradloom needs, and how they are installed. Sourced by run and test.
 
-build_packages="g++ cmake ninja-build qt6-base-dev libqt6opengl6-dev qt6-svg-dev qt6-l10n-tools
-  libimgui-dev libhwy-dev libeigen3-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libstb-dev libgl-dev libgl1-mesa-dri"
+engine_packages="g++ cmake ninja-build libhwy-dev libeigen3-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libstb-dev"
+build_packages="$engine_packages qt6-base-dev libqt6opengl6-dev qt6-svg-dev qt6-l10n-tools libimgui-dev libgl-dev
+  libgl1-mesa-dri"
 test_packages="libgtest-dev xvfb xauth"
 data_packages="dataset-fashion-mnist"
 # What the other sample projects learn from.

@@ -49,15 +49,23 @@ inline int64_t peakResidentBytes()
     return 0;
 }
 
+/// Where a benchmark computes.
+struct BenchDevice
+{
+    std::string id = "cpu";
+    backend::DeviceOptions options;
+};
+
 /// One network with its training step, as a session runs it: forward, loss, backward, optimizer; in a GAN's
 /// game the steps of both sides. No data loading.
 class BenchTrainer
 {
 public:
-    BenchTrainer(const project::Project& project, int64_t batch, int threads)
+    BenchTrainer(const project::Project& project, int64_t batch, const BenchDevice& device)
     {
         const layers::TargetTypes labels{{"class", {Shape(), DType::I32}}};
-        m_device = take(backend::open("cpu", {threads}));
+        m_device = take(backend::open(device.id, device.options));
+        m_freeAtStart = m_device->memory().free;
         m_model = take(train::Model::create(project.graph, labels, m_device, project.training.seed));
         const train::Methods methods = take(train::chooseMethods(project.training));
         m_learningRate = methods.learningRate();
@@ -69,6 +77,9 @@ public:
     }
 
     train::Model& model() { return *m_model; }
+    std::string deviceName() const { return m_device->info().name; }
+    /// Memory of a GPU that was taken since it was opened; 0 for the CPU.
+    int64_t deviceBytes() const { return m_freeAtStart - m_device->memory().free; }
     /// With the batch.
     const TensorType& inputType() const { return m_inputType; }
 
@@ -112,6 +123,7 @@ private:
     TensorType m_inputType;
     double m_learningRate = 0;
     int64_t m_steps = 0;
+    int64_t m_freeAtStart = 0;
 };
 
 } // namespace gradloom::bench

@@ -1,12 +1,16 @@
 """Times Gradloom against PyTorch at its best on this machine.
 
     python tests/bench/compare_pytorch.py --program build/release/bin/train_bench
+    python tests/bench/compare_pytorch.py --program build/release/bin/train_bench --device cuda --precision tf32
 
 First PyTorch's settings are tried one after the other: memory layout, torch.compile of the network or of the
 optimizer too, threads, Adam variants, memory kept by the allocator. Then the fastest of them and Gradloom take turns,
 a round each, so that a machine that changes its speed disturbs both alike; PyTorch's fastest setting of each round
 counts. First losses of both from the same weights, data and noise are compared and printed, so that a fast wrong answer
 does not count. Peak resident memory is that of fresh processes that train this one network, PyTorch in its best setting.
+
+On a GPU both compute in the same precision, losses are compared in float32, PyTorch's settings are those that matter
+there (CUDA graphs among them), and memory is that of the GPU.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ FOLDER = Path(__file__).resolve().parent
 # What is trained: network, batch, goal of the ratio.
 GOALS: dict[str, dict[str, float]] = json.loads((FOLDER / "models/goals.json").read_text())
 MB = 1e6
-COMPILED = {"nothing": "eager", "network": "compiled", "all": "compiled with its optimizer"}
+COMPILED = {"nothing": "eager", "network": "compiled", "all": "compiled with its optimizer", "graphs": "compiled to CUDA graphs"}
 # glibc gives large blocks back to the system at once and gets them anew, page by page, at the next step.
 ALLOCATORS = {"default": {}, "keeping": {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296",
                                          "MALLOC_TOP_PAD_": "67108864"}}
@@ -62,16 +66,18 @@ def moves_rows(model: Path) -> bool:
     return '"sparse": true' in model.read_text()
 
 
-def settings(model: Path, threads: list[int], with_compile: bool) -> list[dict]:
+def settings(arguments: argparse.Namespace, model: Path) -> list[dict]:
     pictures = '"conv' in model.read_text()
+    gpu = arguments.device != "cpu"
     sparse = [False, True] if moves_rows(model) else [False]
     layouts = ["contiguous", "channels_last"] if pictures else ["contiguous"]
     variants = [("nothing", "fused"), ("nothing", "foreach"), ("nothing", "loop")]
-    if with_compile:
-        variants += [("network", "fused"), ("all", "foreach")]
-    return [{"layout": layout, "compile": compiled, "threads": count, "adam": adam, "allocator": allocator, "sparse": rows}
-            for layout, (compiled, adam), count, allocator, rows in itertools.product(layouts, variants, threads, ALLOCATORS,
-                                                                                      sparse)]
+    if not arguments.no_compile:
+        variants += [("network", "fused"), ("all", "foreach")] + ([("graphs", "fused")] if gpu else [])
+    return [{"layout": layout, "compile": compiled, "threads": count, "adam": adam, "allocator": allocator, "sparse": rows,
+             "device": arguments.device, "precision": arguments.precision}
+            for layout, (compiled, adam), count, allocator, rows in itertools.product(
+                layouts, variants, [1] if gpu else arguments.torch_threads, ["default"] if gpu else ALLOCATORS, sparse)]
 
 
 def command_of(setting: dict, model: Path, batch: int) -> dict:
@@ -94,9 +100,9 @@ def finalists(workers: dict[str, Worker], model: Path, batch: int, candidates: l
 
 
 def described(setting: dict) -> str:
-    return ", ".join([setting["layout"], COMPILED[setting["compile"]],
-                      f"{setting['threads']} thread{'s' if setting['threads'] > 1 else ''}", f"Adam {setting['adam']}",
-                      f"allocator {setting['allocator']}"] + (["sparse gradient"] if setting["sparse"] else []))
+    of_cpu = [f"{setting['threads']} thread{'s' if setting['threads'] > 1 else ''}", f"allocator {setting['allocator']}"]
+    return ", ".join([setting["layout"], COMPILED[setting["compile"]], f"Adam {setting['adam']}"] +
+                     (of_cpu if setting["device"] == "cpu" else []) + (["sparse gradient"] if setting["sparse"] else []))
 
 
 def ours(program: Path, arguments: list[str]) -> dict | list[float]:
@@ -104,11 +110,13 @@ def ours(program: Path, arguments: list[str]) -> dict | list[float]:
 
 
 def first_losses(program: Path, worker: Worker, setting: dict, model: Path, batch: int) -> dict[str, list[float]]:
-    """Of 20 steps of both programs, and how far they are from PyTorch in double precision, relative."""
+    """Of 20 steps of both programs in float32, and how far they are from PyTorch in double precision, relative."""
     with tempfile.TemporaryDirectory() as folder:
-        theirs = worker.ask(command_of(setting, model, batch) | {"losses": folder, "sparse": moves_rows(model)})
+        theirs = worker.ask(command_of(setting, model, batch) | {"losses": folder, "sparse": moves_rows(model),
+                                                                 "precision": "float32"})
         mine = ours(program, ["--losses", "--models", str(model), "--weights", f"{folder}/weights.safetensors",
-                              "--data", f"{folder}/data.safetensors"])
+                              "--data", f"{folder}/data.safetensors", "--device", setting["device"],
+                              "--precision", "float32"])
     assert isinstance(mine, list) and len(mine) == len(theirs["single"])
     off = lambda losses: [abs(a - b) / abs(b) for a, b in zip(losses, theirs["double"])]
     return {"torch_losses": theirs["single"], "our_losses": mine,
@@ -116,18 +124,20 @@ def first_losses(program: Path, worker: Worker, setting: dict, model: Path, batc
 
 
 def torch_memory(setting: dict, model: Path, batch: int) -> dict[str, float]:
-    """Peak resident bytes of a fresh process, after its imports and after some steps."""
+    """Peak resident bytes of a fresh process, or bytes of the GPU's memory, after its imports and after some steps."""
     worker = Worker(ALLOCATORS[setting["allocator"]])
+    if setting["device"] != "cpu":
+        worker.ask({"memory": setting["device"]})
     worker.ask(command_of(setting, model, batch) | {"steps": 10})
-    baseline, peak = worker.ask({"memory": True})
+    baseline, peak = worker.ask({"memory": setting["device"]})
     worker.end()
     return {"torch_start_bytes": baseline, "torch_peak_bytes": peak}
 
 
 def compare(arguments: argparse.Namespace, workers: dict[str, Worker], model: Path, batch: int) -> dict:
     """Rounds in turn; in each round the fastest of PyTorch's finalists counts."""
-    chosen = finalists(workers, model, batch, settings(model, arguments.torch_threads, not arguments.no_compile),
-                       arguments.verbose)
+    chosen = finalists(workers, model, batch, settings(arguments, model), arguments.verbose)
+    gpu = arguments.device != "cpu"
     theirs: list[list[list[float]]] = []  # round, setting, step
     mine: list[dict] = []
     result: dict = {}
@@ -135,7 +145,8 @@ def compare(arguments: argparse.Namespace, workers: dict[str, Worker], model: Pa
         theirs.append([workers[setting["allocator"]].ask(command_of(setting, model, batch) | {"steps": arguments.steps})
                        for setting in chosen])
         answer = ours(arguments.program, ["--models", str(model), "--batch", str(batch), "--rounds", "1", "--steps",
-                                          str(arguments.steps), "--threads", str(arguments.threads), "--json"])
+                                          str(arguments.steps), "--threads", str(arguments.threads), "--device",
+                                          arguments.device, "--precision", arguments.precision, "--json"])
         assert isinstance(answer, dict)
         result = answer
         mine.append(result["results"][0])
@@ -149,10 +160,10 @@ def compare(arguments: argparse.Namespace, workers: dict[str, Worker], model: Pa
             "our_ms": statistics.median(own["ms_per_step"] for own in mine),
             "torch_fastest_ms": min(min(steps) for turn in theirs for steps in turn),
             "our_fastest_ms": min(own["fastest_ms"] for own in mine),
-            "ratio": statistics.median(ratios), "ratios": ratios, "peak_gflops": result["peak_gflops"],
-            "share_of_peak": statistics.median(own["share_of_peak"] for own in mine),
-            "our_start_bytes": result["start_resident_bytes"],
-            "our_peak_bytes": max(own["peak_resident_bytes"] for own in mine),
+            "ratio": statistics.median(ratios), "ratios": ratios, "machine": result["machine"],
+            "peak_gflops": result["peak_gflops"], "gflops": statistics.median(own["gflops"] for own in mine),
+            "our_start_bytes": 0 if gpu else result["start_resident_bytes"],
+            "our_peak_bytes": max(own["device_bytes" if gpu else "peak_resident_bytes"] for own in mine),
             **torch_memory(best, model, batch),
             **first_losses(arguments.program, workers[best["allocator"]], best, model, batch)}
 
@@ -175,14 +186,19 @@ def losses_agree(result: dict) -> bool:
     return all(max(ours[:steps]) < 10 * max(theirs[:steps]) + 5e-5 for steps in (2, 5, len(ours)))
 
 
+def share_cell(result: dict) -> str:
+    """Of what the CPU's arithmetic could do at most; empty for a GPU, whose peak nobody measures here."""
+    return f"{100 * result['gflops'] / result['peak_gflops']:.0f} %" if result["peak_gflops"] else ""
+
+
 def memory_cell(start: float, peak: float) -> str:
     return f"{peak / MB:.0f} ({(peak - start) / MB:.0f})"
 
 
 def print_table(results: list[dict]) -> None:
     import torch
-    peak = max(result["peak_gflops"] for result in results)
-    print(f"{machine()}, FMA peak {peak:.0f} GFLOP/s, PyTorch {torch.__version__}, {date.today()}; load average "
+    computing = max(results, key=lambda result: result["peak_gflops"])["machine"]
+    print(f"{machine()}; {computing}; PyTorch {torch.__version__}, {date.today()}; load average "
           f"{os.getloadavg()[0]:.1f}\n")
     print("| model | batch | PyTorch ms/step | Gradloom ms/step | ratio | goal | worst to best round | of fastest steps | "
           "Gradloom's share of peak | PyTorch samples/s | Gradloom samples/s | PyTorch MB (above its start) | "
@@ -193,7 +209,7 @@ def print_table(results: list[dict]) -> None:
         print(f"| {r['model']} | {r['batch']} | {r['torch_ms']:.3f} | {r['our_ms']:.3f} | {r['ratio']:.2f} | "
               f"{goal if goal else ''} | {min(r['ratios']):.2f} to {max(r['ratios']):.2f} | "
               f"{r['torch_fastest_ms']:.3f} / {r['our_fastest_ms']:.3f} = "
-              f"{r['torch_fastest_ms'] / r['our_fastest_ms']:.2f} | {100 * r['share_of_peak']:.0f} % | "
+              f"{r['torch_fastest_ms'] / r['our_fastest_ms']:.2f} | {share_cell(r)} | "
               f"{1e3 * r['batch'] / r['torch_ms']:.0f} | {1e3 * r['batch'] / r['our_ms']:.0f} | "
               f"{memory_cell(r['torch_start_bytes'], r['torch_peak_bytes'])} | "
               f"{memory_cell(r['our_start_bytes'], r['our_peak_bytes'])} | "
@@ -227,11 +243,14 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--threads", type=int, default=0, help="threads of Gradloom; 0: all cores")
     parser.add_argument("--torch-threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1")
+    parser.add_argument("--precision", default="tf32", choices=("float32", "tf32", "bf16"), help="of a GPU's products")
     parser.add_argument("--no-compile", action="store_true", help="do not try torch.compile")
     parser.add_argument("--verbose", action="store_true", help="print the time of every setting")
     parser.add_argument("--json", type=Path, help="write all numbers there too")
     arguments = parser.parse_args()
-    workers = {name: Worker(environment) for name, environment in ALLOCATORS.items()}
+    workers = {name: Worker(environment) for name, environment in ALLOCATORS.items()
+               if name == "default" or arguments.device == "cpu"}
     results = [compare(arguments, workers, model.resolve(), batch)
                for model in arguments.models for batch in batches_of(model, arguments.batch)]
     for worker in workers.values():

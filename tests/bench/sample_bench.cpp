@@ -25,8 +25,10 @@ namespace {
 struct Options
 {
     std::vector<std::string> projects;
+    std::string device = "cpu";
     int threads = 0;
     std::string out;
+    std::string folder = GRADLOOM_SOURCE_DIR "/projects";
 };
 
 /// What a sample must reach on the test part.
@@ -55,10 +57,6 @@ const std::vector<Goal>& goals()
     return all;
 }
 
-project::Project loadSample(const std::string& name)
-{
-    return take(project::loadProject(GRADLOOM_SOURCE_DIR "/projects/" + name + ".gradloom.json"));
-}
 
 /// A project with its data and the weights of its best epoch.
 struct Trained
@@ -72,10 +70,11 @@ struct Trained
 Trained trainSample(const std::string& name, const Options& options)
 {
     Trained result;
-    result.project = loadSample(name);
-    result.data = std::make_shared<const train::RunData>(
-        take(train::loadRunData(result.project, {{}, GRADLOOM_SOURCE_DIR "/projects"})));
+    result.project = take(project::loadProject(options.folder + "/" + name + ".gradloom.json"));
+    result.data =
+        std::make_shared<const train::RunData>(take(train::loadRunData(result.project, {{}, options.folder})));
     train::SessionOptions session;
+    session.device = options.device;
     session.threads = options.threads;
     session.data = result.data;
     session.publish = false;
@@ -217,7 +216,9 @@ int main(int argc, char** argv)
     Options options;
     CLI::App app("Trains the sample projects and holds their results against what is stated of them.");
     app.add_option("PROJECT", options.projects, "Names without ending; all if not given");
+    app.add_option("--device", options.device, "Where they are trained: cpu, cuda, cuda:1");
     app.add_option("--threads", options.threads, "Threads; 0: all cores");
+    app.add_option("--projects", options.folder, "Folder of the sample projects");
     app.add_option("--out", options.out, "Folder for the weights and histories");
     CLI11_PARSE(app, argc, argv);
     try {

@@ -80,17 +80,17 @@ class Unflatten(nn.Module):
 class Noise(nn.Module):
     """Normal random numbers: PyTorch's, or Gradloom's where losses are compared."""
 
-    def __init__(self, node: str, shape: list[int]) -> None:
+    def __init__(self, node: str, shape: list[int], device: torch.device = torch.device("cpu")) -> None:
         super().__init__()
-        self.node, self.shape = node, shape
+        self.node, self.shape, self.device = node, shape, device
         self.fed: Tensor | None = None
 
     def feed(self, counter: list[int], batch: int, dtype: torch.dtype) -> None:
         numbers = reference_generative.normal(torch.tensor(counter), [batch, *self.shape], self.node)
-        self.fed = numbers.float().to(dtype)
+        self.fed = numbers.float().to(self.device, dtype)
 
     def forward(self, batch: int) -> Tensor:
-        return torch.randn(batch, *self.shape) if self.fed is None else self.fed
+        return torch.randn(batch, *self.shape, device=self.device) if self.fed is None else self.fed
 
 
 class SampleZ(nn.Module):
@@ -260,7 +260,7 @@ class Drawing:
                 result[f"{name}.weight"] = layer.weight.permute(2, 3, 1, 0)
                 if layer.bias is not None:
                     result[f"{name}.bias"] = layer.bias
-        return {key: tensor.detach().contiguous().numpy().copy() for key, tensor in result.items()}
+        return {key: tensor.detach().cpu().contiguous().numpy().copy() for key, tensor in result.items()}
 
     def _dense_weights(self, name: str, layer: nn.Linear) -> dict[str, Tensor]:
         weight = layer.weight.detach().T

@@ -1,11 +1,11 @@
 """Trains the benchmark networks on PyTorch; compare_pytorch.py starts it and sends one JSON command a line.
 
-A command {"model", "batch", "layout", "compile", "threads", "adam", "sparse"} with "steps" times steps and answers
+A command {"model", "batch", "layout", "compile", "threads", "adam", "sparse", "device", "precision"} with "steps" times steps and answers
 with their milliseconds; with "seconds" it times as many steps as fit into them, at least five and at most twenty;
 with "losses" (a folder) it writes weights.safetensors and data.safetensors there, trains 20 steps from them without
-dropout and with Gradloom's noise, and answers with the losses in single and in double precision; {"memory": true}
-answers with the peak resident bytes after the imports and now. Everything made for a command is kept for the next one
-of its kind.
+dropout and with Gradloom's noise, and answers with the losses in single and in double precision; {"memory": device}
+answers with the peak resident bytes after the imports and now, for a GPU with the bytes of its memory that are taken,
+when it was first asked and now. Everything made for a command is kept for the next one of its kind.
 """
 
 from __future__ import annotations
@@ -35,6 +35,20 @@ def peak_resident_bytes() -> int:
     return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text()).group(1)) * 1024
 
 
+def bytes_taken(device: str) -> int:
+    if device == "cpu":
+        return peak_resident_bytes()
+    free, total = torch.cuda.mem_get_info(torch.device(device))
+    return total - free
+
+
+def choose_arithmetic(setting: dict) -> None:
+    torch.set_num_threads(setting["threads"])
+    rounded = setting["precision"] != "float32"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = rounded
+    torch.backends.cudnn.benchmark = True  # the fastest of its algorithms, by measurement
+
+
 class Trainer:
     """A network with its optimizers in one setting."""
 
@@ -46,8 +60,11 @@ class Trainer:
         self.drawing = Drawing(Path(setting["model"]), self.channels_last)
         self.setting, self.checked, self.number = setting, checked, 0
         self.dtype = torch.float32
+        self.device = torch.device(setting["device"])
         for module in self.modules():
-            module.to(memory_format=self.memory)
+            module.to(device=self.device, memory_format=self.memory)
+            if isinstance(module, Noise):
+                module.device = self.device
             if isinstance(module, nn.Embedding):
                 module.sparse = setting["sparse"]
             if checked and isinstance(module, nn.Dropout):
@@ -59,7 +76,11 @@ class Trainer:
         return (module for layer in self.drawing.layers.values() for module in layer.modules())
 
     def compiled(self, function: Callable) -> Callable:
-        return function if self.setting["compile"] == "nothing" else torch.compile(function)
+        if self.device.type != "cpu" and self.setting["precision"] == "bf16":
+            function = torch.autocast(self.device.type, torch.bfloat16)(function)
+        if self.setting["compile"] == "nothing":
+            return function
+        return torch.compile(function, mode="reduce-overhead" if self.setting["compile"] == "graphs" else None)
 
     def adam(self, parameters: Iterable[nn.Parameter], optimizer: dict) -> torch.optim.Adam:
         flags = {"foreach": {"foreach": True}, "fused": {"fused": True}, "loop": {"foreach": False}}
@@ -82,9 +103,13 @@ class Trainer:
         for layer in self.drawing.layers.values():
             layer.double()
 
+    def classes_of(self, labels: np.ndarray) -> Tensor:
+        return torch.tensor(labels, dtype=torch.int64, device=self.device)
+
     def laid_out(self, samples: np.ndarray) -> Tensor:
         """N x H x W x C to the layout of this setting; tokens stay as they are."""
-        x = torch.tensor(samples).long() if samples.dtype == np.int32 else torch.tensor(samples, dtype=self.dtype)
+        dtype = torch.int64 if samples.dtype == np.int32 else self.dtype
+        x = torch.tensor(samples, dtype=dtype, device=self.device)
         return x.permute(0, 3, 1, 2).contiguous(memory_format=self.memory) if x.dim() == 4 else x
 
 
@@ -144,7 +169,7 @@ class Game(Trainer):
         judge = next(name for name, node in drawing.nodes.items() if node["type"] == "real_or_fake")
         source = next(name for name, node in drawing.nodes.items() if node["type"] == "noise")
         self.classes = 2
-        self.noise = Noise(source, drawing.shapes[source])
+        self.noise = Noise(source, drawing.shapes[source], self.device)
         self.generator = Part(drawing, source, drawing.sources[judge][1])
         self.discriminator = Part(drawing, judge, drawing.sources[drawing.loss["id"]][0])
         self.generator_adam = self.adam(self.generator.parameters(), drawing.training["generator_optimizer"])
@@ -201,7 +226,8 @@ class Timed:
         random = np.random.default_rng(1)
         shape = (setting["batch"], *self.trainer.drawing.input_shape)
         self.data = [(self.trainer.laid_out(random_samples(random, self.trainer.drawing, shape)),
-                      torch.tensor(random.integers(0, self.trainer.classes, setting["batch"]))) for _ in range(BATCHES)]
+                      self.trainer.classes_of(random.integers(0, self.trainer.classes, setting["batch"])))
+                     for _ in range(BATCHES)]
         self.number = 0
         self.times_within(1.0, 2)
 
@@ -243,7 +269,7 @@ def losses(setting: dict, folder: Path) -> dict[str, list[float]]:
         end, values = time.perf_counter() + seconds, []
         for x, t in zip(samples, labels):
             if time.perf_counter() < end:
-                values += [loss.item() for loss in one.step(one.laid_out(x), torch.tensor(t).long())]
+                values += [loss.item() for loss in one.step(one.laid_out(x), one.classes_of(t))]
         return values
 
     return {"single": first(trainer, float("inf")), "double": first(exact, EXACT_SECONDS)}
@@ -252,7 +278,7 @@ def losses(setting: dict, folder: Path) -> dict[str, list[float]]:
 def main() -> None:
     torch.set_flush_denormal(True)
     torch._dynamo.config.recompile_limit = 256  # all settings compile the same functions here
-    baseline = peak_resident_bytes()
+    at_first = {"cpu": peak_resident_bytes()}
     kept: dict[str, Timed] = {}
     for line in sys.stdin:
         command = json.loads(line)
@@ -260,10 +286,10 @@ def main() -> None:
         folder = command.pop("losses", None)
         try:
             reply: object
-            if command.get("memory"):
-                reply = [baseline, peak_resident_bytes()]
+            if device := command.get("memory"):
+                reply = [at_first.setdefault(device, bytes_taken(device)), bytes_taken(device)]
             else:
-                torch.set_num_threads(command["threads"])
+                choose_arithmetic(command)
                 key = json.dumps(command, sort_keys=True)
                 if folder:
                     reply = losses(command, Path(folder))

@@ -8,6 +8,7 @@
 #include "engine/backend/cpu/machine_peaks.h"
 #include "engine/base/thread_pool.h"
 #include "engine/project/safetensors.h"
+#include "engine/train/training_options.h"
 #include "source_dir.h"
 
 #include <CLI/CLI.hpp>
@@ -28,6 +29,7 @@ struct Options
 {
     std::vector<std::string> models;
     std::vector<int64_t> batches; ///< none: those of models/goals.json
+    bench::BenchDevice device;
     int threads = 0;
     int rounds = 5;
     int steps = 30;
@@ -36,6 +38,7 @@ struct Options
     bool losses = false;
     std::string weights;
     std::string data;
+    std::string precision = "tf32"; ///< of a GPU
 };
 
 std::filesystem::path modelsFolder()
@@ -96,6 +99,8 @@ struct Measured
     double mean = 0;           ///< milliseconds of a step over all rounds, interruptions included
     double processor = 0;      ///< milliseconds of processor time of a step, all threads
     int64_t residentBytes = 0; ///< peak of this process up to the end of this model
+    int64_t deviceBytes = 0;   ///< of a GPU's memory
+    std::string deviceName;
 
     double milliseconds() const { return bench::median(rounds); }
     double samplesPerSecond() const { return 1e3 * static_cast<double>(batch) / milliseconds(); }
@@ -105,9 +110,12 @@ struct Measured
 Measured measure(const std::string& path, int64_t batch, const Options& options)
 {
     const project::Project project = take(project::loadProject(path));
-    bench::BenchTrainer trainer(project, batch, options.threads);
+    bench::BenchTrainer trainer(project, batch, options.device);
     const auto batches = randomBatches(trainer.inputType(), vocabularyOf(project.graph), 2);
-    Measured result{project.name, batch, {}, trainer.flops()};
+    Measured result;
+    result.model = project.name;
+    result.batch = batch;
+    result.flops = trainer.flops();
     size_t number = 0;
     const auto step = [&] { trainer.step(batches[number++ % batches.size()]); };
     for (int i = 0; i < options.warmUp; ++i)
@@ -130,33 +138,55 @@ Measured measure(const std::string& path, int64_t batch, const Options& options)
     result.processor = 1e3 * static_cast<double>(std::clock() - processorBegin) / CLOCKS_PER_SEC /
                        static_cast<double>(options.rounds * options.steps);
     result.residentBytes = bench::peakResidentBytes();
+    result.deviceBytes = trainer.deviceBytes();
+    result.deviceName = trainer.deviceName();
     return result;
 }
 
-void printTable(const std::vector<Measured>& all, int threads, double peak)
+/// What the arithmetic of a device is called and at its best; of a GPU it is not known.
+struct Machine
 {
-    std::printf("%s, %d threads, FMA peak %.0f GFLOP/s, median of %zu rounds\n\n", cpu::simdTarget().c_str(),
-        threads, peak, all.empty() ? 0 : all[0].rounds.size());
+    std::string name;
+    double peak = 0; ///< GFLOP/s
+};
+
+Machine machineOf(const Options& options, const std::vector<Measured>& all)
+{
+    if (options.device.id != "cpu")
+        return {all.at(0).deviceName + ", " + options.precision, 0};
+    const int threads = options.threads > 0 ? options.threads : ThreadPool::availableCores();
+    const double peak = cpu::measurePeaks(threads).gflops;
+    char text[120];
+    std::snprintf(text, sizeof text, "%s, %d threads, FMA peak %.0f GFLOP/s", cpu::simdTarget().c_str(), threads, peak);
+    return {text, peak};
+}
+
+void printTable(const std::vector<Measured>& all, const Machine& machine)
+{
+    std::printf("%s, median of %zu rounds\n\n", machine.name.c_str(), all.empty() ? 0 : all[0].rounds.size());
     std::printf("| model | batch | ms/step | fastest | samples/s | GFLOP/s | share of peak |\n");
     std::printf("|---|---|---|---|---|---|---|\n");
-    for (const Measured& m : all)
-        std::printf("| %s | %lld | %.3f | %.3f | %.0f | %.1f | %.0f %% |\n", m.model.c_str(),
-            static_cast<long long>(m.batch), m.milliseconds(), m.fastest, m.samplesPerSecond(), m.gflops(),
-            100 * m.gflops() / peak);
+    for (const Measured& m : all) {
+        std::printf("| %s | %lld | %.3f | %.3f | %.0f | %.1f | ", m.model.c_str(), static_cast<long long>(m.batch),
+            m.milliseconds(), m.fastest, m.samplesPerSecond(), m.gflops());
+        if (machine.peak > 0)
+            std::printf("%.0f %% ", 100 * m.gflops() / machine.peak);
+        std::printf("|\n");
+    }
 }
 
 /// Resident memory before anything was done.
 const int64_t startBytes = bench::peakResidentBytes();
 
-void printJson(const std::vector<Measured>& all, int threads, double peak)
+void printJson(const std::vector<Measured>& all, const Machine& machine)
 {
-    nlohmann::json json{{"simd", cpu::simdTarget()}, {"threads", threads}, {"peak_gflops", peak},
-        {"start_resident_bytes", startBytes}, {"results", nlohmann::json::array()}};
+    nlohmann::json json{{"machine", machine.name}, {"peak_gflops", machine.peak}, {"start_resident_bytes", startBytes},
+        {"results", nlohmann::json::array()}};
     for (const Measured& m : all)
         json["results"].push_back({{"model", m.model}, {"batch", m.batch}, {"ms_per_step", m.milliseconds()},
             {"fastest_ms", m.fastest}, {"samples_per_second", m.samplesPerSecond()}, {"gflops", m.gflops()},
-            {"share_of_peak", m.gflops() / peak}, {"rounds_ms", m.rounds}, {"mean_ms_per_step", m.mean},
-            {"processor_ms_per_step", m.processor}, {"peak_resident_bytes", m.residentBytes}});
+            {"rounds_ms", m.rounds}, {"mean_ms_per_step", m.mean}, {"processor_ms_per_step", m.processor},
+            {"peak_resident_bytes", m.residentBytes}, {"device_bytes", m.deviceBytes}});
     std::cout << json.dump() << '\n';
 }
 
@@ -175,7 +205,7 @@ void printLosses(const Options& options)
     const Tensor& samples = data.at("samples");
     const Tensor& labels = data.at("labels");
     const int64_t batch = labels.shape()[1];
-    bench::BenchTrainer trainer(project, batch, options.threads);
+    bench::BenchTrainer trainer(project, batch, options.device);
     take(trainer.model().loadWeights(options.weights));
     nlohmann::json losses = nlohmann::json::array();
     const auto steps = static_cast<size_t>(labels.shape()[0]);
@@ -195,11 +225,11 @@ void printLosses(const Options& options)
     std::cout << losses.dump() << '\n';
 }
 
-/// The batches of a model in models/goals.json, else the project's.
+/// The batches of a model in the goals.json beside it, else the project's.
 std::vector<int64_t> batchesOf(const std::string& path)
 {
-    std::ifstream file(modelsFolder() / "goals.json");
-    const auto goals = nlohmann::json::parse(file);
+    std::ifstream file(std::filesystem::path(path).parent_path() / "goals.json");
+    const auto goals = file ? nlohmann::json::parse(file) : nlohmann::json::object();
     const std::string name = std::filesystem::path(path).filename().string();
     std::vector<int64_t> batches;
     if (const auto it = goals.find(name.substr(0, name.find('.'))); it != goals.end())
@@ -215,13 +245,12 @@ void run(const Options& options)
 {
     if (options.losses)
         return printLosses(options);
-    const int threads = options.threads > 0 ? options.threads : ThreadPool::availableCores();
     std::vector<Measured> all;
     for (const std::string& model : options.models)
         for (const int64_t batch : options.batches.empty() ? batchesOf(model) : options.batches)
             all.push_back(measure(model, batch, options));
-    const double peak = cpu::measurePeaks(threads).gflops; // afterwards, because it takes memory
-    (options.json ? printJson : printTable)(all, threads, peak);
+    const Machine machine = machineOf(options, all); // afterwards, because measuring it takes memory
+    (options.json ? printJson : printTable)(all, machine);
 }
 
 } // namespace
@@ -234,6 +263,8 @@ int main(int argc, char** argv)
     app.add_option("--batch", options.batches, "Batch sizes; those that the goals are for by default")
         ->check(CLI::Range(1, 65536));
     app.add_option("--threads", options.threads, "Threads; 0: all cores");
+    app.add_option("--device", options.device.id, "cpu, cuda, cuda:1");
+    app.add_option("--precision", options.precision, "Of a GPU's products: float32, tf32 or bf16");
     app.add_option("--rounds", options.rounds, "Rounds")->check(CLI::Range(1, 1000));
     app.add_option("--steps", options.steps, "Steps in a round")->check(CLI::Range(1, 100000));
     app.add_option("--warm-up", options.warmUp, "Steps before the first round");
@@ -249,6 +280,8 @@ int main(int argc, char** argv)
     if (options.models.empty())
         options.models = allModels();
     try {
+        options.device.options =
+            take(train::readTrainingOptions({{"precision", options.precision}})).device(options.threads);
         run(options);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "train_bench: %s\n", error.what());
