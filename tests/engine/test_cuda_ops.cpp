@@ -310,6 +310,24 @@ TEST(CudaOperations, RandomNumbersAreThoseOfTheCpuBitForBit)
     }
 }
 
+/// What a plan makes of random inputs.
+Tensor resultOf(const ir::Builder& b, std::shared_ptr<const compile::Plan> plan, std::span<const ValueId> inputs,
+    ValueId y, backend::Backend& device)
+{
+    const auto executable = device.load(std::move(plan), {}).value();
+    Random random(2);
+    for (const ValueId id : inputs) {
+        Tensor t(b.shape(id));
+        for (float& x : t.floats())
+            x = random.uniform(-1, 1);
+        executable->write(id, {t.data(), static_cast<size_t>(t.bytes())});
+    }
+    executable->run();
+    Tensor result(b.shape(y));
+    executable->read(y, {result.data(), static_cast<size_t>(result.bytes())});
+    return result;
+}
+
 /// A convolution over the second part of a concatenation, which the planner puts behind the first one: 300
 /// bytes from the beginning.
 Tensor convolutionOfPart(std::unique_ptr<backend::Backend> device)
@@ -326,18 +344,7 @@ Tensor convolutionOfPart(std::unique_ptr<backend::Backend> device)
     b.output("y", y);
     auto plan = std::make_shared<compile::Plan>(compile::plan(b.program()));
     EXPECT_NE(plan->locations[static_cast<size_t>(second)].offset % 16, 0);
-    const auto executable = device->load(plan, {}).value();
-    Random random(2);
-    for (const ValueId id : inputs) {
-        Tensor t(b.shape(id));
-        for (float& x : t.floats())
-            x = random.uniform(-1, 1);
-        executable->write(id, {t.data(), static_cast<size_t>(t.bytes())});
-    }
-    executable->run();
-    Tensor result(b.shape(y));
-    executable->read(y, {result.data(), static_cast<size_t>(result.bytes())});
-    return result;
+    return resultOf(b, std::move(plan), inputs, y, *device);
 }
 
 TEST(CudaConvolution, TakesTensorsThatBeginAnywhere)
@@ -345,6 +352,33 @@ TEST(CudaConvolution, TakesTensorsThatBeginAnywhere)
     EXPECT_LT(difference(convolutionOfPart(backend::open("cpu", {1}).value()),
                   convolutionOfPart(openEmulatedCuda())),
         2e-5);
+}
+
+/// Σ xᵢ·(x₀·xᵢ)² over as many operands as fit into one operation: more numbers at once than most chains have.
+Tensor longChain(int64_t elements, std::unique_ptr<backend::Backend> device)
+{
+    ir::Builder b;
+    std::vector<ValueId> inputs;
+    for (int i = 0; i < 6; ++i)
+        inputs.push_back(b.input("x" + std::to_string(i), f({elements})));
+    std::vector<ValueId> squares;
+    for (const ValueId x : inputs)
+        squares.push_back(b.unary("square", b.mul(inputs[0], x)));
+    ValueId y = b.mul(squares[0], inputs[0]);
+    for (size_t i = 1; i < inputs.size(); ++i)
+        y = b.add(y, b.mul(squares[i], inputs[i]));
+    b.output("y", y);
+    auto plan = std::make_shared<compile::Plan>(compile::plan(b.program()));
+    EXPECT_EQ(plan->program.ops.size(), 1u);
+    return resultOf(b, std::move(plan), inputs, y, *device);
+}
+
+TEST(CudaPointwise, KeepsMoreNumbersWhereAChainNeedsThem)
+{
+    for (const int64_t elements : {64, 37})
+        EXPECT_LT(difference(longChain(elements, backend::open("cpu", {1}).value()),
+                      longChain(elements, openEmulatedCuda())),
+            1e-6);
 }
 
 TEST(CudaAttention, TakesMoreUnitsThanALibraryMultipliesAtOnce)

@@ -213,8 +213,7 @@ private:
         chain.period[0] = chain.size;
         chain.steps = 2;
         chain.step[0] = {PointwiseFn::Scale, 0, 0, false, 2 * a};
-        chain.step[1] = {PointwiseFn::Offset, 1, 0, false, -a};
-        chain.outOperand[0] = 2;
+        chain.step[1] = {PointwiseFn::Offset, 0, 0, false, -a};
         return chain;
     }
 

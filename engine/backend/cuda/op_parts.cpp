@@ -115,6 +115,34 @@ bool chainFitsFour(const PointwiseChain& chain)
     return fits;
 }
 
+/// Where the operands of a code lie while it runs: the operands, then the results of its instructions, each
+/// in the slot of one that is not needed any more, or in a new one.
+std::vector<uint8_t> slotsOf(const ir::PointwiseCode& code, size_t inputs)
+{
+    const size_t operands = inputs + code.instructions.size();
+    std::vector<size_t> lastUse(operands, 0);
+    for (size_t i = 0; i < code.instructions.size(); ++i)
+        for (const int32_t used : {code.instructions[i].a, code.instructions[i].b})
+            if (used >= 0)
+                lastUse[static_cast<size_t>(used)] = i;
+    for (const int32_t output : code.outputs)
+        lastUse[static_cast<size_t>(output)] = operands;
+    std::vector<uint8_t> slots;
+    std::vector<size_t> freeFrom; ///< by slot: the instruction that may write to it
+    for (size_t operand = 0; operand < operands; ++operand) {
+        size_t slot = freeFrom.size();
+        if (operand >= inputs)
+            slot = static_cast<size_t>(std::find_if(freeFrom.begin(), freeFrom.end(), [&](size_t i) {
+                return i <= operand - inputs;
+            }) - freeFrom.begin());
+        if (slot == freeFrom.size())
+            freeFrom.push_back(0);
+        freeFrom[slot] = lastUse[operand];
+        slots.push_back(static_cast<uint8_t>(slot));
+    }
+    return slots;
+}
+
 /// The code over the operands from `first` on.
 PointwiseChain chainOf(const Preparation& p, const ir::PointwiseCode& code, size_t first)
 {
@@ -127,18 +155,21 @@ PointwiseChain chainOf(const Preparation& p, const ir::PointwiseCode& code, size
         chain.in[i] = p.in(first + i);
         chain.period[i] = p.inShape(first + i).elements();
     }
+    const std::vector<uint8_t> slots = slotsOf(code, inputs);
     for (const auto& instruction : code.instructions) {
-        PointwiseStep& step = chain.step[chain.steps++];
+        PointwiseStep& step = chain.step[chain.steps];
         step.fn = pointwiseFn(instruction.fn);
-        step.a = static_cast<uint8_t>(instruction.a);
+        step.a = slots[static_cast<size_t>(instruction.a)];
         step.binary = instruction.b >= 0;
-        step.b = static_cast<uint8_t>(std::max(instruction.b, 0));
+        step.b = slots[static_cast<size_t>(std::max(instruction.b, 0))];
         step.alpha = static_cast<float>(instruction.alpha);
+        step.result = slots[inputs + static_cast<size_t>(chain.steps++)];
     }
     for (size_t i = 0; i < code.outputs.size(); ++i) {
         chain.out[i] = p.out(i);
-        chain.outOperand[i] = static_cast<uint8_t>(code.outputs[i]);
+        chain.outSlot[i] = slots[static_cast<size_t>(code.outputs[i])];
     }
+    chain.slots = *std::max_element(slots.begin(), slots.end()) + 1;
     chain.outputs = static_cast<int>(code.outputs.size());
     return chain;
 }
@@ -149,10 +180,13 @@ void addPointwise(Preparation& p, const ir::PointwiseCode& code)
 {
     PointwiseChain chain = chainOf(p, code, 0);
     chain.size = p.outShape().elements();
+    const bool few = chain.slots <= fewSlots;
     if (chainFitsFour(chain))
-        p.each(chain.size / 4, PointwiseGroups<4>{chain});
+        few ? p.each(chain.size / 4, PointwiseGroups<4>{chain})
+            : p.each(chain.size / 4, LongPointwiseGroups<4>{chain});
     else
-        p.each(chain.size, PointwiseGroups<1>{chain});
+        few ? p.each(chain.size, PointwiseGroups<1>{chain})
+            : p.each(chain.size, LongPointwiseGroups<1>{chain});
 }
 
 void addPointwiseRows(Preparation& p, const ir::PointwiseCode& code)

@@ -42,11 +42,8 @@ void addFunctions(Preparation& p, const float* from, float* to, int64_t size,
     chain.in[0] = from;
     chain.out[0] = to;
     chain.period[0] = size;
-    for (const auto& [fn, alpha] : functions) {
-        chain.step[chain.steps] = {fn, static_cast<uint8_t>(chain.steps), 0, false, alpha};
-        ++chain.steps;
-    }
-    chain.outOperand[0] = static_cast<uint8_t>(chain.steps);
+    for (const auto& [fn, alpha] : functions)
+        chain.step[chain.steps++] = {fn, 0, 0, false, alpha};
     p.each(size, PointwiseGroups<1>{chain});
 }
 

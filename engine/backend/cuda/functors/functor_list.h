@@ -15,6 +15,8 @@
 #define GRADLOOM_ELEMENT_FUNCTORS(X)                                                                         \
     X(PointwiseGroups<1>)                                                                                    \
     X(PointwiseGroups<4>)                                                                                    \
+    X(LongPointwiseGroups<1>)                                                                                \
+    X(LongPointwiseGroups<4>)                                                                                \
     X(PointwiseRows)                                                                                         \
     X(Dropout)                                                                                               \
     X(RandomUniform)                                                                                         \

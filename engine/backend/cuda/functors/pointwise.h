@@ -138,10 +138,12 @@ struct PointwiseStep
     uint8_t b = 0;
     bool binary = false;
     float alpha = 0;
+    uint8_t result = 0;
 };
 
-/// A fused chain of pointwise operations over `size` elements, interpreted for each element: operand 0 ..
-/// inputs-1 are the inputs, then come the results of the steps. Input i repeats after period[i] elements.
+/// A fused chain of pointwise operations over `size` elements, interpreted for each element. Numbers lie in
+/// slots: at first the inputs in the first ones, then each step writes its result to one, which may be that of
+/// a number that is not needed any more. Input i repeats after period[i] elements.
 struct PointwiseChain
 {
     static constexpr int maxOperands = 32;
@@ -150,37 +152,39 @@ struct PointwiseChain
     int inputs = 0;
     int steps = 0;
     int outputs = 0;
+    int slots = 0; ///< that are used
     int64_t period[maxOperands] = {};
     const float* in[maxOperands] = {};
     float* out[maxOperands] = {};
-    uint8_t outOperand[maxOperands] = {};
+    uint8_t outSlot[maxOperands] = {};
     PointwiseStep step[maxOperands] = {};
 };
 
 /// Runs the steps of a chain whose inputs were read.
 template <int Width>
-GRADLOOM_DEVICE void runSteps(const PointwiseChain& chain, Lanes<Width>* values)
+GRADLOOM_DEVICE void runSteps(const PointwiseChain& chain, Lanes<Width>* slots)
 {
     for (int s = 0; s < chain.steps; ++s) {
         const PointwiseStep step = chain.step[s];
-        const Lanes<Width> a = values[step.a];
+        const Lanes<Width> a = slots[step.a];
         Lanes<Width> result;
         if (step.binary) {
-            const Lanes<Width> b = values[step.b];
+            const Lanes<Width> b = slots[step.b];
             for (int k = 0; k < Width; ++k)
                 result.v[k] = binaryOf(step.fn, a.v[k], b.v[k], step.alpha);
         } else {
             for (int k = 0; k < Width; ++k)
                 result.v[k] = unaryOf(step.fn, a.v[k], step.alpha);
         }
-        values[chain.inputs + s] = result;
+        slots[step.result] = result;
     }
 }
 
-/// The chain on groups of `Width` elements. Width 4 needs sizes, and periods other than 1, that are multiples
+/// The chain on groups of `Width` elements, with so many slots, which a thread has in memory of its own: the
+/// fewer, the more of it stays in the cache. Width 4 needs sizes, and periods other than 1, that are multiples
 /// of four, and addresses that are multiples of 16 bytes.
-template <int Width>
-struct PointwiseGroups
+template <int Width, int Slots>
+struct PointwiseKernel
 {
     PointwiseChain chain;
 
@@ -201,14 +205,21 @@ struct PointwiseGroups
     GRADLOOM_DEVICE void operator()(int64_t group) const
     {
         const int64_t first = group * Width;
-        Lanes<Width> values[PointwiseChain::maxOperands];
+        Lanes<Width> slots[Slots];
         for (int i = 0; i < chain.inputs; ++i)
-            values[i] = load(i, first);
-        runSteps(chain, values);
+            slots[i] = load(i, first);
+        runSteps(chain, slots);
         for (int i = 0; i < chain.outputs; ++i)
-            storeLanes(values[chain.outOperand[i]], chain.out[i] + first);
+            storeLanes(slots[chain.outSlot[i]], chain.out[i] + first);
     }
 };
+
+/// For most chains, and for all others.
+constexpr int fewSlots = 8;
+template <int Width>
+using PointwiseGroups = PointwiseKernel<Width, fewSlots>;
+template <int Width>
+using LongPointwiseGroups = PointwiseKernel<Width, PointwiseChain::maxOperands>;
 
 /// The chain on the elements of some rows of tables: the first `tables` inputs, and all outputs. Rows behind
 /// the first negative one are none. By elements of the rows.
@@ -231,7 +242,7 @@ struct PointwiseRows
             values[k].v[0] = chain.in[k][k < tables ? at : chain.period[k] == 1 ? 0 : i];
         runSteps(chain, values);
         for (int k = 0; k < chain.outputs; ++k)
-            chain.out[k][at] = values[chain.outOperand[k]].v[0];
+            chain.out[k][at] = values[chain.outSlot[k]].v[0];
     }
 };
 
