@@ -33,18 +33,18 @@ public:
     /// Waits until an input may be overwritten, which needs no turn, and keeps it for send().
     void fill(size_t value, std::span<const std::byte> source)
     {
-        const Slot& slot = m_slots[value];
-        // Copies of the last batch may still read the pinned memory, and the last step the staged one. Those
-        // of this batch need not be waited for, unless an input is written twice.
-        if (m_underWay || slot.waiting)
+        // Copies of the last batch may still read the pinned memory. Those of this batch need not be waited for:
+        // an input that is written twice is copied twice, and the last copy counts.
+        if (m_underWay)
             m_device.waitFor(m_copied, "copying data to it");
         m_underWay = false;
-        std::copy(source.begin(), source.end(), m_pinned.data() + slot.offset);
+        std::copy(source.begin(), source.end(), m_pinned.data() + m_slots[value].offset);
     }
 
     void send(size_t value)
     {
         Slot& slot = m_slots[value];
+        // The last step may still take the staged one.
         check(cudaStreamWaitEvent(m_device.copies(), m_taken.get(), 0), "copying data to it");
         check(cudaMemcpyAsync(m_staged.data() + slot.offset, m_pinned.data() + slot.offset,
                   static_cast<size_t>(slot.bytes), cudaMemcpyHostToDevice, m_device.copies()),
