@@ -1,4 +1,5 @@
 #include "engine/backend/cuda/cuda_backend.h"
+#include "engine/backend/cuda/library.h"
 #include "engine/train/methods.h"
 #include "engine/train/stepper.h"
 #include "tests/engine/train_test_util.h"
@@ -428,6 +429,45 @@ TEST_F(CudaRuntime, ThreadsShareADevice)
     for (const auto& kept : results)
         expectSame(kept, expected);
     EXPECT_EQ(fake.captures, 3);
+}
+
+TEST_F(CudaRuntime, WaysOfComputingAreTriedOnTheDevice)
+{
+    project::Project project = pictures();
+    project.graph = train_test::chain({node("input", "input", {{"shape", list({8, 8, 3})}}),
+        node("conv", "conv2d", {{"filters", int64_t{4}}}), node("norm", "batch_norm"),
+        node("pool", "avg_pool2d"), node("flat", "flatten"),
+        node("scores", "dense", {{"units", int64_t{10}}}), node("loss", "cross_entropy")});
+    const auto expected = resultsOf(project, cpu());
+    for (const uint64_t chance : {0, 1, 2}) {
+        fake.chance = chance;
+        Trainer trainer(project, cuda::openCuda(0, {}).value());
+        trainer.run(steps);
+        expectSame(resultsOf(trainer), expected);
+        const auto kernels = trainer.program().executable().kernels();
+        EXPECT_EQ(std::count(kernels.begin(), kernels.end(), "cuDNN batch norm"), 2)
+            << "one call where our own need several kernels";
+    }
+}
+
+TEST_F(CudaRuntime, ATrialTimesWhatItRuns)
+{
+    const cuda::Stream stream = cuda::makeStream();
+    cuda::StreamTrial trial(stream.get());
+    const auto memory = trial.allocate(512);
+    const auto zero = [&](const cuda::Context& context) { cuda::zeroBytes(context, memory.get(), 512); };
+    const auto copy = [&](const cuda::Context& context) {
+        cuda::copyBytes(context, memory.get() + 256, memory.get(), 256);
+    };
+    EXPECT_EQ(trial.read(memory.get(), 512).back(), std::byte{0xff});
+    trial.run({zero, copy});
+    EXPECT_EQ(trial.read(memory.get(), 512), std::vector<std::byte>(512));
+    EXPECT_NEAR(trial.milliseconds({zero}), 1, 0.2) << "a millisecond for everything that is done";
+    EXPECT_NEAR(trial.milliseconds({zero, copy, zero}), 3, 0.2);
+    fake.spoiledLaunches = 1;
+    EXPECT_THROW(trial.milliseconds({zero}), DeviceFailure) << "what cannot be part of a graph";
+    EXPECT_NEAR(trial.milliseconds({zero}), 1, 0.2);
+    EXPECT_THROW(trial.allocate(fake.memory), cuda::OutOfDeviceMemory);
 }
 
 TEST_F(CudaRuntime, ALostDeviceIsSaidByTheNextCall)

@@ -211,20 +211,22 @@ cudnnStatus_t cudnnPoolingForward(cudnnHandle_t handle, const cudnnPoolingDescri
             {areGiven({x, y}), "memory"}});
     if (status != CUDNN_STATUS_SUCCESS)
         return status;
-    forPixels(yDesc, [&](int n, int h, int w) {
-        for (int c = 0; c < yDesc->dims[1]; ++c) {
-            double sum = 0;
-            float best = -std::numeric_limits<float>::infinity();
-            forWindow(*p, xDesc, {h, w}, [&](int row, int column) {
-                const float v = static_cast<const float*>(x)[xDesc->at(n, c, row, column)];
-                sum += v;
-                best = v > best || std::isnan(v) ? v : best;
-            });
-            const double mean = sum / divisor(*p, xDesc, {h, w});
-            static_cast<float*>(y)[yDesc->at(n, c, h, w)] = isMax(p->mode) ? best : static_cast<float>(mean);
-        }
+    return compute(handle, [=] {
+        forPixels(yDesc, [&](int n, int h, int w) {
+            for (int c = 0; c < yDesc->dims[1]; ++c) {
+                double sum = 0;
+                float best = -std::numeric_limits<float>::infinity();
+                forWindow(*p, xDesc, {h, w}, [&](int row, int column) {
+                    const float v = static_cast<const float*>(x)[xDesc->at(n, c, row, column)];
+                    sum += v;
+                    best = v > best || std::isnan(v) ? v : best;
+                });
+                const double mean = sum / divisor(*p, xDesc, {h, w});
+                static_cast<float*>(y)[yDesc->at(n, c, h, w)] =
+                    isMax(p->mode) ? best : static_cast<float>(mean);
+            }
+        });
     });
-    return CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnPoolingBackward(cudnnHandle_t handle, const cudnnPoolingDescriptor_t p, const void* alpha,
@@ -239,20 +241,21 @@ cudnnStatus_t cudnnPoolingBackward(cudnnHandle_t handle, const cudnnPoolingDescr
             {areGiven({x, y, dy, dx}), "memory"}});
     if (status != CUDNN_STATUS_SUCCESS)
         return status;
-    auto* to = static_cast<float*>(dx);
-    forPixels(dxDesc, [&](int n, int h, int w) {
-        for (int c = 0; c < dxDesc->dims[1]; ++c)
-            to[dxDesc->at(n, c, h, w)] = 0;
+    return compute(handle, [=] {
+        auto* to = static_cast<float*>(dx);
+        forPixels(dxDesc, [&](int n, int h, int w) {
+            for (int c = 0; c < dxDesc->dims[1]; ++c)
+                to[dxDesc->at(n, c, h, w)] = 0;
+        });
+        forPixels(dyDesc, [&](int n, int h, int w) {
+            for (int c = 0; c < dyDesc->dims[1]; ++c) {
+                const float g = static_cast<const float*>(dy)[dyDesc->at(n, c, h, w)];
+                const auto share = g / static_cast<float>(divisor(*p, xDesc, {h, w}));
+                forWindow(*p, xDesc, {h, w},
+                    [&](int row, int column) { to[dxDesc->at(n, c, row, column)] += share; });
+            }
+        });
     });
-    forPixels(dyDesc, [&](int n, int h, int w) {
-        for (int c = 0; c < dyDesc->dims[1]; ++c) {
-            const float g = static_cast<const float*>(dy)[dyDesc->at(n, c, h, w)];
-            const auto share = g / static_cast<float>(divisor(*p, xDesc, {h, w}));
-            forWindow(
-                *p, xDesc, {h, w}, [&](int row, int column) { to[dxDesc->at(n, c, row, column)] += share; });
-        }
-    });
-    return CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnSoftmaxForward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t algorithm,
@@ -265,22 +268,23 @@ cudnnStatus_t cudnnSoftmaxForward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t 
             {sameLayout(xDesc, yDesc), "sizes"}, {areGiven({x, y}), "memory"}});
     if (status != CUDNN_STATUS_SUCCESS)
         return status;
-    const bool logarithm = (algorithm == CUDNN_SOFTMAX_LOG) != (handle->wrong == "cudnnSoftmaxForward");
-    forPixels(xDesc, [&](int n, int h, int w) {
-        const auto* from = static_cast<const float*>(x);
-        double largest = -std::numeric_limits<double>::infinity();
-        double sum = 0;
-        for (int c = 0; c < xDesc->dims[1]; ++c)
-            largest = std::max<double>(largest, from[xDesc->at(n, c, h, w)]);
-        for (int c = 0; c < xDesc->dims[1]; ++c)
-            sum += std::exp(from[xDesc->at(n, c, h, w)] - largest);
-        for (int c = 0; c < xDesc->dims[1]; ++c) {
-            const double value = from[xDesc->at(n, c, h, w)] - largest;
-            static_cast<float*>(y)[yDesc->at(n, c, h, w)] =
-                static_cast<float>(logarithm ? value - std::log(sum) : std::exp(value) / sum);
-        }
+    return compute(handle, [=] {
+        const bool logarithm = (algorithm == CUDNN_SOFTMAX_LOG) != (handle->wrong == "cudnnSoftmaxForward");
+        forPixels(xDesc, [&](int n, int h, int w) {
+            const auto* from = static_cast<const float*>(x);
+            double largest = -std::numeric_limits<double>::infinity();
+            double sum = 0;
+            for (int c = 0; c < xDesc->dims[1]; ++c)
+                largest = std::max<double>(largest, from[xDesc->at(n, c, h, w)]);
+            for (int c = 0; c < xDesc->dims[1]; ++c)
+                sum += std::exp(from[xDesc->at(n, c, h, w)] - largest);
+            for (int c = 0; c < xDesc->dims[1]; ++c) {
+                const double value = from[xDesc->at(n, c, h, w)] - largest;
+                static_cast<float*>(y)[yDesc->at(n, c, h, w)] =
+                    static_cast<float>(logarithm ? value - std::log(sum) : std::exp(value) / sum);
+            }
+        });
     });
-    return CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnSoftmaxBackward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t algorithm,
@@ -296,17 +300,18 @@ cudnnStatus_t cudnnSoftmaxBackward(cudnnHandle_t handle, cudnnSoftmaxAlgorithm_t
             {areGiven({y, dy, dx}), "memory"}});
     if (status != CUDNN_STATUS_SUCCESS)
         return status;
-    forPixels(yDesc, [&](int n, int h, int w) {
-        const auto* out = static_cast<const float*>(y);
-        const auto* gradient = static_cast<const float*>(dy);
-        double dot = 0;
-        for (int c = 0; c < yDesc->dims[1]; ++c)
-            dot += static_cast<double>(out[yDesc->at(n, c, h, w)]) * gradient[dyDesc->at(n, c, h, w)];
-        for (int c = 0; c < yDesc->dims[1]; ++c)
-            static_cast<float*>(dx)[dxDesc->at(n, c, h, w)] =
-                static_cast<float>(out[yDesc->at(n, c, h, w)] * (gradient[dyDesc->at(n, c, h, w)] - dot));
+    return compute(handle, [=] {
+        forPixels(yDesc, [&](int n, int h, int w) {
+            const auto* out = static_cast<const float*>(y);
+            const auto* gradient = static_cast<const float*>(dy);
+            double dot = 0;
+            for (int c = 0; c < yDesc->dims[1]; ++c)
+                dot += static_cast<double>(out[yDesc->at(n, c, h, w)]) * gradient[dyDesc->at(n, c, h, w)];
+            for (int c = 0; c < yDesc->dims[1]; ++c)
+                static_cast<float*>(dx)[dxDesc->at(n, c, h, w)] =
+                    static_cast<float>(out[yDesc->at(n, c, h, w)] * (gradient[dyDesc->at(n, c, h, w)] - dot));
+        });
     });
-    return CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnBatchNormalizationForwardTraining(cudnnHandle_t handle, cudnnBatchNormMode_t mode,
@@ -324,20 +329,21 @@ cudnnStatus_t cudnnBatchNormalizationForwardTraining(cudnnHandle_t handle, cudnn
             {x != y && areGiven({x, y, scale, bias, saveMean, saveInvVariance}), "memory"}});
     if (status != CUDNN_STATUS_SUCCESS)
         return status;
-    for (int c = 0; c < xDesc->dims[1]; ++c) {
-        const auto* from = static_cast<const float*>(x);
-        const Statistics s = statisticsOf(xDesc, from, c);
-        const double factor = 1 / std::sqrt(s.variance + epsilon);
-        static_cast<float*>(saveMean)[c] = static_cast<float>(s.mean);
-        static_cast<float*>(saveInvVariance)[c] = static_cast<float>(factor);
-        forPixels(xDesc, [&](int n, int h, int w) {
-            const size_t at = xDesc->at(n, c, h, w);
-            static_cast<float*>(y)[at] =
-                static_cast<float>((from[at] - s.mean) * factor * static_cast<const float*>(scale)[c] +
-                                   static_cast<const float*>(bias)[c]);
-        });
-    }
-    return CUDNN_STATUS_SUCCESS;
+    return compute(handle, [=] {
+        for (int c = 0; c < xDesc->dims[1]; ++c) {
+            const auto* from = static_cast<const float*>(x);
+            const Statistics s = statisticsOf(xDesc, from, c);
+            const double factor = 1 / std::sqrt(s.variance + epsilon);
+            static_cast<float*>(saveMean)[c] = static_cast<float>(s.mean);
+            static_cast<float*>(saveInvVariance)[c] = static_cast<float>(factor);
+            forPixels(xDesc, [&](int n, int h, int w) {
+                const size_t at = xDesc->at(n, c, h, w);
+                static_cast<float*>(y)[at] =
+                    static_cast<float>((from[at] - s.mean) * factor * static_cast<const float*>(scale)[c] +
+                                       static_cast<const float*>(bias)[c]);
+            });
+        }
+    });
 }
 
 cudnnStatus_t cudnnBatchNormalizationBackward(cudnnHandle_t handle, cudnnBatchNormMode_t mode,
@@ -356,29 +362,30 @@ cudnnStatus_t cudnnBatchNormalizationBackward(cudnnHandle_t handle, cudnnBatchNo
             {areGiven({x, dy, dx, scale, dScale, dBias, mean, invVariance}), "memory"}});
     if (status != CUDNN_STATUS_SUCCESS)
         return status;
-    const double count = static_cast<double>(xDesc->dims[0]) * xDesc->dims[2] * xDesc->dims[3];
-    for (int c = 0; c < xDesc->dims[1]; ++c) {
-        const double factor = static_cast<const float*>(invVariance)[c];
-        const auto normal = [&](size_t at) {
-            return (static_cast<const float*>(x)[at] - static_cast<const float*>(mean)[c]) * factor;
-        };
-        double sum = 0;
-        double product = 0;
-        forPixels(xDesc, [&](int n, int h, int w) {
-            const size_t at = xDesc->at(n, c, h, w);
-            sum += static_cast<const float*>(dy)[at];
-            product += static_cast<const float*>(dy)[at] * normal(at);
-        });
-        static_cast<float*>(dBias)[c] = static_cast<float>(sum);
-        static_cast<float*>(dScale)[c] = static_cast<float>(product);
-        forPixels(xDesc, [&](int n, int h, int w) {
-            const size_t at = xDesc->at(n, c, h, w);
-            static_cast<float*>(dx)[at] = static_cast<float>(
-                static_cast<const float*>(scale)[c] * factor *
-                (static_cast<const float*>(dy)[at] - (sum + normal(at) * product) / count));
-        });
-    }
-    return CUDNN_STATUS_SUCCESS;
+    return compute(handle, [=] {
+        const double count = static_cast<double>(xDesc->dims[0]) * xDesc->dims[2] * xDesc->dims[3];
+        for (int c = 0; c < xDesc->dims[1]; ++c) {
+            const double factor = static_cast<const float*>(invVariance)[c];
+            const auto normal = [&](size_t at) {
+                return (static_cast<const float*>(x)[at] - static_cast<const float*>(mean)[c]) * factor;
+            };
+            double sum = 0;
+            double product = 0;
+            forPixels(xDesc, [&](int n, int h, int w) {
+                const size_t at = xDesc->at(n, c, h, w);
+                sum += static_cast<const float*>(dy)[at];
+                product += static_cast<const float*>(dy)[at] * normal(at);
+            });
+            static_cast<float*>(dBias)[c] = static_cast<float>(sum);
+            static_cast<float*>(dScale)[c] = static_cast<float>(product);
+            forPixels(xDesc, [&](int n, int h, int w) {
+                const size_t at = xDesc->at(n, c, h, w);
+                static_cast<float*>(dx)[at] = static_cast<float>(
+                    static_cast<const float*>(scale)[c] * factor *
+                    (static_cast<const float*>(dy)[at] - (sum + normal(at) * product) / count));
+            });
+        }
+    });
 }
 
 } // extern "C"

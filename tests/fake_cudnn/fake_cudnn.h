@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tests/engine/emulated_cuda.h"
+
 #include <cudnn.h>
 
 #include <string>
@@ -14,7 +16,8 @@ struct cudnnContext
     std::string wrong; ///< what is other than documented: a function, "matrices" or "biases" of gates
     int64_t graphWorkspace = 0; ///< bytes that every graph needs
     int compiledGraphs = 0;
-    cudaStream_t stream = nullptr; ///< where it computes; without one it does at once
+    cudaStream_t stream =
+        nullptr; ///< where it computes, but for graphs and layers of steps; without one at once
     int gap = 0; ///< floats more behind each next gate's weights, so that they lie at other distances each
 };
 
@@ -52,6 +55,16 @@ struct CudnnRule
     const char* reason;
 };
 cudnnStatus_t checkRules(cudnnHandle_t handle, const char* function, std::initializer_list<CudnnRule> rules);
+
+template <class Work>
+cudnnStatus_t compute(cudnnHandle_t handle, const Work& work)
+{
+    if (handle->stream)
+        sendToStream(handle->stream, work);
+    else
+        work();
+    return CUDNN_STATUS_SUCCESS;
+}
 
 template <class Descriptor>
 cudnnStatus_t create(Descriptor** descriptor)
