@@ -53,6 +53,7 @@ LowerContext lowerNode(
     context.generate = drawing.options.generate;
     context.side = drawing.options.side;
     context.share = drawing.options.share;
+    context.share.samples = drawing.options.batch;
     context.judged = judged;
     context.params = info.params;
     context.outputTypes = info.outputs;

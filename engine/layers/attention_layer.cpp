@@ -75,16 +75,18 @@ ValueId attend(LowerContext& c, ValueId x, ValueId from, ValueId mask, const Att
     const auto v = project(c, from, o.prefix + "value", size);
     const double rate = c.training ? o.dropout : 0;
     const auto counter = rate > 0 ? c.randomCounter() : noValue;
+    const Params options{{"heads", o.heads}, {"causal", o.causal},
+        {"scale", 1 / std::sqrt(static_cast<double>(o.headSize))}, {"rate", rate},
+        {"stream", c.randomStream() + o.stream}};
     return c.b.op("attention", {q, k, v, mask, counter},
-        {{"heads", o.heads}, {"causal", o.causal}, {"scale", 1 / std::sqrt(static_cast<double>(o.headSize))},
-            {"rate", rate}, {"stream", c.randomStream() + o.stream}});
+        rate > 0 ? c.randomOptions(options, c.batch, o.heads) : options); // a sequence for each head
 }
 
 ValueId dropped(LowerContext& c, ValueId x, double rate, int64_t stream)
 {
     if (!c.training || rate == 0)
         return x;
-    return c.b.op("dropout", {x, c.randomCounter()}, {{"rate", rate}, {"stream", c.randomStream() + stream}});
+    return c.drop(x, rate, c.randomStream() + stream);
 }
 
 int64_t fittingHeads(int64_t features, int64_t heads)

@@ -73,7 +73,8 @@ using TargetTypes = std::vector<TargetType>;
 struct Share
 {
     int64_t index = 0;
-    int64_t count = 0; ///< shares of a batch; 0: it is whole
+    int64_t count = 0;   ///< shares of a batch; 0: it is whole
+    int64_t samples = 0; ///< of this share
 };
 
 /// Which half of an adversarial step (a GAN's) is written.
@@ -141,6 +142,11 @@ public:
     ir::ValueId randomCounter();
     /// A number that stays this node's own when other nodes come and go.
     int64_t randomStream() const;
+    /// Options of a random primitive that draws `perSample` numbers for each of so many samples: a share of a batch
+    /// draws those that its samples have in the whole one.
+    Params randomOptions(Params options, int64_t samples, int64_t perSample) const;
+    /// x with some elements dropped, the others scaled up; x has a row for each sample of the batch.
+    ir::ValueId drop(ir::ValueId x, double rate, int64_t stream);
     /// Random numbers: kind "normal" (mean 0, deviation 1) or "uniform" (0 up to 1), new ones in every step.
     ir::ValueId randomNumbers(const std::string& kind, const Shape& shape);
     /// x added up over all shares of the batch.

@@ -74,10 +74,29 @@ int64_t LowerContext::randomStream() const
     return hash;
 }
 
+Params LowerContext::randomOptions(Params options, int64_t samples, int64_t perSample) const
+{
+    if (share.count < 2)
+        return options;
+    const int64_t size = share.samples * perSample;
+    std::vector<int64_t> places; // a GAN's discriminator has real samples, then fake ones
+    for (int64_t part = 0; part < samples / share.samples; ++part)
+        places.push_back((part * share.count + share.index) * size);
+    options.set("places", places);
+    return options;
+}
+
+ValueId LowerContext::drop(ValueId x, double rate, int64_t stream)
+{
+    return b.op("dropout", {x, randomCounter()},
+        randomOptions({{"rate", rate}, {"stream", stream}}, batch, b.shape(x).elements() / batch));
+}
+
 ValueId LowerContext::randomNumbers(const std::string& kind, const Shape& shape)
 {
     return b.op("random_fill", {randomCounter()},
-        {{"kind", kind}, {"shape", shape.toVector()}, {"stream", randomStream()}});
+        randomOptions({{"kind", kind}, {"shape", shape.toVector()}, {"stream", randomStream()}}, shape[0],
+            shape.elements() / shape[0]));
 }
 
 ValueId LowerContext::before(const std::string& type, ValueId x)

@@ -159,8 +159,7 @@ private:
             return noValue;
         const ValueId ones =
             m_c.b.op("fill", {}, {{"shape", std::vector<int64_t>{m_c.batch, width}}, {"value", 1.0}});
-        return m_c.b.op("dropout", {ones, m_c.randomCounter()},
-            {{"rate", rate}, {"stream", m_c.randomStream() + m_masks++}});
+        return m_c.drop(ones, rate, m_c.randomStream() + m_masks++);
     }
 
     ValueId dropInputs(ValueId x)

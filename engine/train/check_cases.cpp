@@ -335,11 +335,29 @@ Status addAugment(CheckCases& cases)
     return cases.add(std::move(b.program()));
 }
 
-/// Only steps that several devices share have it; here one device computes alone.
-Status addSum(CheckCases& cases)
+/// What only steps have that several devices share, here on one alone: sums over them, and the random numbers of a
+/// share.
+Status addShare(CheckCases& cases)
 {
     ir::Builder b;
-    b.output("y", b.op("sum_over_devices", {b.input("x", {Shape{1001}, DType::F32})}));
+    const auto input = [&](const char* name, const Shape& shape) { return b.input(name, {shape, DType::F32}); };
+    b.output("y", b.op("sum_over_devices", {input("x", Shape{1001})}));
+    const ValueId counter = b.input("counter", {Shape{4}, DType::I32});
+    const auto shared = [](Params options, const std::vector<int64_t>& places) {
+        options.set("stream", int64_t{5});
+        options.set("places", places);
+        return options;
+    };
+    b.output("dropped",
+        b.op("dropout", {input("numbers", Shape{66, 33}), counter}, shared({{"rate", 0.4}}, {77, 5000})));
+    for (const char* kind : {"normal", "uniform"})
+        b.output(kind,
+            b.op("random_fill", {counter},
+                shared({{"kind", std::string(kind)}, {"shape", std::vector<int64_t>{2, 501}}}, {100, 1602})));
+    const Shape rows{4, 7, 6};
+    b.output("attention",
+        b.op("attention", {input("q", rows), input("k", rows), input("v", rows), noValue, counter},
+            shared({{"heads", int64_t{2}}, {"causal", false}, {"scale", 0.5}, {"rate", 0.3}}, {4, 20})));
     return cases.add(std::move(b.program()));
 }
 
@@ -433,7 +451,7 @@ Status addAllPrograms(CheckCases& cases)
                 if (auto program = layerProgram(type, sample, pass))
                     if (Status status = cases.add(std::move(*program)); !status)
                         return status;
-    for (const auto& add : {addLargerLayers, addPointwise, addOptimizers, addRepeatedTokens, addAugment, addSum})
+    for (const auto& add : {addLargerLayers, addPointwise, addOptimizers, addRepeatedTokens, addAugment, addShare})
         if (Status status = add(cases); !status)
             return status;
     return {};

@@ -57,16 +57,6 @@ void SharedProgram::write(const std::string& name, std::span<const std::byte> by
         program->write(name, bytes);
 }
 
-void SharedProgram::writeRandom(std::array<int32_t, 4> counter)
-{
-    constexpr uint32_t otherNumbers = 0x9e3779b9;
-    const auto seed = static_cast<uint32_t>(counter[1]);
-    for (size_t device = 0; device < m_programs.size(); ++device) {
-        counter[1] = static_cast<int32_t>(seed ^ otherNumbers * static_cast<uint32_t>(device));
-        m_programs[device]->write("random", std::as_bytes(std::span(counter)));
-    }
-}
-
 void SharedProgram::run()
 {
     if (!m_group.m_communicator)

@@ -4,8 +4,6 @@
 #include "engine/train/batch_writer.h"
 #include "engine/train/model.h"
 
-#include <array>
-
 namespace gradloom::train {
 
 class DeviceGroup;
@@ -23,8 +21,6 @@ public:
     /// Every device gets the same.
     void write(const std::string& name, std::span<const std::byte> bytes);
     void write(const std::string& name, float value) { write(name, std::as_bytes(std::span(&value, 1))); }
-    /// Each device draws its own random numbers.
-    void writeRandom(std::array<int32_t, 4> counter);
     void run();
 
 private:

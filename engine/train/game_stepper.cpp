@@ -68,7 +68,7 @@ void GameStepper::begin(const data::Batch& batch, const StepPlace& place)
 {
     const auto run = [&](SharedProgram& program, std::array<int32_t, 4> random, double rate, int64_t update) {
         program.writeBatch(m_writer, batch, batch.weights);
-        program.writeRandom(random);
+        program.write("random", std::as_bytes(std::span(random)));
         program.write("learning_rate", static_cast<float>(rate));
         program.write("step", static_cast<float>(update + 1));
         program.run();

@@ -29,7 +29,7 @@ struct StepperOptions
     std::vector<float> classWeights; ///< what a sample of each class counts in the loss; empty: all count one
     UpdateRule generatorRule;        ///< of the generator in a GAN's game
     /// Each batch is shared by several devices, the model's and `otherDevices`: the result is that of one device with
-    /// the whole batch, but for rounding and for random numbers, of which each share draws its own.
+    /// the whole batch, but for rounding.
     bool parallel = false;
     std::vector<std::shared_ptr<backend::Backend>> otherDevices;
 };

@@ -73,7 +73,7 @@ void SupervisedStepper::begin(const data::Batch& batch, const StepPlace& place)
     m_before = m_last;
     m_last = &program(endsGroup(place.step) ? 0 : 1);
     m_last->writeBatch(m_writer, batch, weightsOf(batch));
-    m_last->writeRandom(place.random);
+    m_last->write("random", std::as_bytes(std::span(place.random)));
     m_last->write("learning_rate", static_cast<float>(place.learningRate));
     m_last->write("step", static_cast<float>(updatesBefore(place.step) + 1));
     m_last->run();

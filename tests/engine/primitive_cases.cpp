@@ -160,6 +160,8 @@ std::vector<Case> otherCases()
         {"argmax", {f({4, 6})}, {}, ""},
         {"top_k_correct", {f({4, 6}), labels}, {{"k", int64_t{2}}}, ""},
         {"dropout", {f({5, 9}), counter}, {{"rate", 0.4}, {"stream", int64_t{77}}}, ""},
+        {"dropout", {f({6, 9}), counter}, {{"rate", 0.4}, {"stream", int64_t{77}}, {"places", list({27, 162})}},
+            "shared"},
     };
 }
 
@@ -170,6 +172,10 @@ std::vector<Case> attentionCases()
     const auto attend = [](int64_t heads, bool causal, double rate) {
         return Params{
             {"heads", heads}, {"causal", causal}, {"scale", 0.6}, {"rate", rate}, {"stream", int64_t{3}}};
+    };
+    const auto shared = [](Params attributes, const std::vector<int64_t>& places) {
+        attributes.set("places", places);
+        return attributes;
     };
     const auto norm = [](int64_t axis, int64_t groups) {
         return Params{{"axis", axis}, {"groups", groups}, {"epsilon", 1e-3}};
@@ -187,6 +193,8 @@ std::vector<Case> attentionCases()
             "causal"},
         {"attention", {f({2, 130, 4}), f({2, 3, 4}), f({2, 3, 4}), absent, counter}, attend(4, false, 0.3),
             "dropout"},
+        {"attention", {f({4, 5, 6}), f({4, 7, 6}), f({4, 7, 4}), absent, counter},
+            shared(attend(2, false, 0.3), {8, 20}), "dropout_shared"},
         {"sinusoid", {}, {{"steps", int64_t{9}}, {"size", int64_t{5}}}, ""},
         {"group_norm", {f({3, 4, 7}), f({7}), f({7})}, norm(2, 1), "layer"},
         {"group_norm", {f({3, 4, 2, 6}), f({6}), absent}, norm(1, 3), "group"},

@@ -295,9 +295,12 @@ TEST(CudaModule, OneGpuConnectsWithNccl)
 
 TEST(CudaOperations, RandomNumbersAreThoseOfTheCpuBitForBit)
 {
-    for (const char* kind : {"normal", "uniform"}) {
+    const std::vector<int64_t> begin{0};
+    const std::vector<int64_t> ofAShare{2507, 7600};
+    for (const auto& [kind, places] : {std::pair("normal", begin), std::pair("uniform", begin),
+             std::pair("normal", ofAShare), std::pair("uniform", ofAShare)}) {
         const Case c{"random_fill", {counter},
-            {{"shape", list({5000})}, {"kind", std::string(kind)}, {"stream", int64_t{9}}}, ""};
+            {{"shape", list({5000})}, {"kind", std::string(kind)}, {"stream", int64_t{9}}, {"places", places}}, ""};
         Harness cpu(c, backend::open("cpu", {1}).value());
         Harness gpu(c, openEmulatedCuda());
         for (Harness* harness : {&cpu, &gpu}) {

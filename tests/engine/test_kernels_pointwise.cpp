@@ -284,6 +284,44 @@ TEST(PointwisePrograms, validation)
     EXPECT_FALSE(pointwiseValid({{Full}, {{Op::Exp, 1, 0, 0, 0, 0}}, {3}})) << "output never written";
 }
 
+TEST(RandomKernels, aPlaceFurtherOnGivesTheNumbersFromThere)
+{
+    constexpr int64_t size = 9'001;
+    const RandomKey key{0x123456789ABCDEFULL, 7, 42};
+    Buffer uniform(size);
+    Buffer normal(size);
+    Buffer ones(size);
+    Buffer dropped(size);
+    std::fill_n(ones.data(), size, 1.0F);
+    inPieces(randomUnits(size), [&](int64_t b, int64_t e) {
+        randomUniform({key, size, uniform.data()}, -2, 3, b, e);
+        randomNormal({key, size, normal.data()}, 1, 0.5F, b, e);
+        dropout({key, 0.3F, size, ones.data(), dropped.data()}, b, e);
+    });
+    for (const std::string& target : simdTargets()) {
+        ASSERT_TRUE(forceSimdTarget(target));
+        for (const int64_t first : {1, 63, 64, 130, 4'096, 8'200}) {
+            RandomKey further = key;
+            further.first = first;
+            const int64_t count = std::min<int64_t>(size - first, 4'500); // ends within a group, in another unit
+            Buffer u(count);
+            Buffer n(count);
+            Buffer d(count);
+            inPieces(randomUnits(count), [&](int64_t b, int64_t e) {
+                randomUniform({further, count, u.data()}, -2, 3, b, e);
+                randomNormal({further, count, n.data()}, 1, 0.5F, b, e);
+                dropout({further, 0.3F, count, ones.data(), d.data()}, b, e);
+            });
+            for (int64_t i = 0; i < count; ++i) {
+                ASSERT_EQ(u[i], uniform[first + i]) << target << " " << first << " " << i;
+                ASSERT_EQ(n[i], normal[first + i]) << target << " " << first << " " << i;
+                ASSERT_EQ(d[i], dropped[first + i]) << target << " " << first << " " << i;
+            }
+        }
+    }
+    forceSimdTarget("");
+}
+
 TEST(RandomKernels, everyTargetGivesTheSameNumbers)
 {
     const RandomKey key{0x123456789ABCDEFULL, 7, 42};

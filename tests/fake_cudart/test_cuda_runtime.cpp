@@ -102,10 +102,15 @@ struct Trainer
     std::vector<StepResult> results;
     int begun = 0;
 
-    Trainer(const project::Project& project, const std::shared_ptr<backend::Backend>& device)
+    /// `others` share each batch.
+    Trainer(const project::Project& project, const std::shared_ptr<backend::Backend>& device,
+        std::vector<std::shared_ptr<backend::Backend>> others = {})
     {
         model = Model::create(project.graph, labels, device, project.training.seed).value();
-        auto made = Stepper::create(*model, optionsOf(project));
+        StepperOptions options = optionsOf(project);
+        options.parallel = !others.empty();
+        options.otherDevices = std::move(others);
+        auto made = Stepper::create(*model, std::move(options));
         if (!made)
             throw std::runtime_error(made.error().message);
         stepper = std::move(*made);
@@ -280,6 +285,28 @@ TEST_P(CudaRuntimeTraining, WaitsForNoStepThatWasJustBegun)
         EXPECT_GT(unfinishedWork(), 0) << "the device is not idle while the host reads";
     }
     EXPECT_EQ(trainer.results.size(), 7U);
+}
+
+TEST_F(CudaRuntime, AddsUpWithAnotherDeviceBetweenTheGraphsOfAStep)
+{
+    project::Project project = pictures();
+    for (graph::Node& layer : project.graph.nodes)
+        if (layer.type == "max_pool2d")
+            layer.type = "batch_norm";
+    const auto expected = resultsOf(project, cpu());
+    for (const uint64_t chance : {0, 1, 2}) {
+        SCOPED_TRACE("chance " + std::to_string(chance));
+        fake.chance = chance;
+        fake.captures = fake.graphLaunches = 0;
+        Trainer trainer(project, gpu(), {cpu()});
+        trainer.run(steps);
+        expectSame(resultsOf(trainer), expected);
+        const backend::Executable& executable = trainer.program().executable();
+        const auto parts = static_cast<int64_t>(executable.sums().size()) + 1;
+        EXPECT_EQ(parts, 8) << "counts, losses and gradients; two sums each way for BatchNorm";
+        EXPECT_EQ(fake.captures, parts);
+        EXPECT_EQ(executable.note(), "Each step is 8 CUDA graphs, between which the devices add up.");
+    }
 }
 
 TEST_F(CudaRuntime, AStepBecomesAGraphAfterTwoRuns)

@@ -1,6 +1,7 @@
 #include "engine/backend/cpu/kernel_options.h"
 
 #include "engine/backend/cpu/kernels/tile.h"
+#include "engine/ir/random_places.h"
 
 namespace gradloom::cpu {
 
@@ -48,11 +49,12 @@ PoolShape poolShapeOf(const ir::Op& op, const Shape& x)
         padding[3]};
 }
 
-std::function<RandomKey()> randomKeyOf(const Preparation& p, size_t counter)
+std::function<RandomKey()> randomKeyOf(const Preparation& p, size_t counter, int64_t first)
 {
-    return [words = p.in<int32_t>(counter), stream = static_cast<uint32_t>(p.op.attributes.integer("stream"))] {
+    return [words = p.in<int32_t>(counter), stream = static_cast<uint32_t>(p.op.attributes.integer("stream")), first] {
         const uint64_t high = static_cast<uint32_t>(words[1]);
-        return RandomKey{high << 32 | static_cast<uint32_t>(words[0]), stream, static_cast<uint32_t>(words[2])};
+        return RandomKey{
+            high << 32 | static_cast<uint32_t>(words[0]), stream, static_cast<uint32_t>(words[2]), first};
     };
 }
 
@@ -84,6 +86,10 @@ AttentionShape attentionShapeOf(const Preparation& p)
     s.causal = attributes.flag("causal");
     s.scale = static_cast<float>(attributes.real("scale"));
     s.rate = static_cast<float>(attributes.real("rate"));
+    const ir::RandomUnits drawn = ir::randomUnits(attributes, s.batch * s.heads);
+    s.firstDrawn = drawn.first;
+    s.laterUnits = drawn.later;
+    s.laterBy = drawn.laterBy;
     return s;
 }
 

@@ -21,7 +21,7 @@ ConvShape convShapeOf(const ir::Op& op, const Shape& x, const Shape& weights);
 PoolShape poolShapeOf(const ir::Op& op, const Shape& x);
 
 /// Reads the key of a random operation when it runs: seed and step from its operand `counter`, the option `stream`.
-std::function<RandomKey()> randomKeyOf(const Preparation& preparation, size_t counter);
+std::function<RandomKey()> randomKeyOf(const Preparation& preparation, size_t counter, int64_t first = 0);
 
 /// Floating point operations of one pass of the convolution.
 double convWork(const ConvShape& shape);

@@ -1,6 +1,7 @@
 #include "engine/backend/cuda/functors/attention.h"
 
 #include "engine/backend/cuda/op_parts.h"
+#include "engine/ir/random_places.h"
 
 namespace gradloom::cuda {
 
@@ -19,6 +20,10 @@ AttentionShape attentionShape(const Preparation& p)
     const auto rate = static_cast<float>(attributes.real("rate"));
     s.drop = rate > 0;
     s.rule = DropoutRule(rate);
+    const ir::RandomUnits drawn = ir::randomUnits(attributes, s.batch * s.heads);
+    s.firstDrawn = drawn.first;
+    s.laterUnits = drawn.later;
+    s.laterBy = drawn.laterBy;
     return s;
 }
 

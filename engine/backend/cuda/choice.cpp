@@ -194,8 +194,8 @@ private:
         const RandomSource source{
             reinterpret_cast<const int32_t*>(m_counter.get()), static_cast<uint32_t>(id)};
         const int64_t size = type.shape.elements();
-        const RandomUniform uniform{source, size, reinterpret_cast<float*>(to)};
-        launches.push_back([=](const Context& context) { forEach(context, randomBlocks(size), uniform); });
+        const RandomUniform uniform{source, RandomRange(size), reinterpret_cast<float*>(to)};
+        launches.push_back([=](const Context& context) { forEach(context, uniform.range.blocks(), uniform); });
         const PointwiseGroups<1> spread{spreading(uniform.y, type.shape)};
         launches.push_back([=](const Context& context) { forEach(context, size, spread); });
     }

@@ -10,7 +10,8 @@ OpType random_fill()
                 "including, 1). "
                 "They are a function of the counter (four 32-bit numbers: seed low, seed high, step, 0), "
                 "`stream` and the "
-                "element, whatever the number of threads. Salmon et al. 2011; Box and Muller 1958.";
+                "element (from the `places` on that belong to a share of a batch), whatever the number of "
+                "threads. Salmon et al. 2011; Box and Muller 1958.";
     type.infer = [](std::span<const TensorType> in, const Params& attributes) -> Result<Types> {
         if (in[0].dtype != DType::I32 || in[0].shape.elements() != 4)
             return shapeError("the counter must be four integers");

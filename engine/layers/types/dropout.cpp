@@ -15,8 +15,7 @@ LayerType dropout()
     type.lower = [](LowerContext& c) -> std::vector<ir::ValueId> {
         if (!c.training || c.params.real("rate") == 0)
             return {c.in()};
-        return {c.b.op("dropout", {c.in(), c.randomCounter()},
-            {{"rate", c.params.real("rate")}, {"stream", c.randomStream()}})};
+        return {c.drop(c.in(), c.params.real("rate"), c.randomStream())};
     };
     type.summary = [](const Params& p) { return "p = " + formatParam(p.real("rate")); };
     type.samples = {{{{"rate", 0.3}}, {{Shape{20}, DType::F32}}}, {{}, {{Shape{3, 4, 2}, DType::F32}}}};

@@ -31,8 +31,7 @@ LayerType spatial_dropout()
         channels.front() = x[0];
         channels.back() = x[-1];
         const auto ones = c.b.op("fill", {}, {{"shape", channels}, {"value", 1.0}});
-        const auto mask = c.b.op("dropout", {ones, c.randomCounter()},
-            {{"rate", c.params.real("rate")}, {"stream", c.randomStream()}});
+        const auto mask = c.drop(ones, c.params.real("rate"), c.randomStream());
         return {c.b.mul(c.in(), c.b.op("broadcast", {mask}, {{"shape", x.toVector()}}))};
     };
     type.summary = [](const Params& p) { return "p = " + formatParam(p.real("rate")); };

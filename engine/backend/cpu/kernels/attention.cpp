@@ -145,8 +145,9 @@ void dropBlock(const AttentionShape& s, const AttentionOperands& in, const Head&
     const int64_t blocks = (s.queries + queryBlock - 1) / queryBlock;
     DropoutArgs args;
     args.key = in.key;
+    const int64_t drawn = head.index + s.firstDrawn + (head.index < s.laterUnits ? 0 : s.laterBy);
     args.key.seed +=
-        0x9E3779B97F4A7C15U * static_cast<uint64_t>(head.index * blocks + block.first / queryBlock + 1);
+        0x9E3779B97F4A7C15U * static_cast<uint64_t>(drawn * blocks + block.first / queryBlock + 1);
     args.rate = s.rate;
     args.size = block.count * block.keys;
     args.x = from;

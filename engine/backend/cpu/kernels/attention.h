@@ -20,6 +20,8 @@ struct AttentionShape
     bool causal = false;        ///< query i sees the keys 0 .. i only
     float scale = 1.0F;
     float rate = 0.0F; ///< share of the probabilities that dropout drops
+    /// Unit 0 drops what unit `firstDrawn` would; from unit `laterUnits` on they are `laterBy` further.
+    std::int64_t firstDrawn = 0, laterUnits = 0, laterBy = 0;
 };
 
 /// Units: pairs of a sample and a head.

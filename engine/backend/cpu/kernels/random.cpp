@@ -84,22 +84,35 @@ HWY_INLINE void groupWords(const RandomKey& key, int64_t group, uint32_t* words)
     }
 }
 
-/// Calls body(first value, number of values, words) for the groups of units [begin, end).
+/// Some values of a group.
+struct Run
+{
+    int64_t to;    ///< where the first one goes
+    int64_t first; ///< in the group
+    int64_t count;
+};
+
+/// Calls body(run, words of the group) for the groups of units [begin, end). Vectors may be loaded from behind
+/// the words.
 template <class Body>
 HWY_INLINE void forGroups(const RandomKey& key, int64_t size, int64_t begin, int64_t end, const Body& body)
 {
-    HWY_ALIGN uint32_t words[groupSize];
+    HWY_ALIGN uint32_t words[groupSize + groupBlocks] = {};
     const int64_t last = std::min(end * randomUnit, size);
-    for (int64_t i = begin * randomUnit; i < last; i += groupSize) {
-        groupWords(key, i / groupSize, words);
-        body(i, std::min(groupSize, last - i), words);
+    Run run{begin * randomUnit, key.first % groupSize, 0};
+    while (run.to < last) {
+        groupWords(key, (key.first + run.to) / groupSize, words);
+        run.count = std::min(groupSize - run.first, last - run.to);
+        body(run, words);
+        run.to += run.count;
+        run.first = 0;
     }
 }
 
 void wordUnits(const RandomKey& key, int64_t size, uint32_t* out, int64_t begin, int64_t end)
 {
-    forGroups(key, size, begin, end, [&](int64_t i, int64_t count, const uint32_t* words) HWY_ATTR {
-        std::copy_n(words, count, out + i);
+    forGroups(key, size, begin, end, [&](const Run& run, const uint32_t* words) HWY_ATTR {
+        std::copy_n(words + run.first, run.count, out + run.to);
     });
 }
 
@@ -109,13 +122,13 @@ void dropoutUnits(const DropoutArgs& args, int64_t begin, int64_t end)
     const auto threshold = static_cast<uint32_t>(static_cast<double>(args.rate) * 0x1p32);
     const Floats scale = broadcast(static_cast<float>(1.0 / (1.0 - static_cast<double>(args.rate))));
     const WordTag d;
-    forGroups(args.key, args.size, begin, end, [&](int64_t i, int64_t count, const uint32_t* words) HWY_ATTR {
-        forVectors(count, [&](int64_t j, auto loadIt, auto storeIt) HWY_ATTR {
-            const Words word = hn::LoadU(d, words + j);
+    forGroups(args.key, args.size, begin, end, [&](const Run& run, const uint32_t* words) HWY_ATTR {
+        forVectors(run.count, [&](int64_t j, auto loadIt, auto storeIt) HWY_ATTR {
+            const Words word = hn::LoadU(d, words + run.first + j);
             // max(word, threshold) == word is word >= threshold; unsigned comparison is not everywhere.
             const auto keep = hn::Eq(hn::Max(word, hn::Set(d, threshold)), word);
             const Floats kept = hn::IfThenElseZero(hn::RebindMask(FloatTag(), keep), scale);
-            storeIt(hn::Mul(loadIt(args.x + i + j), kept), args.y + i + j);
+            storeIt(hn::Mul(loadIt(args.x + run.to + j), kept), args.y + run.to + j);
         });
     });
 }
@@ -133,10 +146,10 @@ void uniformUnits(const RandomFillArgs& args, float low, float high, int64_t beg
     const Floats start = broadcast(low);
     // Rounding may reach `high` itself, which does not belong to the interval.
     const Floats below = broadcast(high > low ? std::nextafter(high, low) : low);
-    forGroups(args.key, args.size, begin, end, [&](int64_t i, int64_t count, const uint32_t* words) HWY_ATTR {
-        forVectors(count, [&](int64_t j, auto, auto storeIt) HWY_ATTR {
-            const Floats v = hn::Add(hn::Mul(upperBits(words + j), scale), start);
-            storeIt(hn::Min(v, below), args.y + i + j);
+    forGroups(args.key, args.size, begin, end, [&](const Run& run, const uint32_t* words) HWY_ATTR {
+        forVectors(run.count, [&](int64_t j, auto, auto storeIt) HWY_ATTR {
+            const Floats v = hn::Add(hn::Mul(upperBits(words + run.first + j), scale), start);
+            storeIt(hn::Min(v, below), args.y + run.to + j);
         });
     });
 }
@@ -193,7 +206,7 @@ HWY_INLINE void turn(Floats t, Floats& cosine, Floats& sine)
 
 void normalUnits(const RandomFillArgs& args, float mean, float deviation, int64_t begin, int64_t end)
 {
-    forGroups(args.key, args.size, begin, end, [&](int64_t i, int64_t count, const uint32_t* words) HWY_ATTR {
+    forGroups(args.key, args.size, begin, end, [&](const Run& run, const uint32_t* words) HWY_ATTR {
         HWY_ALIGN float values[groupSize];
         // Words 0 and 1 of a block give two values, words 2 and 3 two more.
         for (int64_t half = 0; half < groupSize; half += 2 * groupBlocks)
@@ -208,7 +221,7 @@ void normalUnits(const RandomFillArgs& args, float mean, float deviation, int64_
                 store(hn::Add(hn::Mul(scaled, cosine), broadcast(mean)), values + j);
                 store(hn::Add(hn::Mul(scaled, sine), broadcast(mean)), values + j + groupBlocks);
             }
-        std::copy_n(values, count, args.y + i);
+        std::copy_n(values + run.first, run.count, args.y + run.to);
     });
 }
 

@@ -15,6 +15,7 @@ struct RandomKey
     std::uint64_t seed = 0;
     std::uint32_t stream = 0; ///< which node of the drawing
     std::uint32_t step = 0;   ///< which training step
+    std::int64_t first = 0;   ///< value that an operation's first one is
 };
 
 /// Units: runs of randomUnit values.

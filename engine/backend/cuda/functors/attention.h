@@ -21,6 +21,8 @@ struct AttentionShape
     float scale = 1;
     bool drop = false;
     DropoutRule rule;
+    /// Unit 0 drops what unit `firstDrawn` would; from unit `laterUnits` on they are `laterBy` further.
+    int64_t firstDrawn = 0, laterUnits = 0, laterBy = 0;
 };
 
 struct AttentionInputs
@@ -92,7 +94,8 @@ struct AttentionInputs
             const int64_t end = minOf((block + 1) * AttentionShape::dropoutQueries, s.queries);
             length = minOf(s.keys, (end + 63) / 64 * 64);
         }
-        const uint64_t seedOffset = 0x9E3779B97F4A7C15U * static_cast<uint64_t>(unit * blocks + block + 1);
+        const int64_t drawn = unit + s.firstDrawn + (unit < s.laterUnits ? 0 : s.laterBy);
+        const uint64_t seedOffset = 0x9E3779B97F4A7C15U * static_cast<uint64_t>(drawn * blocks + block + 1);
         return s.rule.factor(source.word(i % AttentionShape::dropoutQueries * length + j, seedOffset));
     }
 };

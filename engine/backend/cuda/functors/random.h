@@ -52,17 +52,27 @@ struct RandomSource
     }
 };
 
-/// Blocks that `size` values take.
-inline int64_t randomBlocks(int64_t size)
+/// So many values in a row, the first of which may lie within a group.
+struct RandomRange
 {
-    return (size + 63) / 64 * 16;
-}
+    int64_t size = 0;
+    int64_t skipped = 0;    ///< values of the first group in front of them
+    int64_t firstBlock = 0; ///< of the first group
 
-/// First value of a block.
-GRADLOOM_DEVICE int64_t randomBase(int64_t block)
-{
-    return block / 16 * 64 + block % 16;
-}
+    RandomRange() = default;
+    explicit RandomRange(int64_t count, int64_t first = 0)
+        : size(count), skipped(first % 64), firstBlock(first / 64 * 16)
+    {
+    }
+    /// Blocks that they are in.
+    int64_t blocks() const { return (skipped + size + 63) / 64 * 16; }
+    /// Which of them is word 0 of a block, counted from the first group's; word w is 16·w further.
+    GRADLOOM_DEVICE int64_t base(int64_t block) const { return block / 16 * 64 + block % 16 - skipped; }
+    GRADLOOM_DEVICE bool has(int64_t value) const
+    {
+        return static_cast<uint64_t>(value) < static_cast<uint64_t>(size);
+    }
+};
 
 /// What dropout does with a value: nothing is kept of words below rate·2³².
 struct DropoutRule
@@ -84,17 +94,17 @@ struct Dropout
 {
     RandomSource source;
     DropoutRule rule;
-    int64_t size = 0;
+    RandomRange range;
     const float* x = nullptr;
     float* y = nullptr;
 
     GRADLOOM_DEVICE void operator()(int64_t index) const
     {
-        const RandomBlock block = source.block(index);
-        const int64_t base = randomBase(index);
+        const RandomBlock block = source.block(range.firstBlock + index);
+        const int64_t base = range.base(index);
         for (int w = 0; w < 4; ++w) {
             const int64_t at = base + 16 * w;
-            if (at < size)
+            if (range.has(at))
                 y[at] = x[at] * rule.factor(block.word[w]);
         }
     }
@@ -104,15 +114,15 @@ struct Dropout
 struct RandomUniform
 {
     RandomSource source;
-    int64_t size = 0;
+    RandomRange range;
     float* y = nullptr;
 
     GRADLOOM_DEVICE void operator()(int64_t index) const
     {
-        const RandomBlock block = source.block(index);
-        const int64_t base = randomBase(index);
+        const RandomBlock block = source.block(range.firstBlock + index);
+        const int64_t base = range.base(index);
         for (int w = 0; w < 4; ++w)
-            if (base + 16 * w < size)
+            if (range.has(base + 16 * w))
                 y[base + 16 * w] = static_cast<float>(block.word[w] >> 8) * 0x1p-24F;
     }
 };
@@ -121,7 +131,7 @@ struct RandomUniform
 struct RandomNormal
 {
     RandomSource source;
-    int64_t size = 0;
+    RandomRange range;
     float* y = nullptr;
 
     /// a·x + b without joining.
@@ -171,17 +181,17 @@ struct RandomNormal
 
     GRADLOOM_DEVICE void operator()(int64_t index) const
     {
-        const RandomBlock block = source.block(index);
-        const int64_t base = randomBase(index);
+        const RandomBlock block = source.block(range.firstBlock + index);
+        const int64_t base = range.base(index);
         for (int w = 0; w < 4; w += 2) {
             const float u = plainMul(plainAdd(static_cast<float>(block.word[w] >> 8), 1.0F), 0x1p-24F);
             const float radius = sqrtf(plainMul(-2.0F, plainLog(u)));
             float cosine;
             float sine;
             turn(plainMul(static_cast<float>(block.word[w + 1] >> 8), 0x1p-24F), cosine, sine);
-            if (base + 16 * w < size)
+            if (range.has(base + 16 * w))
                 y[base + 16 * w] = plainMul(radius, cosine);
-            if (base + 16 * (w + 1) < size)
+            if (range.has(base + 16 * (w + 1)))
                 y[base + 16 * (w + 1)] = plainMul(radius, sine);
         }
     }

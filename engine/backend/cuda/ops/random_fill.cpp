@@ -1,15 +1,21 @@
 #include "engine/backend/cuda/op_parts.h"
 
+#include "engine/ir/random_places.h"
+
 namespace gradloom::cuda {
 
 CudaOp random_fill()
 {
     return {"random_fill", [](Preparation& p) {
-                const int64_t size = p.outShape().elements();
-                if (p.op.attributes.text("kind") == "normal")
-                    p.each(randomBlocks(size), RandomNormal{randomSource(p, 0), size, p.out()});
-                else
-                    p.each(randomBlocks(size), RandomUniform{randomSource(p, 0), size, p.out()});
+                const bool normal = p.op.attributes.text("kind") == "normal";
+                for (const ir::RandomPart& part : ir::randomParts(p.op.attributes, p.outShape().elements())) {
+                    const RandomRange range(part.count, part.place);
+                    float* to = p.out() + part.first;
+                    if (normal)
+                        p.each(range.blocks(), RandomNormal{randomSource(p, 0), range, to});
+                    else
+                        p.each(range.blocks(), RandomUniform{randomSource(p, 0), range, to});
+                }
             }};
 }
 
