@@ -1,3 +1,4 @@
+#include "engine/backend/cuda/functors/copy.h"
 #include "engine/backend/cuda/libraries.h"
 #include "engine/backend/cuda/library.h"
 
@@ -83,8 +84,10 @@ public:
         m_left = layoutOf({type, m.transB ? m.k : m.n, m.transB ? m.n : m.k, m.ldb, m.batch, m.strideB});
         m_right = layoutOf({type, m.transA ? m.m : m.k, m.transA ? m.k : m.m, m.lda, m.batch, m.strideA});
         m_result = layoutOf({CUDA_R_32F, m.n, m.m, m.ldc, m.batch, m.strideC});
-        choose(p.settings.deterministic);
+        m_found = choose(p.settings.deterministic);
     }
+
+    bool isPossible() const { return m_found; }
 
     void run(const Context& context) const
     {
@@ -119,7 +122,8 @@ private:
         setAttribute(m_description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_32F);
     }
 
-    void choose(bool deterministic)
+    /// Whether there is an algorithm.
+    bool choose(bool deterministic)
     {
         cublasLtMatmulPreference_t created = nullptr;
         check(cublasLtMatmulPreferenceCreate(&created), "describing a product");
@@ -143,10 +147,11 @@ private:
         int count = 0;
         const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(m_blas, m_description.get(),
             m_left.get(), m_right.get(), m_result.get(), m_result.get(), preference.get(), 1, &found, &count);
-        if (status == CUBLAS_STATUS_SUCCESS && count == 0)
-            check(CUBLAS_STATUS_NOT_SUPPORTED, "choosing how to multiply matrices");
+        if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && count == 0))
+            return false;
         check(status, "choosing how to multiply matrices");
         m_algorithm = found.algo;
+        return true;
     }
 
     MatrixProduct m_product;
@@ -155,7 +160,26 @@ private:
     Description m_description;
     Layout m_left, m_right, m_result;
     cublasLtMatmulAlgo_t m_algorithm{};
+    bool m_found = false;
 };
+
+/// The product alone, then what should have been its epilogue.
+Launch plainProduct(Preparation& p, const MatrixProduct& product)
+{
+    MatrixProduct plain = product;
+    plain.bias = nullptr;
+    plain.relu = false;
+    auto ready = std::make_shared<Product>(p, plain);
+    const bool packed = product.ldc == product.n && product.batch == 1;
+    if (!ready->isPossible() || !packed)
+        check(CUBLAS_STATUS_NOT_SUPPORTED, "choosing how to multiply matrices");
+    return [ready, product](const Context& context) {
+        ready->run(context);
+        if (product.bias || product.relu)
+            forEach(context, product.m * product.n,
+                BiasActivation<1>{product.c, product.bias, product.c, product.n, product.relu});
+    };
+}
 
 } // namespace
 
@@ -168,6 +192,8 @@ Launch matrixProduct(Preparation& p, const MatrixProduct& product)
     if (copied) // while sizes are asked for, scratch memory may be null: any aligned address stands for it
         aligned.bias = bias ? bias : static_cast<float*>(p.settings.libraries->workspace());
     auto ready = std::make_shared<Product>(p, aligned);
+    if (!ready->isPossible())
+        return plainProduct(p, product);
     return [ready, copied, bias, from = product.bias, bytes = product.n * 4](const Context& context) {
         if (copied)
             copyBytes(context, bias, from, bytes);
