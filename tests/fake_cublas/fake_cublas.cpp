@@ -115,7 +115,8 @@ const char* problemOf(
             return "columns or matrices of a batch overlap";
     if (a.type != b.type || c.type != CUDA_R_32F || result.type != c.type || result.stride != c.stride)
         return "number formats do not go together";
-    if (d.compute != CUBLAS_COMPUTE_32F && (d.compute != CUBLAS_COMPUTE_32F_FAST_TF32 || a.type != CUDA_R_32F))
+    if (d.compute != CUBLAS_COMPUTE_32F &&
+        (d.compute != CUBLAS_COMPUTE_32F_FAST_TF32 || a.type != CUDA_R_32F))
         return "only float32 can be rounded to TF32";
     if (d.adds() && (!d.bias || !isAlignedTo(d.bias, 16) || d.biasType != CUDA_R_32F || a.batch > 1))
         return "the bias cannot be read";
@@ -131,12 +132,11 @@ void multiply(const Description& d, const Matrix& a, const void* from, const Mat
             for (int64_t row = 0; row < c.rows; ++row) {
                 double sum = d.adds() ? d.bias[row] : 0;
                 for (int64_t k = 0; k < terms; ++k)
-                    sum += static_cast<double>(a.get(from,
-                               d.transA == CUBLAS_OP_N ? a.at(matrix, row, k) : a.at(matrix, k, row))) *
+                    sum += static_cast<double>(a.get(
+                               from, d.transA == CUBLAS_OP_N ? a.at(matrix, row, k) : a.at(matrix, k, row))) *
                            b.get(by,
                                d.transB == CUBLAS_OP_N ? b.at(matrix, k, column) : b.at(matrix, column, k));
-                to[c.at(matrix, row, column)] =
-                    static_cast<float>(d.rectifies() ? std::max(sum, 0.0) : sum);
+                to[c.at(matrix, row, column)] = static_cast<float>(d.rectifies() ? std::max(sum, 0.0) : sum);
             }
 }
 
@@ -159,8 +159,8 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
-    cublasLtMatrixLayoutAttribute_t attribute, const void* from, size_t bytes)
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(
+    cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t attribute, const void* from, size_t bytes)
 {
     if (attribute == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT)
         return take(of<Matrix>(layout).batch, from, bytes);
@@ -279,8 +279,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
     if (workspaceBytes < algorithm.workspace || !isAlignedTo(workspace, 256))
         return refuse("the workspace is too small");
     fakeCublas().epilogues.push_back(d.epilogue);
-    sendToStream(stream, [d, from, by, to, left = of<Matrix>(a), right = of<Matrix>(b), into = of<Matrix>(c)] {
-        multiply(d, left, from, right, by, into, static_cast<float*>(to));
-    });
+    sendToStream(
+        stream, [d, from, by, to, left = of<Matrix>(a), right = of<Matrix>(b), into = of<Matrix>(c)] {
+            multiply(d, left, from, right, by, into, static_cast<float*>(to));
+        });
     return CUBLAS_STATUS_SUCCESS;
 }

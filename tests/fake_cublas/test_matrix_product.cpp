@@ -69,9 +69,10 @@ protected:
     {
         double sum = p.bias ? p.bias[column] : 0;
         for (int64_t k = 0; k < p.k; ++k)
-            sum += static_cast<double>(numberAt(p, p.a,
-                       matrix * p.strideA + (p.transA ? k * p.lda + row : row * p.lda + k))) *
-                   numberAt(p, p.b, matrix * p.strideB + (p.transB ? column * p.ldb + k : k * p.ldb + column));
+            sum +=
+                static_cast<double>(
+                    numberAt(p, p.a, matrix * p.strideA + (p.transA ? k * p.lda + row : row * p.lda + k))) *
+                numberAt(p, p.b, matrix * p.strideB + (p.transB ? column * p.ldb + k : k * p.ldb + column));
         return static_cast<float>(p.relu && sum < 0 ? 0 : sum);
     }
 
@@ -137,9 +138,8 @@ TEST_F(CublasProducts, AddBiasAndRectifyOnTheWay)
             p.relu = relu;
             check(p);
         }
-    EXPECT_EQ(fakeCublas().epilogues,
-        (std::vector<int>{CUBLASLT_EPILOGUE_BIAS, CUBLASLT_EPILOGUE_BIAS, CUBLASLT_EPILOGUE_RELU_BIAS,
-            CUBLASLT_EPILOGUE_RELU_BIAS}));
+    EXPECT_EQ(fakeCublas().epilogues, (std::vector<int>{CUBLASLT_EPILOGUE_BIAS, CUBLASLT_EPILOGUE_BIAS,
+                                          CUBLASLT_EPILOGUE_RELU_BIAS, CUBLASLT_EPILOGUE_RELU_BIAS}));
 }
 
 TEST_F(CublasProducts, AddBiasAndRectifyBehindWhereTheLibraryCannot)

@@ -16,6 +16,8 @@ struct cudnnContext
     std::string wrong; ///< what is other than documented: a function, "matrices" or "biases" of gates
     int64_t graphWorkspace = 0; ///< bytes that every graph needs
     int compiledGraphs = 0;
+    bool searchesFail = false;     ///< for an algorithm of a convolution
+    std::vector<int> convolutions; ///< the algorithms that were used
     cudaStream_t stream =
         nullptr; ///< where it computes, but for graphs and layers of steps; without one at once
     int gap = 0; ///< floats more behind each next gate's weights, so that they lie at other distances each
@@ -27,6 +29,7 @@ struct cudnnTensorStruct
     cudnnDataType_t type = CUDNN_DATA_FLOAT;
     std::vector<int> dims, strides; ///< n, c, h, w, or as they were set
 
+    /// Of float32, as all but convolutions take it.
     bool isImage() const { return set && type == CUDNN_DATA_FLOAT && dims.size() == 4; }
     size_t at(int n, int c, int h, int w) const
     {
