@@ -72,14 +72,16 @@ std::optional<int> gpuIndex(const std::string& id)
     return index;
 }
 
-Result<std::unique_ptr<Backend>> openGpu(const std::string& id, const DeviceOptions& options)
+/// Calls use(module, number of the GPU) where it can be used.
+template <class Use>
+auto useGpu(const std::string& id, const Use& use) -> decltype(use(std::declval<const CudaModule&>(), 0))
 {
     const LoadedModule loaded = cudaModule();
     const std::vector<DeviceInfo> all = gpus(loaded);
     const auto found = std::find_if(all.begin(), all.end(),
         [&](const DeviceInfo& device) { return id == "cuda" ? device.usable : device.id == id; });
     if (found != all.end() && found->usable)
-        return loaded.module->open(*gpuIndex(found->id), options);
+        return use(*loaded.module, *gpuIndex(found->id));
     if (found != all.end())
         return unsupported(found->problem);
     // Asked for any GPU, or for one of a machine that has none: what is wrong with the first one says it best.
@@ -104,8 +106,20 @@ Result<std::unique_ptr<Backend>> open(const std::string& id, const DeviceOptions
     if (id == "cpu")
         return cpu::openCpu(options);
     if (id == "cuda" || gpuIndex(id))
-        return openGpu(id, options);
+        return useGpu(id, [&](const CudaModule& module, int index) { return module.open(index, options); });
     return unknownDevice(id, gpus(cudaModule()));
+}
+
+Result<std::unique_ptr<Planner>> planner(const std::string& id, const DeviceOptions& options)
+{
+    if (id == "cuda" || gpuIndex(id))
+        return useGpu(id, [&](const CudaModule& module, int) -> Result<std::unique_ptr<Planner>> {
+            return module.planner(options);
+        });
+    auto opened = open(id, options);
+    if (!opened)
+        return opened.error();
+    return std::unique_ptr<Planner>(std::move(*opened));
 }
 
 Result<ModelMemory> allocateModel(Backend& backend, const ir::Program& program)

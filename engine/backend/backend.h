@@ -43,6 +43,13 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// A device has not as much memory free as was asked for.
+class OutOfDeviceMemory : public DeviceFailure
+{
+public:
+    using DeviceFailure::DeviceFailure;
+};
+
 /// A plan made ready to run on a device. Not thread-safe: one thread runs it. A GPU works behind the caller's back:
 /// run() may return before the step is done, read() waits for it, and write() prepares the next step while this one
 /// runs. What a GPU cannot do any more (see DeviceFailure) is thrown by the call that notices.
@@ -79,7 +86,8 @@ public:
     virtual std::vector<double> timeOps() = 0;
     /// What each operation is computed with, for people; empty where a device does not say.
     virtual std::vector<std::string> kernels() const { return {}; }
-    /// Memory on the device for this step alone: arena and scratch, without the model's.
+    /// Memory on the device for this step alone, without the model's: what `Planner::planBytes` said before, and more
+    /// where libraries took some that was left over.
     virtual int64_t memoryBytes() const = 0;
     /// One line for people on how the step runs, for example why it is not captured as a graph; may be empty.
     virtual std::string note() const { return {}; }
@@ -132,18 +140,41 @@ struct DeviceOptions
 struct DeviceMemory
 {
     int64_t total = 0;
-    int64_t free = 0; ///< now
+    int64_t free = 0; ///< that programs can take now; what the driver needs for itself later is not in it
+};
+
+/// Devices give memory in multiples of so many bytes.
+inline constexpr int64_t memoryUnit = 256;
+/// What an allocation of `bytes` takes.
+inline int64_t inMemoryUnits(int64_t bytes)
+{
+    return (bytes + memoryUnit - 1) / memoryUnit * memoryUnit;
+}
+
+/// What is known of a device before it is opened.
+class Planner
+{
+public:
+    virtual ~Planner() = default;
+    /// What plans for this device may use.
+    virtual compile::PlanOptions planOptions() const { return {}; }
+    /// Bytes of the device's memory that a plan takes while it is loaded, without the model's: arena, scratch memory of
+    /// the operations, inputs that are copied ahead. Libraries get what is left over; they can do without.
+    virtual int64_t planBytes(const compile::Plan& plan) const = 0;
+    /// Bytes that whatever adds up numbers with other devices takes for itself, see communicator.h.
+    virtual int64_t sumBytes() const { return 0; }
 };
 
 /// A device that runs plans.
-class Backend
+class Backend : public Planner
 {
 public:
-    virtual ~Backend() = default;
     virtual DeviceInfo info() const = 0;
     virtual DeviceMemory memory() const { return {}; }
-    /// What plans for this device may use.
-    virtual compile::PlanOptions planOptions() const { return {}; }
+    /// Takes memory at once for what is allocated and loaded next, so that nobody else gets it: neither other programs
+    /// nor workspaces of libraries, which leave also `untouched` bytes of the rest alone. Nothing happens on a device
+    /// without memory of its own.
+    virtual Status reserve(int64_t, [[maybe_unused]] int64_t untouched) { return {}; }
     virtual Result<std::shared_ptr<Memory>> allocate(int64_t bytes) = 0;
     virtual Result<std::unique_ptr<Executable>> load(
         std::shared_ptr<const compile::Plan> plan, const ModelMemory& model) = 0;
@@ -155,6 +186,10 @@ std::vector<DeviceInfo> devices();
 /// Opens a device by id ("cpu", "cuda:1"; "cuda" is the first usable GPU). The error is one sentence that says what to
 /// do.
 Result<std::unique_ptr<Backend>> open(const std::string& id, const DeviceOptions& options = {});
+
+/// Of a device that open() would give, without opening it: a GPU's memory stays as it is. The same errors, but for those
+/// of a GPU that does not answer.
+Result<std::unique_ptr<Planner>> planner(const std::string& id, const DeviceOptions& options = {});
 
 /// Zeroed model memory of the size a program needs.
 Result<ModelMemory> allocateModel(Backend& backend, const ir::Program& program);

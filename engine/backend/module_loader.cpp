@@ -70,7 +70,7 @@ LoadedModule load(const fs::path& file)
         problem = file.string() + " belongs to another version of Gradloom (its interface is " +
                   std::to_string(module->abi) + ", this program's " + std::to_string(cudaModuleAbi) +
                   "). Install program and module of the same version.";
-    else if (!module->report || !module->open || !module->nccl || !module->connect)
+    else if (!module->report || !module->open || !module->planner || !module->nccl || !module->connect)
         problem = file.string() + " is no complete CUDA module of Gradloom. Install the module anew.";
     if (problem.empty())
         return {module, {}};

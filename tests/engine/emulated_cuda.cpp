@@ -155,7 +155,7 @@ Launch matrixProduct(Preparation&, const MatrixProduct& product)
     return [product](const Context& context) { send(context, [product] { multiplyPlainly(product); }); };
 }
 
-std::optional<Launch> libraryConvolution(Preparation&, const LibraryConvolution& convolution)
+std::optional<Launch> libraryConvolution(Preparation& p, const LibraryConvolution& convolution)
 {
     if (convolution.shape.padTop != convolution.shape.padBottom ||
         convolution.shape.padLeft != convolution.shape.padRight)
@@ -166,8 +166,16 @@ std::optional<Launch> libraryConvolution(Preparation&, const LibraryConvolution&
     // As cuDNN, which has no algorithm for some sizes: these here take the direct way.
     if (convolution.shape.kh == 5)
         return std::nullopt;
-    return [convolution](
-               const Context& context) { send(context, [convolution] { convolvePlainly(convolution); }); };
+    // Takes a workspace where there is room for it, and writes to all of it.
+    constexpr int64_t workspace = 4096;
+    const int64_t bytes = p.workspaceLeft() >= workspace ? workspace : 0;
+    std::byte* work = p.workspace(bytes);
+    return [=](const Context& context) {
+        send(context, [=] {
+            std::fill_n(work, bytes, std::byte{0xff});
+            convolvePlainly(convolution);
+        });
+    };
 }
 
 void zeroBytes(const Context& context, void* target, int64_t bytes)
@@ -210,16 +218,15 @@ class EmulatedExecutable : public backend::Executable
 {
 public:
     EmulatedExecutable(std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model,
-        const cuda::Settings& settings)
+        const cuda::Settings& settings, int64_t scratchLimit)
         : m_plan(std::move(plan)), m_model(model), m_arena(std::make_shared<HostMemory>(m_plan->arenaBytes)),
           m_sums(backend::sumsOf(*m_plan, m_arena))
     {
-        m_steps = cuda::prepareSteps(
-            *m_plan, settings, [this](ValueId id) { return address(id); },
-            [this](int64_t bytes) {
-                m_scratch = Buffer(bytes);
-                return m_scratch.data();
-            });
+        m_steps = cuda::prepareSteps(*m_plan, settings, [this](ValueId id) { return address(id); },
+            {scratchLimit, [this](int64_t bytes) {
+                 m_scratch = Buffer(bytes);
+                 return m_scratch.data();
+             }});
     }
 
     void write(ValueId value, std::span<const std::byte> bytes) override
@@ -258,7 +265,14 @@ public:
     }
     std::vector<double> timeOps() override { return {}; }
     std::vector<std::string> kernels() const override { return m_steps.kernels; }
-    int64_t memoryBytes() const override { return m_arena->bytes() + m_scratch.bytes(); }
+    int64_t memoryBytes() const override
+    {
+        int64_t bytes = backend::inMemoryUnits(m_arena->bytes()) + m_scratch.bytes();
+        for (const ir::Value& value : m_plan->program.values)
+            if (value.input) // which a GPU has in two places
+                bytes += backend::inMemoryUnits(value.type.bytes());
+        return bytes;
+    }
 
 private:
     std::byte* address(ValueId id) const
@@ -283,8 +297,12 @@ private:
 class EmulatedBackend : public backend::Backend
 {
 public:
-    explicit EmulatedBackend(const cuda::Settings& settings) : m_settings(settings) {}
+    EmulatedBackend(const cuda::Settings& settings, int64_t scratchLimit)
+        : m_settings(settings), m_scratchLimit(scratchLimit)
+    {
+    }
     backend::DeviceInfo info() const override { return {"cuda:0", "emulated GPU", true, {}}; }
+    int64_t planBytes(const compile::Plan& plan) const override { return cuda::planBytes(plan, m_settings); }
     Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override
     {
         return std::shared_ptr<backend::Memory>(std::make_shared<HostMemory>(bytes));
@@ -293,11 +311,12 @@ public:
         std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model) override
     {
         return std::unique_ptr<backend::Executable>(
-            std::make_unique<EmulatedExecutable>(std::move(plan), model, m_settings));
+            std::make_unique<EmulatedExecutable>(std::move(plan), model, m_settings, m_scratchLimit));
     }
 
 private:
     cuda::Settings m_settings;
+    int64_t m_scratchLimit;
 };
 
 } // namespace
@@ -325,8 +344,8 @@ float EmulatedTrial::milliseconds(const std::vector<cuda::Launch>& launches)
     return m_times[static_cast<size_t>(m_measurements++) % m_times.size()];
 }
 
-std::unique_ptr<backend::Backend> openEmulatedCuda(
-    const backend::DeviceOptions& options, bool keepScores, cuda::Alternatives* alternatives)
+std::unique_ptr<backend::Backend> openEmulatedCuda(const backend::DeviceOptions& options, bool keepScores,
+    cuda::Alternatives* alternatives, int64_t scratchLimit)
 {
     cuda::Settings settings;
     settings.precision = options.precision;
@@ -334,7 +353,7 @@ std::unique_ptr<backend::Backend> openEmulatedCuda(
     settings.alternatives = alternatives;
     if (!keepScores)
         settings.attentionScoreBytes = 0;
-    return std::make_unique<EmulatedBackend>(settings);
+    return std::make_unique<EmulatedBackend>(settings, scratchLimit);
 }
 
 } // namespace gradloom::tests

@@ -11,9 +11,11 @@ extern SendToStream sendToStream;
 /// The operations of the GPU on the CPU: the files in engine/backend/cuda/ops and their functors as they are,
 /// launched in loops and teams of fibers, with plain loops in place of cuDNN and cuBLASLt.
 /// `keepScores` false: attention never keeps its scores, as where they are very many. `alternatives` must
-/// outlive what is loaded.
+/// outlive what is loaded. `scratchLimit`: bytes of memory beside the arena that an executable may take, if it can do
+/// with them.
 std::unique_ptr<backend::Backend> openEmulatedCuda(const backend::DeviceOptions& options = {},
-    bool keepScores = true, cuda::Alternatives* alternatives = nullptr);
+    bool keepScores = true, cuda::Alternatives* alternatives = nullptr,
+    int64_t scratchLimit = std::numeric_limits<int64_t>::max());
 
 /// Trials in the memory of the host. How long something takes is chosen by the test: `times` in the order in
 /// which it is asked, beginning again at the end.

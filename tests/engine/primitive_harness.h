@@ -120,6 +120,8 @@ public:
         return ids;
     }
     const compile::Plan& plan() const { return *m_plan; }
+    const backend::Backend& device() const { return *m_backend; }
+    const backend::Executable& executable() const { return *m_executable; }
     /// Of each operation of the plan.
     std::vector<std::string> kernels() const { return m_executable->kernels(); }
     const std::vector<ir::ValueId>& results() const { return m_results; }

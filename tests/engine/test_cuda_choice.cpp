@@ -106,7 +106,7 @@ TEST(CudaChoice, IsRememberedForShapesAndPrecision)
     strict.precision = backend::Precision::Float32;
     EXPECT_EQ(choosing.kernel(rows, strict), "right");
     EXPECT_EQ(choosing.trial->measurements(), 6);
-    EXPECT_EQ(choosing.alternatives.choices.size(), 3U);
+    EXPECT_EQ(choosing.alternatives.times.size(), 3U);
 }
 
 TEST(CudaChoice, IsNotMadeWhereTheSameBitsAreAskedFor)
@@ -123,11 +123,45 @@ TEST(CudaChoice, KeepsTheOwnKernelsWhereMemoryIsShort)
     struct Full : EmulatedTrial
     {
         using EmulatedTrial::EmulatedTrial;
-        std::shared_ptr<std::byte> allocate(int64_t) override { throw backend::DeviceFailure("full"); }
+        std::shared_ptr<std::byte> allocate(int64_t) override { throw backend::OutOfDeviceMemory("full"); }
     };
     Choosing choosing({right()}, {2, 1});
     choosing.alternatives.device = std::make_unique<Full>(std::vector<float>{2, 1});
     EXPECT_EQ(choosing.kernel(), "own");
+    choosing.alternatives.device = std::make_unique<EmulatedTrial>(std::vector<float>{2, 1});
+    EXPECT_EQ(choosing.kernel(), "right") << "it is tried when there is memory";
+}
+
+/// A softmax that writes to all of the memory it asks for.
+Candidate spacious(const std::string& name, int64_t bytes)
+{
+    return {name, "softmax", [bytes](Preparation& p) {
+                std::byte* memory = p.scratch<std::byte>(bytes);
+                p.launch([=](const cuda::Context&) { std::fill_n(memory, bytes, std::byte{0xff}); });
+                addSoftmax(p, false);
+                return true;
+            }};
+}
+
+TEST(CudaChoice, TakesTheFastestThatThereIsRoomFor)
+{
+    Choosing choosing({spacious("wide", 8192), spacious("narrow", 1024)}, {3, 1, 2});
+    const auto kernelIn = [&](int64_t room) {
+        const auto device = openEmulatedCuda({}, true, &choosing.alternatives, room);
+        ir::Builder b;
+        const ir::ValueId y = b.op("softmax", {b.input("x", rows.inputs[0])});
+        b.output("y", y);
+        const auto plan = std::make_shared<compile::Plan>(compile::plan(b.program()));
+        const auto executable = device->load(plan, {}).value();
+        EXPECT_LE(executable->memoryBytes(), device->planBytes(*plan) + room);
+        return executable->kernels()[0];
+    };
+    EXPECT_EQ(kernelIn(0), "own");
+    EXPECT_EQ(kernelIn(1023), "own");
+    EXPECT_EQ(kernelIn(1024), "narrow");
+    EXPECT_EQ(kernelIn(8191), "narrow");
+    EXPECT_EQ(kernelIn(8192), "wide");
+    EXPECT_EQ(choosing.trial->measurements(), 3) << "all from one trial, in which memory was there";
 }
 
 TEST(CudaChoice, LeavesTheModelAsItIs)
@@ -188,8 +222,11 @@ TEST(CudaChoice, KeepsNotesOfEachOperationForItsAdjoint)
     int64_t bytes = 0;
     Choosing choosing({noting(bytes)}, {2, 1});
     std::vector<Tensor> results;
-    for (auto* alternatives : {static_cast<cuda::Alternatives*>(nullptr), &choosing.alternatives}) {
-        const auto executable = openEmulatedCuda({}, true, alternatives)->load(plan, {}).value();
+    // Notes of both softmaxes, of one (there is no room for more), of none.
+    for (const auto& [room, noted] : {std::pair(512, 4), std::pair(511, 2), std::pair(255, 0)}) {
+        const auto device = openEmulatedCuda({}, true, &choosing.alternatives, room);
+        const auto executable = device->load(plan, {}).value();
+        EXPECT_LE(executable->memoryBytes(), device->planBytes(*plan) + room);
         Random random(5);
         for (const ir::ValueId id : {x, coefficients}) {
             Tensor t(type.shape);
@@ -202,9 +239,10 @@ TEST(CudaChoice, KeepsNotesOfEachOperationForItsAdjoint)
         results.emplace_back(type.shape);
         executable->read(gradient, {results.back().data(), static_cast<size_t>(results.back().bytes())});
         const auto kernels = executable->kernels();
-        EXPECT_EQ(std::ranges::count(kernels, "noting"), alternatives ? 4 : 0);
+        EXPECT_EQ(std::ranges::count(kernels, "noting"), noted);
     }
-    EXPECT_TRUE(std::ranges::equal(results[0].floats(), results[1].floats()));
+    for (const Tensor& result : results)
+        EXPECT_TRUE(std::ranges::equal(results[0].floats(), result.floats()));
 }
 
 } // namespace

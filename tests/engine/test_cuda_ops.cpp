@@ -451,20 +451,28 @@ TEST(AlgorithmChoice, IsRememberedForSizesAndSettings)
     convolution.shape.n = 32;
     cuda::Settings settings;
     int measurements = 0;
+    bool complete = true;
     const auto find = [&] {
         return cache.find(cuda::AlgorithmCache::key(convolution, settings), [&] {
             ++measurements;
-            return std::optional(cuda::MeasuredAlgorithm{measurements, 0, 0, 1, true});
+            return cuda::Measured{{{measurements, 0, 0, 1, true}}, complete};
         });
     };
-    EXPECT_EQ(find()->algorithm, 1);
-    EXPECT_EQ(find()->algorithm, 1);
+    EXPECT_EQ(find()[0].algorithm, 1);
+    EXPECT_EQ(find()[0].algorithm, 1);
     convolution.shape.n = 31;
-    EXPECT_EQ(find()->algorithm, 2);
+    EXPECT_EQ(find()[0].algorithm, 2);
     settings.deterministic = true;
-    EXPECT_EQ(find()->algorithm, 3);
+    EXPECT_EQ(find()[0].algorithm, 3);
     EXPECT_EQ(cache.size(), 3U);
     EXPECT_EQ(measurements, 3);
+    convolution.shape.n = 30;
+    complete = false;
+    EXPECT_EQ(find()[0].algorithm, 4);
+    EXPECT_EQ(find()[0].algorithm, 4);
+    cache.forgetIncomplete();
+    EXPECT_EQ(cache.size(), 3U);
+    EXPECT_EQ(find()[0].algorithm, 5) << "what was tried with too little memory is tried again";
 }
 
 } // namespace

@@ -133,7 +133,7 @@ TEST_F(Devices, GpusAreListedAndOpened)
     EXPECT_EQ(second->info().id, "cuda:1");
     const int64_t free = second->memory().free;
     const auto memory = second->allocate(1000).value();
-    EXPECT_EQ(second->memory().free, free - 1000);
+    EXPECT_EQ(second->memory().free, free - backend::inMemoryUnits(1000));
 }
 
 } // namespace gradloom

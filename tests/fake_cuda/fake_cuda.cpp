@@ -13,6 +13,7 @@
 /// around a GPU can be tested where there is none. The program must export what CMakeLists.txt lists.
 ///
 /// Environment: GRADLOOM_FAKE_DEVICES, how many there are (1); GRADLOOM_FAKE_MEMORY, bytes each has (1 GB);
+/// GRADLOOM_FAKE_SUM_BYTES, what sums take of it (nothing, really);
 /// GRADLOOM_FAKE_PROBLEM, why there is none; GRADLOOM_FAKE_FAULT, a primitive whose results are wrong;
 /// GRADLOOM_FAKE_LOST, the number of the run of a program at which a device is lost;
 /// GRADLOOM_FAKE_LOST_DOWNLOAD, the number of the download of a model's memory at which it is; nothing of a
@@ -35,8 +36,27 @@ int64_t totalMemory()
     return setting("GRADLOOM_FAKE_MEMORY", 1'000'000'000);
 }
 
-/// What is taken of a device's memory, shared by all that take some.
-using Used = std::shared_ptr<std::atomic<int64_t>>;
+/// What is taken of a device's memory, and the part of that which was reserved and not used yet; shared by
+/// all that take some.
+struct Ledger
+{
+    std::atomic<int64_t> taken = 0;
+    std::atomic<int64_t> reserved = 0;
+
+    /// False where there is no more.
+    bool take(int64_t bytes)
+    {
+        if (bytes <= reserved) {
+            reserved -= bytes;
+            return true;
+        }
+        if (taken + bytes > totalMemory())
+            return false;
+        taken += bytes;
+        return true;
+    }
+};
+using Used = std::shared_ptr<Ledger>;
 
 /// What a device has in common with its executables.
 struct FakeDevice
@@ -67,9 +87,8 @@ public:
     FakeMemory(std::shared_ptr<backend::Memory> inner, Used used, std::shared_ptr<FakeDevice> device)
         : m_inner(std::move(inner)), m_used(std::move(used)), m_device(std::move(device))
     {
-        *m_used += m_inner->bytes();
     }
-    ~FakeMemory() override { *m_used -= m_inner->bytes(); }
+    ~FakeMemory() override { m_used->taken -= backend::inMemoryUnits(m_inner->bytes()); }
     int64_t bytes() const override { return m_inner->bytes(); }
     void upload(std::span<const std::byte> source, int64_t offset) override
     {
@@ -104,17 +123,16 @@ public:
         : m_plan(std::move(plan)), m_inner(std::move(inner)), m_used(std::move(used)),
           m_device(std::move(device))
     {
-        *m_used += m_inner->memoryBytes();
         for (const backend::MemoryRange& sum : m_inner->sums()) {
             m_sums.push_back(sum);
             m_sums.back().memory = std::make_shared<FakeMemory>(
-                sum.memory, std::make_shared<std::atomic<int64_t>>(0), m_device); // it is counted already
+                sum.memory, std::make_shared<Ledger>(), m_device); // it is counted already
         }
         for (const auto& [name, id] : m_plan->program.outputs)
             if (m_plan->program.typeOf(id).bytes() == sizeof(float))
                 m_before[id] = 0;
     }
-    ~FakeExecutable() override { *m_used -= m_inner->memoryBytes(); }
+    ~FakeExecutable() override { m_used->taken -= m_inner->memoryBytes(); }
     void write(ir::ValueId value, std::span<const std::byte> bytes) override { m_inner->write(value, bytes); }
     void runPart(size_t part) override
     {
@@ -162,7 +180,7 @@ class FakeBackend : public backend::Backend
 {
 public:
     FakeBackend(int index, const DeviceOptions& options)
-        : m_index(index), m_inner(cpu::openCpu(options)), m_used(std::make_shared<std::atomic<int64_t>>(0))
+        : m_index(index), m_inner(cpu::openCpu(options)), m_used(std::make_shared<Ledger>())
     {
     }
     backend::DeviceInfo info() const override
@@ -172,11 +190,21 @@ public:
         info.name = "Pretended GPU " + std::to_string(m_index);
         return info;
     }
-    backend::DeviceMemory memory() const override { return {totalMemory(), totalMemory() - *m_used}; }
+    backend::DeviceMemory memory() const override { return {totalMemory(), totalMemory() - m_used->taken}; }
+    int64_t planBytes(const compile::Plan& plan) const override { return m_inner->planBytes(plan); }
+    int64_t sumBytes() const override { return setting("GRADLOOM_FAKE_SUM_BYTES", 0); }
+    Status reserve(int64_t bytes, int64_t untouched) override
+    {
+        if (bytes + untouched > memory().free)
+            return full();
+        m_used->taken += bytes;
+        m_used->reserved += bytes;
+        return {};
+    }
     Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override
     {
-        if (bytes > memory().free)
-            return Error{ErrorCode::OutOfMemory, "The pretended GPU is full.", {}};
+        if (!m_used->take(backend::inMemoryUnits(bytes)))
+            return full();
         auto inner = m_inner->allocate(bytes);
         if (!inner)
             return inner.error();
@@ -186,6 +214,8 @@ public:
     Result<std::unique_ptr<backend::Executable>> load(
         std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model) override
     {
+        if (!m_used->take(planBytes(*plan)))
+            return full();
         auto inner =
             m_inner->load(plan, {innerOf(model.parameters), innerOf(model.state), innerOf(model.slots)});
         if (!inner)
@@ -197,6 +227,8 @@ public:
     const std::shared_ptr<FakeDevice>& device() const { return m_device; }
 
 private:
+    static Error full() { return {ErrorCode::OutOfMemory, "The pretended GPU is full.", {}}; }
+
     int m_index;
     std::shared_ptr<FakeDevice> m_device = std::make_shared<FakeDevice>();
     std::unique_ptr<backend::Backend> m_inner;
@@ -297,10 +329,16 @@ Result<std::unique_ptr<backend::Backend>> open(int index, const DeviceOptions& o
     return std::unique_ptr<backend::Backend>(std::make_unique<FakeBackend>(index, options));
 }
 
+std::unique_ptr<backend::Planner> planner(const DeviceOptions& options)
+{
+    return std::make_unique<FakeBackend>(0, options);
+}
+
 } // namespace
 
 extern "C" const backend::CudaModule* gradloom_cuda_module()
 {
-    static const backend::CudaModule module{backend::cudaModuleAbi, report, open, nullptr, nccl, connect};
+    static const backend::CudaModule module{
+        backend::cudaModuleAbi, report, open, planner, nullptr, nccl, connect};
     return &module;
 }

@@ -5,7 +5,7 @@
 extern "C" const gradloom::backend::CudaModule* gradloom_cuda_module()
 {
     static const gradloom::backend::CudaModule module{
-        gradloom::backend::cudaModuleAbi + 1000, nullptr, nullptr, nullptr, nullptr, nullptr};
+        gradloom::backend::cudaModuleAbi + 1000, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
     return &module;
 }
 #else

@@ -157,6 +157,7 @@ TEST_F(CudaRuntime, ThreadsShareADevice)
 
 TEST_F(CudaRuntime, WaysOfComputingAreTriedOnTheDevice)
 {
+    fake.memory = int64_t{1} << 30; // so that there is room beside what the driver is left
     project::Project project = pictures();
     project.graph = train_test::chain({node("input", "input", {{"shape", list({8, 8, 3})}}),
         node("conv", "conv2d", {{"filters", int64_t{4}}}), node("norm", "batch_norm"),

@@ -2,6 +2,7 @@
 
 #include "engine/backend/cpu/kernel_options.h"
 #include "engine/backend/cpu/kernels/simd.h"
+#include "engine/backend/imaginary_memory.h"
 #include "engine/base/registry.h"
 #include "engine/base/thread_pool.h"
 #include "engine/base/thread_priority.h"
@@ -89,6 +90,39 @@ struct Workers
     std::mutex turn;
 };
 
+/// The operations of a plan made ready, and the scratch memory that they share.
+struct PreparedOps
+{
+    std::vector<std::vector<Phase>> steps;
+    std::vector<std::string> kernels;
+    int64_t commonBytes = 0;
+    int64_t perThreadBytes = 0;
+
+    int64_t scratchBytes(int threads) const { return commonBytes + perThreadBytes * threads; }
+};
+
+PreparedOps prepareOps(const compile::Plan& plan, int threads, const std::function<std::byte*(ValueId)>& addressOf,
+    const Scratch& scratch)
+{
+    PreparedOps prepared;
+    int64_t common = 0;
+    int64_t perThread = 0;
+    for (const ir::Op& op : plan.program.ops) {
+        Preparation preparation(plan, op, threads, addressOf, scratch);
+        if (!op.type->alias)
+            cpuOps().find(op.type->id)->prepare(preparation);
+        common = std::max(common, preparation.commonFloats);
+        perThread = std::max(perThread, preparation.threadFloats);
+        prepared.steps.push_back(std::move(preparation.phases));
+        prepared.kernels.push_back(std::move(preparation.kernel));
+    }
+    constexpr int64_t line = 64;
+    const auto inLines = [](int64_t floats) { return (floats * 4 + line - 1) / line * line; };
+    prepared.commonBytes = inLines(common);
+    prepared.perThreadBytes = inLines(perThread) + line; // lest the threads' parts share one
+    return prepared;
+}
+
 class CpuExecutable : public backend::Executable
 {
 public:
@@ -97,19 +131,14 @@ public:
         : m_plan(std::move(plan)), m_model(model), m_workers(std::move(workers)),
           m_arena(std::make_shared<CpuMemory>(m_plan->arenaBytes)), m_sums(backend::sumsOf(*m_plan, m_arena))
     {
-        int64_t common = 0;
-        int64_t perThread = 0;
-        for (const ir::Op& op : m_plan->program.ops) {
-            Preparation preparation(*m_plan, op, m_workers->pool.threads(), [this](ValueId id) { return address(id); },
-                m_scratch);
-            if (!op.type->alias)
-                cpuOps().find(op.type->id)->prepare(preparation);
-            common = std::max(common, preparation.commonFloats);
-            perThread = std::max(perThread, preparation.threadFloats);
-            m_steps.push_back(std::move(preparation.phases));
-            m_kernels.push_back(std::move(preparation.kernel));
-        }
-        allocateScratch(common, perThread);
+        const int threads = m_workers->pool.threads();
+        PreparedOps prepared = prepareOps(*m_plan, threads, [this](ValueId id) { return address(id); }, m_scratch);
+        m_scratchMemory = Buffer(prepared.scratchBytes(threads));
+        m_scratch.common = m_scratchMemory.data();
+        m_scratch.perThread = m_scratchMemory.data() + prepared.commonBytes;
+        m_scratch.perThreadBytes = prepared.perThreadBytes;
+        m_steps = std::move(prepared.steps);
+        m_kernels = std::move(prepared.kernels);
     }
 
     void write(ValueId value, std::span<const std::byte> bytes) override
@@ -219,17 +248,6 @@ private:
             throw std::logic_error("a tensor of another size was given for \"" + m_plan->program[value].name + "\"");
     }
 
-    void allocateScratch(int64_t commonFloats, int64_t threadFloats)
-    {
-        constexpr int64_t line = 64;
-        const int64_t commonBytes = (commonFloats * 4 + line - 1) / line * line;
-        // A line between the threads' parts keeps them from sharing one.
-        m_scratch.perThreadBytes = (threadFloats * 4 + line - 1) / line * line + line;
-        m_scratchMemory = Buffer(commonBytes + m_scratch.perThreadBytes * m_workers->pool.threads());
-        m_scratch.common = m_scratchMemory.data();
-        m_scratch.perThread = m_scratchMemory.data() + commonBytes;
-    }
-
     void runPhases(const std::vector<Phase>& phases)
     {
         for (const Phase& phase : phases) {
@@ -278,6 +296,13 @@ public:
             return prefersJoinedGradients(convShapeOf(op, x, program.typeOf(op.outputs[0]).shape), threads);
         };
         return options;
+    }
+
+    int64_t planBytes(const compile::Plan& plan) const override
+    {
+        const int threads = m_workers->pool.threads();
+        const auto address = [&plan](ValueId id) { return backend::imaginaryAddress(plan, id); };
+        return plan.arenaBytes + prepareOps(plan, threads, address, Scratch()).scratchBytes(threads);
     }
 
     Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override

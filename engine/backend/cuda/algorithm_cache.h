@@ -20,6 +20,13 @@ struct MeasuredAlgorithm
     bool asUsed = true; ///< false: measured in another kind of arithmetic than the one that will compute
 };
 
+/// What was measured for the sizes of an operation.
+struct Measured
+{
+    std::vector<MeasuredAlgorithm> algorithms;
+    bool complete = true; ///< false: the device had too little memory free to try all
+};
+
 /// Workspace that an algorithm may ask for; faster ones that need more are not worth it.
 inline constexpr int64_t workspaceLimit = int64_t{512} << 20;
 
@@ -29,26 +36,32 @@ inline constexpr int64_t workspaceLimit = int64_t{512} << 20;
 std::optional<MeasuredAlgorithm> chooseAlgorithm(
     std::span<const MeasuredAlgorithm> measured, int64_t memoryLimit, bool deterministic);
 
-/// The choice for each operation by sizes and settings. Belongs to one device.
+/// What was measured for each operation, by sizes and settings; which of it is chosen depends on the memory
+/// that is there. Belongs to one device.
 class AlgorithmCache
 {
 public:
-    /// What the choice for a convolution depends on.
+    /// What the times of a convolution depend on.
     static std::string key(const LibraryConvolution& convolution, const Settings& settings);
 
-    /// The remembered choice, or what `measure` finds; nothing where no algorithm fits.
+    /// What is remembered, or what `measure` finds.
     template <class Measure>
-    std::optional<MeasuredAlgorithm> find(const std::string& key, const Measure& measure)
+    const std::vector<MeasuredAlgorithm>& find(const std::string& key, const Measure& measure)
     {
-        const auto known = m_chosen.find(key);
-        if (known != m_chosen.end())
-            return known->second;
-        return m_chosen.emplace(key, measure()).first->second;
+        const auto known = m_measured.find(key);
+        return (known != m_measured.end() ? known : m_measured.emplace(key, measure()).first)
+            ->second.algorithms;
     }
-    size_t size() const { return m_chosen.size(); }
+    /// The rest may be tried now, when there is more memory. Not while an executable is prepared, which asks
+    /// twice.
+    void forgetIncomplete()
+    {
+        std::erase_if(m_measured, [](const auto& one) { return !one.second.complete; });
+    }
+    size_t size() const { return m_measured.size(); }
 
 private:
-    std::map<std::string, std::optional<MeasuredAlgorithm>> m_chosen;
+    std::map<std::string, Measured> m_measured;
 };
 
 } // namespace gradloom::cuda

@@ -35,7 +35,8 @@ using Candidates = std::vector<Candidate>;
 /// One for each file in engine/backend/cuda/candidates, which use cuDNN.
 std::vector<Candidates> allCandidates();
 
-/// The device as a trial needs it. Every call throws DeviceFailure where it fails.
+/// The device as a trial needs it. Every call throws DeviceFailure where it fails, OutOfDeviceMemory where it
+/// has too little memory.
 class TrialDevice
 {
 public:
@@ -49,13 +50,13 @@ public:
     virtual float milliseconds(const std::vector<Launch>& launches) = 0;
 };
 
-/// The candidates of a device, and what was chosen on it.
+/// The candidates of a device, and what was measured on it.
 struct Alternatives
 {
     cudnnContext* dnn = nullptr; ///< what the candidates use
     Candidates candidates;
     std::unique_ptr<TrialDevice> device;
-    AlgorithmCache choices; ///< 0 stands for the own kernels, then come the candidates for the operation
+    AlgorithmCache times; ///< 0 stands for the own kernels, then come the candidates for the operation
 };
 
 /// How operations of a plan are computed together: one, or one and its adjoint.
@@ -74,14 +75,17 @@ struct PreparedWay
     std::vector<std::vector<Launch>> launches;
     std::vector<std::string> kernels;
     int64_t scratchBytes = 0, keptBytes = 0;
+    int64_t neededScratchBytes = 0; ///< without what libraries asked for
 };
 
 /// Nothing where a candidate cannot compute the sizes.
 std::optional<PreparedWay> prepareWay(
     const compile::Plan& plan, const Settings& settings, const Way& way, const StepMemory& memory);
 
-/// The way in which operation `first` is computed, by a trial where the device has none in memory. Trials
-/// write to the plan's memory in the arena, which nothing may use yet.
-Way chooseWay(const compile::Plan& plan, const Settings& settings, const AddressOf& addressOf, size_t first);
+/// The ways in which operation `first` had better be computed, the fastest first and the own kernels last, by
+/// a trial where none is remembered. Trials write to the plan's memory in the arena, which nothing may use
+/// yet, and take other memory for as long as they last.
+std::vector<Way> waysByTime(
+    const compile::Plan& plan, const Settings& settings, const AddressOf& addressOf, size_t first);
 
 } // namespace gradloom::cuda

@@ -54,22 +54,25 @@ public:
     {
     }
 
-    std::optional<MeasuredAlgorithm> winner(const std::vector<const Candidate*>& rivals)
+    /// The own kernels and the rivals that can compute this, with their times.
+    Measured measure(const std::vector<const Candidate*>& rivals)
     {
         // What is gained by less than this may be chance.
         constexpr float margin = 0.95F;
-        std::vector<MeasuredAlgorithm> fit;
+        Measured measured;
         try {
             m_products = rivals.front()->products;
             Attempt own = *attempt(nullptr);
-            fit.push_back({0, 0, 0, margin * time(own), true});
+            measured.algorithms.push_back({0, 0, 0, margin * time(own), true});
             for (size_t i = 0; i < rivals.size(); ++i)
                 if (const auto milliseconds = timeOf(*rivals[i], own.results))
-                    fit.push_back({static_cast<int>(i) + 1, 0, 0, *milliseconds, true});
+                    measured.algorithms.push_back({static_cast<int>(i) + 1, 0, 0, *milliseconds, true});
+        } catch (const backend::OutOfDeviceMemory&) {
+            measured.complete = false; // what was not tried may be tried another time
         } catch (const backend::DeviceFailure&) {
-            // Too little memory to try anything: the own kernels compute.
+            // The own kernels compute.
         }
-        return chooseAlgorithm(fit, 0, false);
+        return measured;
     }
 
 private:
@@ -91,6 +94,8 @@ private:
             auto attempted = attempt(&rival);
             if (attempted && agree(expected, attempted->results))
                 return time(*attempted);
+        } catch (const backend::OutOfDeviceMemory&) {
+            throw;
         } catch (const backend::DeviceFailure&) {
             // As it says above.
         }
@@ -283,7 +288,7 @@ private:
     std::shared_ptr<std::byte> m_counter;
 };
 
-/// What the choice depends on.
+/// What the times depend on.
 std::string keyOf(const ir::Program& program, const Settings& settings, const std::vector<size_t>& ops)
 {
     std::string key = std::to_string(static_cast<int>(settings.precision));
@@ -313,12 +318,13 @@ bool isReadBeside(const ir::Program& program, const std::vector<size_t>& ops, Va
                [&](const ir::Update& update) { return update.source == id; });
 }
 
-Way chooseWay(const Plan& plan, const Settings& settings, const AddressOf& addressOf, size_t first)
+std::vector<Way> waysByTime(
+    const Plan& plan, const Settings& settings, const AddressOf& addressOf, size_t first)
 {
     const Way own{{first}, nullptr};
     // Two measurements may end differently, and other kernels give other bits.
     if (settings.alternatives == nullptr || settings.deterministic)
-        return own;
+        return {own};
     std::vector<const Candidate*> rivals;
     std::vector<size_t> ops;
     for (const Candidate& candidate : settings.alternatives->candidates) {
@@ -329,12 +335,19 @@ Way chooseWay(const Plan& plan, const Settings& settings, const AddressOf& addre
         rivals.push_back(&candidate);
     }
     if (rivals.empty())
-        return own;
-    const auto chosen = settings.alternatives->choices.find(keyOf(plan.program, settings, ops),
-        [&] { return Trial(plan, settings, addressOf, ops).winner(rivals); });
-    if (!chosen || chosen->algorithm == 0)
-        return own;
-    return {ops, rivals[static_cast<size_t>(chosen->algorithm) - 1]};
+        return {own};
+    std::vector<MeasuredAlgorithm> measured =
+        settings.alternatives->times.find(keyOf(plan.program, settings, ops),
+            [&] { return Trial(plan, settings, addressOf, ops).measure(rivals); });
+    std::ranges::stable_sort(measured, {}, &MeasuredAlgorithm::milliseconds);
+    std::vector<Way> ways;
+    for (const MeasuredAlgorithm& one : measured) {
+        if (one.algorithm == 0)
+            break;
+        ways.push_back({ops, rivals[static_cast<size_t>(one.algorithm) - 1]});
+    }
+    ways.push_back(own);
+    return ways;
 }
 
 } // namespace gradloom::cuda

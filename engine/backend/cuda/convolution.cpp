@@ -29,7 +29,21 @@ int64_t weightRows(const WindowShape& s)
     return s.kh * s.kw * (s.c / s.groups);
 }
 
-void addDirect(Preparation& p, const ConvolutionCall& call)
+/// How the own kernel sums up the gradient of the weights: in so many parts, which are added up then.
+struct DirectParts
+{
+    int64_t tiles, parts, size;
+
+    explicit DirectParts(const WindowShape& s)
+        : tiles(weightRows(s) * ColumnTile::count(s.k)), parts(reductionParts(s.n * s.oh * s.ow, tiles)),
+          size(weightRows(s) * s.k)
+    {
+    }
+    /// Memory for the parts; null where there is one only.
+    float* memory(Preparation& p) const { return parts > 1 ? p.scratch(parts * size) : nullptr; }
+};
+
+void addDirect(Preparation& p, const ConvolutionCall& call, float* partials)
 {
     const WindowShape& s = call.shape;
     if (call.pass == ConvolutionPass::Forward)
@@ -38,13 +52,11 @@ void addDirect(Preparation& p, const ConvolutionCall& call)
     if (call.pass == ConvolutionPass::Data)
         return p.each(s.n * s.h * s.w * s.c,
             DirectConvolutionData{s, call.y, call.weights, call.bias, call.relu, call.x});
-    const int64_t tiles = weightRows(s) * ColumnTile::count(s.k);
-    const int64_t parts = reductionParts(s.n * s.oh * s.ow, tiles);
-    const int64_t size = weightRows(s) * s.k;
-    float* to = parts > 1 ? p.scratch(parts * size) : call.weights;
-    p.teams(parts * tiles, DirectConvolutionWeights{s, parts, call.x, call.y, to}, teamForTile(1));
-    if (parts > 1)
-        p.teams(size, ReduceFinish{to, call.weights, size, parts, false, 1}, {});
+    const DirectParts d(s);
+    float* to = d.parts > 1 ? partials : call.weights;
+    p.teams(d.parts * d.tiles, DirectConvolutionWeights{s, d.parts, call.x, call.y, to}, teamForTile(1));
+    if (d.parts > 1)
+        p.teams(d.size, ReduceFinish{to, call.weights, d.size, d.parts, false, 1}, {});
 }
 
 /// A convolution by cuDNN in number format T: collects launches first, because there may be no algorithm.
@@ -143,12 +155,14 @@ void addConvolution(Preparation& p, const ConvolutionCall& call)
 {
     // With one channel a group there is no product that tensor cores could compute.
     const bool depthwise = call.shape.groups > 1 && call.shape.groups == call.shape.c;
+    // Taken in any case: how much memory suffices is known before it is known what cuDNN can do.
+    float* partials = call.pass == ConvolutionPass::Weights ? DirectParts(call.shape).memory(p) : nullptr;
     if (depthwise)
-        return addDirect(p, call);
+        return addDirect(p, call, partials);
     const bool done = p.settings.precision == backend::Precision::Bf16 ? LibraryCall<Bf16>(p, call).add()
                                                                        : LibraryCall<float>(p, call).add();
     if (!done)
-        return addDirect(p, call);
+        return addDirect(p, call, partials);
     p.kernel = "cuDNN convolution";
 }
 

@@ -8,6 +8,29 @@ namespace gradloom::cuda {
 
 namespace {
 
+/// What the driver takes from time to time for itself: code of kernels, which comes to the device when it is
+/// first called, CUDA graphs, and the rest of the pages of an allocation (2 MB). An estimate, a generous one.
+constexpr int64_t driverBytes = int64_t{256} << 20;
+/// NCCL's buffers on each GPU, which depend on how the GPUs are connected. An estimate.
+constexpr int64_t ncclBytes = int64_t{512} << 20;
+
+/// Sizes of plans are the same on all GPUs.
+int64_t bytesOfPlan(const compile::Plan& plan, const backend::DeviceOptions& options)
+{
+    return planBytes(plan, {options.precision, options.deterministic});
+}
+
+class CudaPlanner : public backend::Planner
+{
+public:
+    explicit CudaPlanner(const backend::DeviceOptions& options) : m_options(options) {}
+    int64_t planBytes(const compile::Plan& plan) const override { return bytesOfPlan(plan, m_options); }
+    int64_t sumBytes() const override { return ncclBytes; }
+
+private:
+    backend::DeviceOptions m_options;
+};
+
 class CudaBackend : public backend::Backend
 {
 public:
@@ -23,13 +46,60 @@ public:
         backend::DeviceInfo info;
         info.id = "cuda:" + std::to_string(m_device->index());
         info.name = m_device->name();
-        const backend::DeviceMemory now = memory();
+        const backend::DeviceMemory now = allMemory();
         info.memoryBytes = now.total;
         info.freeBytes = now.free;
         return info;
     }
 
     backend::DeviceMemory memory() const override
+    {
+        backend::DeviceMemory memory = allMemory();
+        memory.free = std::max<int64_t>(0, memory.free - driverBytes);
+        return memory;
+    }
+
+    int64_t planBytes(const compile::Plan& plan) const override { return bytesOfPlan(plan, m_options); }
+    int64_t sumBytes() const override { return ncclBytes; }
+
+    Status reserve(int64_t bytes, int64_t untouched) override
+    {
+        m_untouched = untouched;
+        const auto taken = attempt([&] {
+            const std::lock_guard lock(m_device->turn);
+            m_device->use();
+            m_reserved.take(bytes);
+            return true;
+        });
+        return taken ? Status() : Status(taken.error());
+    }
+
+    Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override
+    {
+        return attempt([&] {
+            return std::shared_ptr<backend::Memory>(
+                std::make_shared<CudaMemory>(m_device, m_reserved, bytes));
+        });
+    }
+
+    Result<std::unique_ptr<backend::Executable>> load(
+        std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model) override
+    {
+        return attempt([&] {
+            const std::lock_guard lock(m_device->turn);
+            m_device->use();
+            m_device->wait(); // looks at the other GPUs meanwhile; the libraries' own waiting would not
+            Libraries& libraries = m_device->libraries();
+            const CudaExecutable::How how{
+                {m_options.precision, m_options.deterministic, &libraries, &libraries.alternatives()},
+                m_reserved, [this] { return memory().free - m_untouched; }};
+            return std::unique_ptr<backend::Executable>(
+                std::make_unique<CudaExecutable>(m_device, std::move(plan), model, how));
+        });
+    }
+
+private:
+    backend::DeviceMemory allMemory() const
     {
         size_t free = 0;
         size_t total = 0;
@@ -40,25 +110,6 @@ public:
         return {static_cast<int64_t>(total), static_cast<int64_t>(free)};
     }
 
-    Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override
-    {
-        return attempt(
-            [&] { return std::shared_ptr<backend::Memory>(std::make_shared<CudaMemory>(m_device, bytes)); });
-    }
-
-    Result<std::unique_ptr<backend::Executable>> load(
-        std::shared_ptr<const compile::Plan> plan, const backend::ModelMemory& model) override
-    {
-        return attempt([&] {
-            const std::lock_guard lock(m_device->turn);
-            m_device->use();
-            m_device->wait(); // looks at the other GPUs meanwhile; the libraries' own waiting would not
-            return std::unique_ptr<backend::Executable>(
-                std::make_unique<CudaExecutable>(m_device, std::move(plan), model, m_options));
-        });
-    }
-
-private:
     /// Turns the exceptions of the device into errors.
     template <class Action>
     static auto attempt(const Action& action) -> Result<decltype(action())>
@@ -90,6 +141,8 @@ private:
 
     std::shared_ptr<Device> m_device;
     backend::DeviceOptions m_options;
+    ReservedMemory m_reserved; ///< to be used by who has the device's turn
+    int64_t m_untouched = 0;   ///< by workspaces of libraries
 };
 
 /// One for all backends of a GPU: they take turns, so that none disturbs what another one captures.
@@ -120,6 +173,11 @@ Result<std::unique_ptr<backend::Backend>> openCuda(int index, const backend::Dev
     } catch (const backend::DeviceFailure& failure) {
         return unsupported(failure.what());
     }
+}
+
+std::unique_ptr<backend::Planner> planCuda(const backend::DeviceOptions& options)
+{
+    return std::make_unique<CudaPlanner>(options);
 }
 
 std::shared_ptr<Device> deviceOf(backend::Backend& opened)

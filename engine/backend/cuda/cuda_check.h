@@ -13,12 +13,7 @@
 /// Errors of NVIDIA's libraries as exceptions with one sentence for people, and their handles as owners.
 namespace gradloom::cuda {
 
-/// The device has not as much memory free as was asked for.
-class OutOfDeviceMemory : public backend::DeviceFailure
-{
-public:
-    using DeviceFailure::DeviceFailure;
-};
+using backend::OutOfDeviceMemory;
 
 /// The machine cannot lock as much of its memory as the device is to read and write by itself.
 class OutOfPinnedMemory : public backend::DeviceFailure
@@ -55,11 +50,16 @@ inline bool isDone(cudaError_t answer, const char* action)
     return true;
 }
 
+/// Older functions of cuDNN say both of these when the device's memory is short.
+inline bool lacksMemory(cudnnStatus_t status)
+{
+    return status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ||
+           status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
+}
+
 inline void check(cudnnStatus_t status, const char* action)
 {
-    // Older functions say both of them when the device's memory is short.
-    if (status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ||
-        status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED)
+    if (lacksMemory(status))
         failForMemory(action);
     if (status != CUDNN_STATUS_SUCCESS)
         throw backend::DeviceFailure("cuDNN failed while " + std::string(action) + ": " +
@@ -116,8 +116,8 @@ class Block
 public:
     enum class Where { Device, Pinned };
 
-    Block() : m_memory(nullptr, Free{Where::Device}) {}
-    Block(Where where, int64_t bytes) : m_bytes(bytes), m_memory(nullptr, Free{where})
+    Block() = default;
+    Block(Where where, int64_t bytes) : m_bytes(bytes)
     {
         void* memory = nullptr;
         const auto size = static_cast<size_t>(bytes > 0 ? bytes : 1);
@@ -125,7 +125,12 @@ public:
             check(cudaMalloc(&memory, size), ("a block of " + std::to_string(bytes >> 20) + " MB").c_str());
         else
             pin(&memory, size);
-        m_memory.reset(static_cast<std::byte*>(memory));
+        m_memory.reset(static_cast<std::byte*>(memory), Free{where});
+    }
+    /// A part of another block, which lives as long as it.
+    Block(const Block& whole, int64_t offset, int64_t bytes)
+        : m_bytes(bytes), m_memory(whole.m_memory, whole.data() + offset)
+    {
     }
     std::byte* data() const { return m_memory.get(); }
     int64_t bytes() const { return m_bytes; }
@@ -151,7 +156,7 @@ private:
         }
     };
     int64_t m_bytes = 0;
-    std::unique_ptr<std::byte, Free> m_memory;
+    std::shared_ptr<std::byte> m_memory;
 };
 
 } // namespace gradloom::cuda

@@ -37,11 +37,12 @@ std::vector<int64_t> inputBytes(const ir::Program& program)
 // All copies go to the stream that computes: it does not wait for the default one, where a copy from ordinary
 // memory may still be under way when the call returns. Such a copy waits for the stream by itself, without
 // looking at other GPUs that may be lost: it is sent when the stream is done.
-CudaMemory::CudaMemory(std::shared_ptr<Device> device, int64_t bytes) : m_device(std::move(device))
+CudaMemory::CudaMemory(std::shared_ptr<Device> device, ReservedMemory& reserved, int64_t bytes)
+    : m_device(std::move(device))
 {
     const std::lock_guard lock(m_device->turn);
     m_device->use();
-    m_block = Block(Block::Where::Device, bytes);
+    m_block = reserved.block(bytes);
     check(cudaMemsetAsync(m_block.data(), 0, static_cast<size_t>(bytes), m_device->compute()),
         "clearing memory");
     m_device->wait();
@@ -72,14 +73,14 @@ void CudaMemory::download(std::span<std::byte> destination, int64_t offset) cons
 }
 
 CudaExecutable::CudaExecutable(std::shared_ptr<Device> device, std::shared_ptr<const compile::Plan> plan,
-    const backend::ModelMemory& model, const backend::DeviceOptions& options)
+    const backend::ModelMemory& model, const How& how)
     : m_device(std::move(device)), m_plan(std::move(plan)), m_model(model),
-      m_arena(std::make_shared<CudaMemory>(m_device, Block(Block::Where::Device, m_plan->arenaBytes))),
+      m_arena(std::make_shared<CudaMemory>(m_device, how.reserved.block(m_plan->arenaBytes))),
       m_sums(backend::sumsOf(*m_plan, m_arena)), m_readBuffer(Block::Where::Pinned, readBufferBytes),
-      m_inputs(*m_device, inputBytes(m_plan->program)), m_results(*m_device, m_plan->program),
+      m_inputs(*m_device, inputBytes(m_plan->program), how.reserved), m_results(*m_device, m_plan->program),
       m_graphs(m_sums.size() + 1)
 {
-    prepare(options);
+    prepare(how);
 }
 
 CudaExecutable::~CudaExecutable()
@@ -95,16 +96,27 @@ CudaExecutable::~CudaExecutable()
     }
 }
 
-void CudaExecutable::prepare(const backend::DeviceOptions& options)
+/// What suffices was reserved with the rest of the step. Libraries that are faster with more get it where
+/// that much is free beside it.
+void CudaExecutable::prepare(const How& how)
 {
-    Libraries& libraries = m_device->libraries();
-    const Settings settings{options.precision, options.deterministic, &libraries, &libraries.alternatives()};
-    m_steps = prepareSteps(
-        *m_plan, settings, [this](ValueId id) { return address(id); },
-        [this](int64_t bytes) {
-            m_scratch = Block(Block::Where::Device, bytes);
-            return m_scratch.data();
-        });
+    how.settings.libraries->algorithms().forgetIncomplete();
+    const int64_t own = ownScratchBytes(*m_plan, how.settings);
+    const Block reserved = how.reserved.block(own);
+    const auto prepareWithin = [&](int64_t limit) {
+        m_steps = prepareSteps(*m_plan, how.settings, [this](ValueId id) { return address(id); },
+            {limit, [&](int64_t bytes) {
+                 m_scratch = bytes > own ? Block(Block::Where::Device, bytes) : reserved;
+                 return m_scratch.data();
+             }});
+    };
+    // The same bits every time may not depend on what is free.
+    const int64_t most = how.settings.deterministic ? own : std::max(own, how.freeBytes());
+    try {
+        prepareWithin(most);
+    } catch (const OutOfDeviceMemory&) {
+        prepareWithin(own); // somebody else has taken it meanwhile
+    }
 }
 
 std::byte* CudaExecutable::address(ValueId id) const
@@ -282,7 +294,7 @@ std::vector<double> CudaExecutable::timeOps()
 
 int64_t CudaExecutable::memoryBytes() const
 {
-    return m_arena->bytes() + m_scratch.bytes() + m_inputs.deviceBytes();
+    return backend::inMemoryUnits(m_arena->bytes()) + m_scratch.bytes() + m_inputs.deviceBytes();
 }
 
 std::string CudaExecutable::note() const

@@ -9,7 +9,7 @@ namespace gradloom::cuda {
 class CudaMemory : public backend::Memory
 {
 public:
-    CudaMemory(std::shared_ptr<Device> device, int64_t bytes);
+    CudaMemory(std::shared_ptr<Device> device, ReservedMemory& reserved, int64_t bytes);
     CudaMemory(std::shared_ptr<Device> device, Block block)
         : m_device(std::move(device)), m_block(std::move(block))
     {
@@ -30,9 +30,19 @@ private:
 class CudaExecutable : public backend::Executable
 {
 public:
+    /// What an executable takes and how it computes.
+    struct How
+    {
+        Settings settings;
+        ReservedMemory& reserved;
+        /// Bytes that are free beside what is reserved once the arena is there: room for libraries'
+        /// workspaces.
+        std::function<int64_t()> freeBytes;
+    };
+
     /// Throws DeviceFailure.
     CudaExecutable(std::shared_ptr<Device> device, std::shared_ptr<const compile::Plan> plan,
-        const backend::ModelMemory& model, const backend::DeviceOptions& options);
+        const backend::ModelMemory& model, const How& how);
     ~CudaExecutable() override;
     CudaExecutable(const CudaExecutable&) = delete;
     CudaExecutable& operator=(const CudaExecutable&) = delete;
@@ -52,7 +62,7 @@ public:
 private:
     std::byte* address(ir::ValueId id) const;
     void checkSize(ir::ValueId value, size_t bytes) const;
-    void prepare(const backend::DeviceOptions& options);
+    void prepare(const How& how);
     void takeInputs();
     void sendOperations(size_t part) const;
     void sendUpdates() const;

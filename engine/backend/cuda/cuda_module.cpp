@@ -184,6 +184,6 @@ extern "C" __attribute__((visibility("default"))) const gradloom::backend::CudaM
 {
     using namespace gradloom;
     static const backend::CudaModule module{backend::cudaModuleAbi, cuda::report, cuda::openDevice,
-        cuda::operations, cuda::nccl, cuda::connectCuda};
+        cuda::planCuda, cuda::operations, cuda::nccl, cuda::connectCuda};
     return &module;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct StepMemory
     AddressOf addressOf;
     std::byte* scratch = nullptr; ///< for the time an operation runs; all share it
     std::byte* kept = nullptr;    ///< from an operation to its adjoint; of these two alone
+    /// Bytes of scratch memory that are there for what libraries may ask for beside what an operation needs.
+    int64_t workspaceLimit = std::numeric_limits<int64_t>::max();
 };
 
 /// What an operation is made ready with: where its operands are on the device, and where it leaves its
@@ -82,10 +85,23 @@ public:
     T* scratch(int64_t count)
     {
         std::byte* at = m_memory.scratch + m_scratchBytes;
-        m_scratchBytes += (count * static_cast<int64_t>(sizeof(T)) + 255) / 256 * 256;
+        m_scratchBytes += backend::inMemoryUnits(count * static_cast<int64_t>(sizeof(T)));
         return reinterpret_cast<T*>(at);
     }
     int64_t scratchBytes() const { return m_scratchBytes; }
+
+    /// Scratch memory that a library is faster with; at most as much as is left for this.
+    std::byte* workspace(int64_t bytes)
+    {
+        m_workspaceBytes += backend::inMemoryUnits(bytes);
+        return scratch<std::byte>(bytes);
+    }
+    int64_t workspaceLeft() const
+    {
+        const int64_t left = std::max<int64_t>(0, m_memory.workspaceLimit - m_workspaceBytes);
+        return left / backend::memoryUnit * backend::memoryUnit;
+    }
+    int64_t workspaceBytes() const { return m_workspaceBytes; } ///< of the scratch memory
 
     /// What an operation notes for its adjoint, which asks for the same size.
     std::byte* kept(int64_t bytes)
@@ -115,6 +131,7 @@ private:
     const compile::Plan& m_plan;
     const StepMemory& m_memory;
     int64_t m_scratchBytes = 0;
+    int64_t m_workspaceBytes = 0;
     int64_t m_keptBytes = 0;
 };
 
@@ -136,9 +153,23 @@ struct PreparedSteps
     std::vector<std::string> kernels;          ///< by operation; empty where nothing is computed
 };
 
-/// Chooses how each operation is computed. `allocate` is called once with the bytes that are needed beside
-/// the arena and gives their address, a multiple of 256.
-PreparedSteps prepareSteps(const compile::Plan& plan, const Settings& settings, const AddressOf& addressOf,
-    const std::function<std::byte*(int64_t bytes)>& allocate);
+/// Bytes of scratch and kept memory that suffice for the own kernels, and for libraries without workspaces or
+/// with those that always are the same. Needs no device.
+int64_t ownScratchBytes(const compile::Plan& plan, const Settings& settings);
+/// See Planner::planBytes; needs no device.
+int64_t planBytes(const compile::Plan& plan, const Settings& settings);
+
+/// Memory beside the arena for an executable to come.
+struct StepRoom
+{
+    /// What may be taken of it, at least `ownScratchBytes`.
+    int64_t limit = std::numeric_limits<int64_t>::max();
+    /// Called once with the bytes that are needed; gives their address, a multiple of 256.
+    std::function<std::byte*(int64_t bytes)> allocate;
+};
+
+/// Chooses how each operation is computed: the fastest way that there is room for.
+PreparedSteps prepareSteps(
+    const compile::Plan& plan, const Settings& settings, const AddressOf& addressOf, const StepRoom& room);
 
 } // namespace gradloom::cuda

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/backend/cuda/device.h"
+#include "engine/backend/cuda/reserved_memory.h"
 
 #include <algorithm>
 #include <span>
@@ -14,16 +15,17 @@ namespace gradloom::cuda {
 class InputStaging
 {
 public:
-    /// `bytes` by value; 0 for what is no input. `target` says where the step reads a value.
-    InputStaging(Device& device, const std::vector<int64_t>& bytes) : m_device(device), m_slots(bytes.size())
+    /// `bytes` by value; 0 for what is no input.
+    InputStaging(Device& device, const std::vector<int64_t>& bytes, ReservedMemory& reserved)
+        : m_device(device), m_slots(bytes.size())
     {
         int64_t total = 0;
         for (size_t i = 0; i < bytes.size(); ++i) {
             m_slots[i] = {total, bytes[i]};
-            total += (bytes[i] + 255) / 256 * 256;
+            total += backend::inMemoryUnits(bytes[i]);
         }
         m_pinned = Block(Block::Where::Pinned, total);
-        m_staged = Block(Block::Where::Device, total);
+        m_staged = reserved.block(total);
         m_copied = makeEvent();
         m_taken = makeEvent();
     }
@@ -54,7 +56,7 @@ public:
         slot.waiting = true;
     }
 
-    /// Puts what was written since the last step where the step reads it.
+    /// Puts what was written since the last step where the step reads it, which `target` says.
     template <class Target>
     void take(const Target& target)
     {

@@ -42,6 +42,10 @@ cudnnMathType_t mathType(const LibraryConvolution& c, const Settings& settings)
     return settings.precision == backend::Precision::Float32 ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH;
 }
 
+/// Where the same bits are asked for every time, the choice may not depend on how much memory is left over:
+/// every convolution gets so much for its workspace.
+constexpr int64_t deterministicWorkspace = int64_t{32} << 20;
+
 class Convolution
 {
 public:
@@ -58,7 +62,7 @@ public:
     /// Tries every algorithm on the device, in memory that cuDNN takes for it and gives back. Where the
     /// search itself fails, for example for want of memory, cuDNN's estimates are taken; likewise where
     /// results must have the same bits every time, because two measurements may end differently.
-    std::vector<MeasuredAlgorithm> measure() const
+    Measured measure() const
     {
         setMath(m_math);
         switch (m_c.pass) {
@@ -140,19 +144,24 @@ private:
     /// The algorithms that can be used; there may be none, which is no failure: there is another way to
     /// compute.
     template <class Found, class Search, class Estimate>
-    std::vector<MeasuredAlgorithm> results(const Search& search, const Estimate& estimate) const
+    Measured results(const Search& search, const Estimate& estimate) const
     {
         std::array<Found, 16> found{};
         const auto wanted = static_cast<int>(found.size());
         int count = 0;
-        const bool searched =
-            !m_deterministic && search(wanted, &count, found.data()) == CUDNN_STATUS_SUCCESS;
+        Measured measured;
+        bool searched = false;
+        if (!m_deterministic) {
+            const cudnnStatus_t status = search(wanted, &count, found.data());
+            searched = status == CUDNN_STATUS_SUCCESS;
+            measured.complete = !lacksMemory(status);
+        }
         if (!searched && estimate(wanted, &count, found.data()) != CUDNN_STATUS_SUCCESS)
             count = 0;
         cudaGetLastError(); // a search that found no memory leaves its error behind
-        std::vector<MeasuredAlgorithm> measured;
         for (int i = 0; i < count; ++i) {
             const Found& f = found[static_cast<size_t>(i)];
+            measured.complete = measured.complete && !lacksMemory(f.status);
             if (f.status != CUDNN_STATUS_SUCCESS)
                 continue;
             // Estimates come in the order of their expected speed; they may have no times.
@@ -160,7 +169,7 @@ private:
                 searched ? f.time : static_cast<float>(i), f.determinism == CUDNN_DETERMINISTIC,
                 f.mathType == mathOf(f.mathType)};
             if (takeWorkspace(algorithm))
-                measured.push_back(algorithm);
+                measured.algorithms.push_back(algorithm);
         }
         return measured;
     }
@@ -219,12 +228,18 @@ std::optional<Launch> libraryConvolution(Preparation& p, const LibraryConvolutio
     const WindowShape& s = c.shape;
     if (!ImageExtents{s.n, s.h, s.w, s.c}.fit() || !ImageExtents{s.n, s.oh, s.ow, s.k}.fit())
         return std::nullopt;
+    if (p.settings.libraries == nullptr) { // it is asked how much memory suffices
+        p.workspace(p.settings.deterministic ? deterministicWorkspace : 0);
+        return [](const Context&) {};
+    }
     auto convolution = std::make_shared<Convolution>(c, p.settings);
-    const auto chosen = p.settings.libraries->algorithms().find(AlgorithmCache::key(c, p.settings),
-        [&] { return chooseAlgorithm(convolution->measure(), workspaceLimit, p.settings.deterministic); });
+    const auto& measured = p.settings.libraries->algorithms().find(
+        AlgorithmCache::key(c, p.settings), [&] { return convolution->measure(); });
+    const auto chosen =
+        chooseAlgorithm(measured, std::min(workspaceLimit, p.workspaceLeft()), p.settings.deterministic);
     if (!chosen)
         return std::nullopt;
-    convolution->use(*chosen, p.scratch<std::byte>(chosen->workspaceBytes));
+    convolution->use(*chosen, p.workspace(chosen->workspaceBytes));
     return [convolution](const Context&) { convolution->run(); };
 }
 

@@ -19,7 +19,7 @@ namespace gradloom::backend {
 
 /// Changes whenever Backend, Executable, Communicator, Plan, the operands of a primitive or the struct below change in a way that an older
 /// module would misread.
-inline constexpr uint32_t cudaModuleAbi = 6;
+inline constexpr uint32_t cudaModuleAbi = 7;
 
 /// A CUDA device of this machine, usable or not.
 struct CudaDevice
@@ -50,6 +50,8 @@ struct CudaModule
     CudaReport (*report)() = nullptr;
     /// Opens device `index` of the report. Errors are one sentence that says what to do.
     Result<std::unique_ptr<Backend>> (*open)(int index, const DeviceOptions& options) = nullptr;
+    /// Sizes plans for a device of the report that is opened with these options, and takes no device memory.
+    std::unique_ptr<Planner> (*planner)(const DeviceOptions& options) = nullptr;
     /// Ids of all primitives the module implements, sorted; for tests.
     std::vector<std::string> (*operations)() = nullptr;
     /// Looks for NCCL, which is loaded only now; never throws.
