@@ -47,7 +47,9 @@ void MemoryEstimate::compute()
     QPointer<MemoryEstimate> self(this);
     QThreadPool::globalInstance()->start(
         [self, serial = m_serial, project = m_document.project(), device = m_device] {
-            const auto need = train::memoryNeed(project, {}, device);
+            train::SessionOptions session;
+            session.device = device;
+            const auto need = train::memoryNeed(project, {}, session);
             const QString text = need ? memoryText(need->total(), project.training.batch) : QString();
             QMetaObject::invokeMethod(
                 qApp,

@@ -20,13 +20,8 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 Result<LoadedProgram*> forward(Model& model, int64_t batch)
 {
-    return model.program("forward:" + std::to_string(batch), [&] {
-        ProgramOptions options;
-        options.batch = batch;
-        options.labels = model.labels();
-        options.side = layers::Side::Discriminator; // a GAN is judged by its discriminator
-        return forwardProgram(model.graph(), options);
-    });
+    return model.program("forward:" + std::to_string(batch),
+        [&] { return judgingProgram(model.graph(), model.labels(), batch); });
 }
 
 Status checkSamples(const LoadedProgram& program, const Tensor& samples)
@@ -155,6 +150,27 @@ Evaluation scoreClasses(std::span<const int32_t> truth, std::span<const int32_t>
     Evaluation result = evaluationOf(judged);
     result.samples = judged.rows();
     return result;
+}
+
+Result<ir::Program> judgingProgram(
+    const graph::Graph& graph, const layers::TargetTypes& labels, int64_t batch)
+{
+    ProgramOptions options;
+    options.batch = batch;
+    options.labels = labels;
+    options.side = layers::Side::Discriminator;
+    return forwardProgram(graph, options);
+}
+
+int64_t validationBatch(int64_t batch)
+{
+    return std::clamp<int64_t>(batch, 1, EvaluateOptions().batch);
+}
+
+Status prepareEvaluation(Model& model, int64_t batch)
+{
+    const auto program = forward(model, batch);
+    return program ? Status() : Status(program.error());
 }
 
 Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data::Preprocess& preprocess,

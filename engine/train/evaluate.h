@@ -52,6 +52,15 @@ struct EvaluateOptions
     std::function<void(int64_t done, int64_t total)> progress;
 };
 
+/// The forward pass that judges so many samples at a time; a GAN is judged by its discriminator.
+Result<ir::Program> judgingProgram(
+    const graph::Graph& graph, const layers::TargetTypes& labels, int64_t batch);
+/// Samples at a time in a run that trains with `batch` on a device: no more, so that judging takes no memory that
+/// training could do without.
+int64_t validationBatch(int64_t batch);
+/// Loads now what `evaluate` would load at its first batch.
+Status prepareEvaluation(Model& model, int64_t batch);
+
 /// Judges the model on a part of the data.
 Result<Evaluation> evaluate(Model& model, const data::DataPart& part, const data::Preprocess& preprocess,
     int64_t classes, const EvaluateOptions& options = {});

@@ -2,6 +2,8 @@
 
 #include "engine/project/project.h"
 #include "engine/train/evaluate.h"
+#include "engine/train/picture_maker.h"
+#include "engine/train/publisher.h"
 #include "engine/train/run_data.h"
 
 #include <algorithm>
@@ -11,90 +13,168 @@ namespace gradloom::train {
 
 namespace {
 
-int64_t inputBytes(const ir::Program& program)
+int64_t bytesOf(ir::Program program, const backend::Planner& device)
 {
-    int64_t bytes = 0;
-    for (const ir::Value& value : program.values)
-        if (value.input)
-            bytes += value.type.bytes();
-    return bytes;
+    return device.planBytes(compile::plan(std::move(program), device.planOptions()));
 }
 
-void addProgram(MemoryNeed& need, ir::Program program)
+/// Of so many numbers of a model.
+int64_t blockBytes(int64_t elements)
 {
-    need.weights = (program.parameterElements + program.stateElements) * sizeOf(DType::F32);
-    need.optimizer = std::max(need.optimizer, program.slotElements * sizeOf(DType::F32));
-    need.staging += inputBytes(program);
-    need.steps += compile::plan(std::move(program)).arenaBytes;
+    return backend::inMemoryUnits(elements * sizeOf(DType::F32));
 }
 
-} // namespace
-
-Result<MemoryNeed> memoryNeed(const graph::Graph& graph, const StepperOptions& options)
+int64_t deviceCount(const StepperOptions& steps)
 {
-    auto programs = Stepper::makePrograms(graph, options);
-    if (!programs)
-        return programs.error();
-    MemoryNeed need;
-    for (ir::Program& program : *programs)
-        addProgram(need, std::move(program));
-    ProgramOptions judging;
-    judging.batch = EvaluateOptions().batch;
-    judging.labels = options.program.labels;
-    judging.side = layers::Side::Discriminator;
-    if (auto program = forwardProgram(graph, judging))
-        addProgram(need, std::move(*program));
-    return need;
+    return static_cast<int64_t>(steps.otherDevices.size()) + 1;
 }
 
-Result<MemoryNeed> memoryNeed(
-    const project::Project& project, const layers::TargetTypes& labels, std::string_view device, size_t devices)
+Status addValidation(
+    MemoryNeed& need, const graph::Graph& graph, const RunWork& work, const backend::Planner& device)
 {
-    auto methods = chooseMethods(project.training);
-    if (!methods)
-        return methods.error();
-    StepperOptions options = stepperOptions(project, *methods, labels);
-    options.program.augmentedViews = viewsOn(device, project.data.augment);
-    options.parallel = devices > 0;
-    options.otherDevices.resize(devices > 0 ? devices - 1 : 0); // only their number counts here
-    return memoryNeed(project.graph, options);
+    const int64_t share = work.steps.program.batch / deviceCount(work.steps);
+    auto program = judgingProgram(graph, work.steps.program.labels, validationBatch(share));
+    if (!program)
+        return program.error();
+    need.validation = bytesOf(std::move(*program), device);
+    return {};
 }
 
-int64_t largestBatch(const graph::Graph& graph, StepperOptions options, int64_t bytes)
+Status addViews(
+    MemoryNeed& need, const graph::Graph& graph, const RunWork& work, const backend::Planner& device)
 {
-    const auto devices = static_cast<int64_t>(options.otherDevices.size()) + 1; // share a batch evenly
+    const layers::TargetTypes& labels = work.steps.program.labels;
+    auto probe = Publisher::makeProgram(graph, labels);
+    if (!probe)
+        return probe.error();
+    need.views = bytesOf(std::move(*probe), device);
+    auto pictures = PictureMaker::makeProgram(graph, labels);
+    if (!pictures)
+        return pictures.error();
+    if (*pictures)
+        need.views += bytesOf(std::move((*pictures)->program), device);
+    return {};
+}
+
+/// A device of a run and what it does there.
+struct DeviceWork
+{
+    backend::Backend* device = nullptr;
+    RunWork work;
+    backend::DeviceMemory memory = {};
+
+    /// Devices that nobody counts the memory of have enough.
+    bool fits(const MemoryNeed& need) const { return memory.total == 0 || need.total() <= memory.free; }
+};
+
+/// All devices share the steps; the rest is the first one's business.
+std::vector<DeviceWork> devicesOf(backend::Backend& first, const RunWork& work)
+{
+    std::vector<DeviceWork> all{{&first, work, first.memory()}};
+    for (const auto& other : work.steps.otherDevices)
+        all.push_back({other.get(), {work.steps}, other->memory()});
+    return all;
+}
+
+/// The largest batch size below that of the run that fits on all devices; 0 where not even one sample does.
+int64_t largestBatch(std::vector<DeviceWork> devices, const graph::Graph& graph)
+{
+    const int64_t count = deviceCount(devices.front().work.steps); // share a batch evenly
     const auto fits = [&](int64_t share) {
-        options.program.batch = share * devices;
-        const auto need = memoryNeed(graph, options);
-        return need && need->total() <= bytes;
+        return std::ranges::all_of(devices, [&](DeviceWork& one) {
+            one.work.steps.program.batch = share * count;
+            const auto need = memoryNeed(graph, one.work, *one.device);
+            return need && one.fits(*need);
+        });
     };
     int64_t below = 0; // fits, or none does
-    int64_t above = (options.program.batch + devices - 1) / devices;
+    int64_t above = (devices.front().work.steps.program.batch + count - 1) / count;
     while (above - below > 1) {
         const int64_t middle = below + (above - below) / 2;
         (fits(middle) ? below : above) = middle;
     }
-    return below * devices;
+    return below * count;
 }
 
-Status checkMemory(const backend::Backend& device, const graph::Graph& graph, const StepperOptions& options)
+Error tooLarge(const std::vector<DeviceWork>& devices, const DeviceWork& full, const graph::Graph& graph,
+    const MemoryNeed& need)
 {
-    const backend::DeviceMemory memory = device.memory();
-    if (memory.total == 0)
-        return {};
-    const auto need = memoryNeed(graph, options);
-    if (!need)
-        return need.error();
-    if (need->total() <= memory.free)
-        return {};
-    const std::string what = "Training with batches of " + std::to_string(options.program.batch) + " needs " +
-                             memoryText(need->total()) + " but " + device.info().name + " has " +
-                             memoryText(memory.free) + " free. ";
-    const int64_t batch = largestBatch(graph, options, memory.free);
-    return Error{ErrorCode::OutOfMemory,
-        what + (batch > 0 ? "A batch size of " + std::to_string(batch) + " fits."
-                          : "Not even a batch of one sample fits: use a smaller network or the CPU."),
+    const int64_t batch = largestBatch(devices, graph);
+    return {ErrorCode::OutOfMemory,
+        "Training with batches of " + std::to_string(full.work.steps.program.batch) + " needs " +
+            memoryText(need.total()) + " but " + full.device->info().name + " has " +
+            memoryText(full.memory.free) + " free. " +
+            (batch > 0 ? "A batch size of " + std::to_string(batch) + " fits."
+                       : "Not even a batch of one sample fits: use a smaller network or the CPU."),
         {}};
+}
+
+} // namespace
+
+Result<MemoryNeed> memoryNeed(const graph::Graph& graph, const RunWork& work, const backend::Planner& device)
+{
+    auto programs = Stepper::makePrograms(graph, work.steps);
+    if (!programs)
+        return programs.error();
+    MemoryNeed need;
+    const ir::Program& layout = programs->front();
+    need.weights = blockBytes(layout.parameterElements) + blockBytes(layout.stateElements);
+    for (ir::Program& program : *programs) {
+        need.optimizer = std::max(need.optimizer, blockBytes(program.slotElements));
+        need.steps += bytesOf(std::move(program), device);
+    }
+    if (work.validates)
+        if (Status status = addValidation(need, graph, work, device); !status)
+            return status.error();
+    if (work.publishes)
+        if (Status status = addViews(need, graph, work, device); !status)
+            return status.error();
+    need.sums = work.steps.parallel ? device.sumBytes() : 0;
+    return need;
+}
+
+Result<MemoryNeed> memoryNeed(
+    const project::Project& project, const layers::TargetTypes& labels, const SessionOptions& session)
+{
+    auto methods = chooseMethods(project.training);
+    if (!methods)
+        return methods.error();
+    const std::string& first = session.devices.empty() ? session.device : session.devices.front();
+    auto device = backend::planner(first, methods->options.device(session.threads));
+    if (!device)
+        return device.error();
+    RunWork work;
+    work.steps = stepperOptions(project, *methods, labels);
+    work.steps.recipe.keepGradients = session.publish;
+    work.steps.program.augmentedViews = viewsOn(first, project.data.augment);
+    work.steps.parallel = !session.devices.empty();
+    if (work.steps.parallel)
+        work.steps.otherDevices.resize(session.devices.size() - 1); // only their number counts here
+    work.publishes = session.publish;
+    work.validates = project.training.validationShare > 0 && Stepper::validates(project.graph);
+    return memoryNeed(project.graph, work, **device);
+}
+
+Status reserveMemory(backend::Backend& first, const graph::Graph& graph, const RunWork& work)
+{
+    const std::vector<DeviceWork> devices = devicesOf(first, work);
+    std::vector<MemoryNeed> needs(devices.size());
+    for (size_t i = 0; i < devices.size(); ++i) {
+        const DeviceWork& one = devices[i];
+        if (one.memory.total == 0)
+            continue;
+        auto need = memoryNeed(graph, one.work, *one.device);
+        if (!need)
+            return need.error();
+        if (!one.fits(*need))
+            return tooLarge(devices, one, graph, *need);
+        needs[i] = *need;
+    }
+    for (size_t i = 0; i < devices.size(); ++i)
+        if (Status status = devices[i].device->reserve(needs[i].total() - needs[i].sums, needs[i].sums);
+            !status)
+            return status;
+    return {};
 }
 
 std::string memoryText(int64_t bytes)

@@ -1,6 +1,8 @@
 #include "engine/train/picture_maker.h"
 
 #include "engine/data/restore.h"
+#include "engine/graph/analysis.h"
+#include "engine/graph/ports.h"
 #include "engine/train/step_program.h"
 
 #include <algorithm>
@@ -12,23 +14,30 @@ namespace {
 
 constexpr int64_t shownPictures = 24;
 
-bool isPicture(const Shape& sample)
+constexpr const char* generatedOutput = "generated";
+
+/// The shape of the pictures that a network takes; nothing where it takes something else.
+std::optional<Shape> pictureShape(const graph::Graph& graph, const layers::TargetTypes& labels)
 {
-    return sample.rank() == 3 && (sample[2] == 1 || sample[2] == 3);
+    const auto analysis = graph::analyse(graph, labels);
+    for (const graph::Node& node : graph.nodes) {
+        const auto info = analysis.nodes.find(node.id);
+        if (node.type != graph::inputType || info == analysis.nodes.end() || info->second.outputs.empty())
+            continue;
+        const TensorType& sample = info->second.outputs[0];
+        const Shape& shape = sample.shape;
+        if (sample.dtype == DType::F32 && shape.rank() == 3 && (shape[2] == 1 || shape[2] == 3))
+            return shape;
+    }
+    return std::nullopt;
 }
 
-ProgramOptions programOptions(const Model& model, int64_t batch)
+ProgramOptions programOptions(const layers::TargetTypes& labels, int64_t batch)
 {
     ProgramOptions options;
     options.batch = batch;
-    options.labels = model.labels();
+    options.labels = labels;
     return options;
-}
-
-Result<LoadedProgram*> generator(Model& model, int64_t batch)
-{
-    return model.program("generate:" + std::to_string(batch),
-        [&] { return generatingProgram(model.graph(), programOptions(model, batch)); });
 }
 
 void writeNoise(LoadedProgram& program, uint64_t seed, uint64_t number)
@@ -62,30 +71,48 @@ struct TestPictures
 
 } // namespace
 
-Result<std::optional<PictureMaker>> PictureMaker::create(Model& model, const RunData& data)
+Result<std::optional<PictureMaker::PictureProgram>> PictureMaker::makeProgram(
+    const graph::Graph& graph, const layers::TargetTypes& labels)
 {
-    const Shape sample = data.loaded.sampleShape();
-    if (!isPicture(sample) || data.loaded.test->sampleType().dtype == DType::I32)
-        return std::optional<PictureMaker>();
-    constexpr uint64_t noiseSeed = 1;
-    if (auto made = generator(model, shownPictures);
-        made && (*made)->outputType("generated").shape.withoutFirst() == sample) {
-        writeNoise(**made, noiseSeed, 0);
-        return std::optional(PictureMaker(**made, "generated", data));
-    }
-    auto forward = model.program("pictures",
-        [&] { return forwardProgram(model.graph(), programOptions(model, shownPictures)); });
+    using Made = std::optional<PictureProgram>;
+    const auto sample = pictureShape(graph, labels);
+    if (!sample)
+        return Made();
+    const auto makes = [&](const ir::Program& program, const std::string& output) {
+        const auto found = program.outputs.find(output);
+        return found != program.outputs.end() &&
+               program.typeOf(found->second).shape.withoutFirst() == *sample;
+    };
+    const ProgramOptions options = programOptions(labels, shownPictures);
+    if (auto made = generatingProgram(graph, options); made && makes(*made, generatedOutput))
+        return Made({std::move(*made), generatedOutput});
+    auto forward = forwardProgram(graph, options);
     if (!forward)
         return forward.error();
-    LoadedProgram& program = **forward;
-    if (!program.hasOutput("probabilities") ||
-        !(program.outputType("probabilities").shape.withoutFirst() == sample))
+    const std::string output = "probabilities";
+    return makes(*forward, output) ? Made({std::move(*forward), output}) : Made();
+}
+
+Result<std::optional<PictureMaker>> PictureMaker::create(Model& model, const RunData& data)
+{
+    auto made = makeProgram(model.graph(), model.labels());
+    if (!made)
+        return made.error();
+    if (!*made)
         return std::optional<PictureMaker>();
-    TestPictures pictures(data);
-    program.write("input", pictures.seen);
+    const std::string output = (*made)->output;
+    auto loaded = model.program("pictures", [&] { return Result(std::move((*made)->program)); });
+    if (!loaded)
+        return loaded.error();
+    constexpr uint64_t noiseSeed = 1;
+    LoadedProgram& program = **loaded;
     writeNoise(program, noiseSeed, 0);
-    PictureMaker maker(program, "probabilities", data);
-    maker.m_originals = std::move(pictures.stored);
+    PictureMaker maker(program, output, data);
+    if (output != generatedOutput) {
+        TestPictures pictures(data);
+        program.write("input", pictures.seen);
+        maker.m_originals = std::move(pictures.stored);
+    }
     return std::optional(std::move(maker));
 }
 
@@ -99,17 +126,18 @@ void PictureMaker::make(Snapshot& snapshot)
 Result<Tensor> generate(Model& model, int64_t count, uint64_t seed)
 {
     constexpr int64_t batch = 64;
-    auto made = generator(model, batch);
+    auto made = model.program("generate:" + std::to_string(batch),
+        [&] { return generatingProgram(model.graph(), programOptions(model.labels(), batch)); });
     if (!made)
         return made.error();
     LoadedProgram& program = **made;
-    const Shape sample = program.outputType("generated").shape.withoutFirst();
+    const Shape sample = program.outputType(generatedOutput).shape.withoutFirst();
     Tensor result(sample.prepended(count));
     const auto elements = static_cast<size_t>(sample.elements());
     for (int64_t first = 0; first < count; first += batch) {
         writeNoise(program, seed, static_cast<uint64_t>(first));
         program.run();
-        const Tensor some = program.read("generated");
+        const Tensor some = program.read(generatedOutput);
         const auto here = static_cast<size_t>(std::min(batch, count - first)) * elements;
         std::copy_n(some.floats().begin(), here,
             result.floats().begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(first) * elements));

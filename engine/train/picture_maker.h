@@ -12,7 +12,15 @@ namespace gradloom::train {
 class PictureMaker
 {
 public:
-    /// Nothing for a network that makes no pictures like those of the data set. The noise is always the same, so
+    struct PictureProgram
+    {
+        ir::Program program;
+        std::string output; ///< its pictures
+    };
+    /// Nothing for a network that makes no pictures like those it takes.
+    static Result<std::optional<PictureProgram>> makeProgram(
+        const graph::Graph& graph, const layers::TargetTypes& labels);
+    /// Nothing where makeProgram() gives nothing. The noise is always the same, so
     /// that a picture can be followed through a training run.
     static Result<std::optional<PictureMaker>> create(Model& model, const RunData& data);
 

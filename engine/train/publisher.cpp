@@ -38,16 +38,19 @@ std::vector<std::string> shownNodes(const graph::Graph& graph, const ir::Program
 
 } // namespace
 
+Result<ir::Program> Publisher::makeProgram(const graph::Graph& graph, const layers::TargetTypes& labels)
+{
+    ProgramOptions options;
+    options.labels = labels;
+    for (const graph::Node& node : graph::expand(graph).graph.nodes)
+        options.watch.push_back(node.id);
+    return forwardProgram(graph, options);
+}
+
 Result<std::unique_ptr<Publisher>> Publisher::create(Model& model, const Tensor& sample, const RunData& data)
 {
     const graph::Graph expanded = graph::expand(model.graph()).graph;
-    auto program = model.program("probe", [&] {
-        ProgramOptions options;
-        options.labels = model.labels();
-        for (const graph::Node& node : expanded.nodes)
-            options.watch.push_back(node.id);
-        return forwardProgram(model.graph(), options);
-    });
+    auto program = model.program("probe", [&] { return makeProgram(model.graph(), model.labels()); });
     if (!program)
         return program.error();
     std::unique_ptr<Publisher> publisher(new Publisher(model, **program));

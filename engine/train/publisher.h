@@ -16,6 +16,8 @@ namespace gradloom::train {
 class Publisher
 {
 public:
+    /// What computes the probe picture, with the results of all nodes.
+    static Result<ir::Program> makeProgram(const graph::Graph& graph, const layers::TargetTypes& labels);
     /// `sample` is the probe picture as the network sees it (one sample, no batch). The test pictures of `data` are
     /// what an autoencoder is shown.
     static Result<std::unique_ptr<Publisher>> create(Model& model, const Tensor& sample, const RunData& data);

@@ -1,6 +1,7 @@
 #include "engine/train/rate_search.h"
 
 #include "engine/graph/adversary.h"
+#include "engine/train/memory_need.h"
 #include "engine/train/methods.h"
 #include "engine/train/stepper.h"
 
@@ -39,16 +40,18 @@ Result<SearchRun> startSearch(
     auto device = backend::open(options.device, methods->options.device(options.threads));
     if (!device)
         return device.error();
+    StepperOptions stepping = stepperOptions(project, *methods, data.labels());
+    stepping.recipe.rule.emaDecay = 0;
+    stepping.accumulate = 1; // each batch tries a rate
+    stepping.stepsPerEpoch = options.steps + 1;
+    stepping.program.augmentedViews = data.viewsOn(**device);
+    if (Status status = reserveMemory(**device, project.graph, {stepping}); !status)
+        return status.error();
     SearchRun run;
     auto model = Model::create(project.graph, data.labels(), std::move(*device), project.training.seed);
     if (!model)
         return model.error();
     run.model = std::move(*model);
-    StepperOptions stepping = stepperOptions(project, *methods, data.labels());
-    stepping.recipe.rule.emaDecay = 0;
-    stepping.accumulate = 1; // each batch tries a rate
-    stepping.stepsPerEpoch = options.steps + 1;
-    stepping.program.augmentedViews = data.viewsOn(run.model->device());
     auto stepper = Stepper::create(*run.model, std::move(stepping));
     if (!stepper)
         return stepper.error();

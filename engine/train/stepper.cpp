@@ -94,6 +94,12 @@ std::vector<LoadedProgram*> Stepper::programs() const
     return all;
 }
 
+bool Stepper::validates(const graph::Graph& graph)
+{
+    const auto game = graph::findAdversary(graph::expand(graph).graph);
+    return game && !*game;
+}
+
 void Stepper::step(const data::Batch& batch, const StepPlace& place)
 {
     begin(batch, place);

@@ -63,6 +63,8 @@ public:
     static Result<std::unique_ptr<Stepper>> create(Model& model, StepperOptions options);
     /// The programs whose turns make the steps of a drawing, so that their memory is known before any is taken.
     static Result<std::vector<ir::Program>> makePrograms(const graph::Graph& graph, StepperOptions options);
+    /// Whether the loss on held-out samples of a drawing tells which epoch is the best: not in a GAN's game.
+    static bool validates(const graph::Graph& graph);
     virtual ~Stepper() = default;
 
     /// Begins a step; a device may still be at it afterwards. The batch is free again.
@@ -79,7 +81,7 @@ public:
     /// Gradients of all trainable weights in the last step, in the order of the flat buffer; false before the first
     /// step and where the recipe does not keep them.
     virtual bool readGradients(std::span<float> gradients) const = 0;
-    /// Whether the loss on held-out samples tells which epoch is the best.
+    /// See `validates`.
     virtual bool canValidate() const { return true; }
 
     /// The model's memory with the optimizer's state.

@@ -73,6 +73,7 @@ Status TrainingRun::validate(EpochMetrics& epoch)
     if (part.empty() || !m_stepper->canValidate())
         return {};
     EvaluateOptions options;
+    options.batch = batchToValidate();
     options.largestTable = validationTable;
     options.deviations = m_data->deviations();
     options.cancelled = [this] { return m_channel.stopRequested.load(); };

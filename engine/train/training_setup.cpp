@@ -3,6 +3,7 @@
 #include "engine/base/thread_priority.h"
 #include "engine/graph/analysis.h"
 #include "engine/project/safetensors.h"
+#include "engine/train/evaluate.h"
 #include "engine/train/memory_need.h"
 #include "engine/train/step_program.h"
 #include "engine/train/training_run.h"
@@ -66,10 +67,19 @@ Status TrainingRun::prepare()
             return publisher.error();
         m_publisher = std::move(*publisher);
     }
+    if (!m_data->split.validation.empty() && m_stepper->canValidate())
+        if (Status status = prepareEvaluation(*m_model, batchToValidate()); !status)
+            return status;
     m_paused = m_options.startPaused;
     if (m_options.giveWay) // the loader's threads were started before: a step should not wait for them
         giveWay();
     return {};
+}
+
+int64_t TrainingRun::batchToValidate() const
+{
+    const auto devices = static_cast<int64_t>(std::max<size_t>(m_options.devices.size(), 1));
+    return validationBatch(m_project.training.batch / devices);
 }
 
 Status TrainingRun::choose()
@@ -152,11 +162,9 @@ Status TrainingRun::compile()
             return weights.error();
         options.classWeights = std::move(*weights);
     }
-    if (Status status = checkMemory(*m_device, m_project.graph, options); !status)
+    const bool validates = !m_data->split.validation.empty() && Stepper::validates(m_project.graph);
+    if (Status status = reserveMemory(*m_device, m_project.graph, {options, validates, m_options.publish}); !status)
         return status;
-    for (const auto& other : options.otherDevices)
-        if (Status status = checkMemory(*other, m_project.graph, options); !status)
-            return status;
     auto model = Model::create(m_project.graph, m_data->labels(), m_device, m_project.training.seed);
     if (!model)
         return model.error();

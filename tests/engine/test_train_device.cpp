@@ -1,6 +1,6 @@
 #include "engine/backend/communicator.h"
 #include "engine/train/checkpoint.h"
-#include "engine/train/memory_need.h"
+#include "engine/train/methods.h"
 #include "engine/train/rate_search.h"
 #include "tests/engine/test_util.h"
 #include "tests/engine/train_test_util.h"
@@ -181,15 +181,17 @@ TEST_F(TrainDevice, CommandsMeetNoStepInFlight)
 TEST_F(TrainDevice, ALossThatIsNoNumberNamesTheNode)
 {
     auto project = train_test::smallProject();
-    project.training.optimizer = {"sgd", {{"learning_rate", 1e30}}};
+    project.training.optimizer = {"sgd", {}};
     project.data.augment = muchAugmentation();
     SessionOptions options;
     options.data = train_test::dataOf(project);
     options.publish = false;
-    const SessionResult cpu = train_test::trained(project, options);
+    const SessionResult cpu = train_test::trainedAtRate(1e30, project, options);
     options.device = "cuda";
-    const SessionResult gpu = train_test::trained(project, options);
+    const SessionResult gpu = train_test::trainedAtRate(1e30, project, options);
     ASSERT_TRUE(cpu.error && gpu.error);
+    EXPECT_EQ(gpu.error->code, ErrorCode::Numerical);
+    EXPECT_FALSE(gpu.error->node.empty());
     EXPECT_EQ(gpu.error->message, cpu.error->message);
     EXPECT_EQ(gpu.error->node, cpu.error->node);
     EXPECT_EQ(gpu.steps, cpu.steps);
@@ -231,59 +233,6 @@ TEST_F(TrainDevice, ADeviceLostWhileTheAverageIsUsedEndsTheRunWithASentence)
     EXPECT_GE(lost, 9) << "validation exchanges twice, the best weights are downloaded between two exchanges";
 }
 
-TEST_F(TrainDevice, ARunThatDoesNotFitIsRefusedWithABatchThatFits)
-{
-    auto project = train_test::smallProject();
-    project.training.batch = 128;
-    SessionOptions options;
-    options.data = train_test::dataOf(project);
-    options.device = "cuda";
-    options.publish = false;
-    const int64_t need = memoryNeed(project, options.data->labels()).value().total();
-    project.training.batch = 40;
-    const int64_t room = memoryNeed(project, options.data->labels()).value().total();
-    ASSERT_LT(room, need);
-    environment.set("GRADLOOM_FAKE_MEMORY", std::to_string(room));
-    project.training.batch = 128;
-    const SessionResult refused = train_test::trained(project, options);
-    ASSERT_TRUE(refused.error);
-    EXPECT_EQ(refused.error->code, ErrorCode::OutOfMemory);
-    EXPECT_EQ(refused.error->message, "Training with batches of 128 needs " + memoryText(need) +
-                                          " but Pretended GPU 0 has " + memoryText(room) +
-                                          " free. A batch size of 40 fits.");
-    project.training.batch = 40;
-    EXPECT_FALSE(train_test::trained(project, options).error);
-    environment.set("GRADLOOM_FAKE_MEMORY", "1000");
-    const SessionResult hopeless = train_test::trained(project, options);
-    ASSERT_TRUE(hopeless.error);
-    EXPECT_NE(hopeless.error->message.find("Not even a batch of one sample fits"), std::string::npos);
-}
-
-TEST_F(TrainDevice, TheNeedIsWhatIsTaken)
-{
-    const auto project = train_test::smallProject();
-    const auto need = memoryNeed(project).value();
-    const auto model = train_test::modelOf(project.graph);
-    int64_t weights = 0;
-    for (const auto& [name, tensor] : model->weights())
-        weights += tensor.bytes();
-    EXPECT_EQ(need.weights, weights);
-    EXPECT_EQ(need.optimizer, 2 * weights); // Adam's two moments
-    EXPECT_GT(need.staging, 32 * 16 * 16 * 4);
-    auto larger = project;
-    larger.training.batch = 64;
-    larger.training.options.set("accumulate", int64_t{4});
-    const auto more = memoryNeed(larger).value();
-    EXPECT_GT(more.steps, need.steps);
-    EXPECT_GT(more.optimizer, need.optimizer + weights - 1);
-    auto mixed = project;
-    mixed.data.augment = {{"mixup", 0.2}};
-    const int64_t pictures = 32 * 16 * 16 * 4;
-    EXPECT_GE(memoryNeed(mixed, {}, "cuda:0").value().staging, need.staging + pictures);
-    EXPECT_GE(memoryNeed(mixed, {}, "cuda:0").value().steps, need.steps + pictures);
-    EXPECT_EQ(memoryNeed(mixed).value().total(), need.total()) << "on the CPU the loader mixes";
-}
-
 TEST(TrainDeviceOptions, SayHowAGpuComputes)
 {
     const auto options = [](Params given) { return readTrainingOptions(given).value().device(3); };
@@ -294,15 +243,6 @@ TEST(TrainDeviceOptions, SayHowAGpuComputes)
     EXPECT_EQ(options({{"precision", std::string("bf16")}}).precision, backend::Precision::Bf16);
     EXPECT_TRUE(options({{"deterministic", true}}).deterministic);
     EXPECT_FALSE(readTrainingOptions({{"precision", std::string("fp8")}}));
-}
-
-TEST(MemoryText, HasUnits)
-{
-    EXPECT_EQ(memoryText(0), "0 B");
-    EXPECT_EQ(memoryText(999), "999 B");
-    EXPECT_EQ(memoryText(1500), "1.5 kB");
-    EXPECT_EQ(memoryText(38'000'000), "38 MB");
-    EXPECT_EQ(memoryText(85'000'000'000), "85 GB");
 }
 
 TEST_F(TrainDevice, SeveralDevicesLearnWhatOneLearns)

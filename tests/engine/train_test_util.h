@@ -96,6 +96,18 @@ inline train::SessionResult trained(const project::Project& project, train::Sess
     return session.wait();
 }
 
+/// The same with a learning rate that no project may have, from the first step on.
+inline train::SessionResult trainedAtRate(
+    double rate, const project::Project& project, train::SessionOptions options)
+{
+    options.threads = 2;
+    options.startPaused = true;
+    train::TrainSession session(project, std::move(options));
+    session.setLearningRate(rate);
+    session.resume();
+    return session.wait();
+}
+
 inline train::Weights weightsIn(const std::filesystem::path& file)
 {
     auto loaded = project::loadSafetensors(file);

@@ -95,15 +95,15 @@ Result<LoadedPlan> load(const PlanOptions& options, const project::Project& proj
 Json memoryJson(const train::MemoryNeed& need)
 {
     return Json{{"weights", need.weights}, {"optimizer", need.optimizer}, {"steps", need.steps},
-        {"staging", need.staging}, {"total", need.total()}};
+        {"validation", need.validation}, {"total", need.total()}};
 }
 
 std::string memoryLine(const train::MemoryNeed& need)
 {
     using train::memoryText;
     return "\nTraining takes " + memoryText(need.total()) + ": weights " + memoryText(need.weights) + ", optimizer " +
-        memoryText(need.optimizer) + ", steps " + memoryText(need.steps) + ", batches copied ahead " +
-        memoryText(need.staging) + ".\n";
+        memoryText(need.optimizer) + ", steps " + memoryText(need.steps) + ", validation " +
+        memoryText(need.validation) + ".\n";
 }
 
 /// The fastest of some runs, in seconds for each operation.
@@ -279,8 +279,13 @@ Status runPlan(const PlanOptions& options)
                 " GB/s from memory. Above 100 %: from the caches, or with fewer operations than the direct "
                 "algorithm.\n";
     }
+    train::SessionOptions session;
+    session.device = options.device;
+    session.devices = options.devices;
+    session.threads = options.threads;
+    session.publish = false;
     if (!options.forward)
-        if (const auto need = train::memoryNeed(*project, {}, device, options.devices.size())) {
+        if (const auto need = train::memoryNeed(*project, {}, session)) {
             json["memory"] = memoryJson(*need);
             text += memoryLine(*need);
         }

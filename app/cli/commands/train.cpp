@@ -174,11 +174,6 @@ Status runTrain(TrainOptions options)
     note(options, (*data)->loaded.name + ": " + grouped((*data)->split.training.count()) +
                       " samples to train, " + grouped((*data)->split.validation.count()) + " to validate, " +
                       grouped((*data)->split.test.count()) + " to test. Writing to " + options.out + ".");
-    const std::string& first = options.devices.empty() ? options.device : options.devices.front();
-    if (const auto need = train::memoryNeed(*project, (*data)->labels(), first, options.devices.size()))
-        note(options, "Training takes " + train::memoryText(need->total()) + " of memory" +
-                          (options.devices.empty() ? " on " + options.device : std::string(" on each device")) + ".");
-
     train::SessionOptions session;
     session.device = options.device;
     session.devices = options.devices;
@@ -190,6 +185,9 @@ Status runTrain(TrainOptions options)
     session.publish = false;
     if (!options.resume.empty())
         session.resumeDir = options.resume;
+    if (const auto need = train::memoryNeed(*project, (*data)->labels(), session))
+        note(options, "Training takes " + train::memoryText(need->total()) + " of memory on " +
+                          (options.devices.empty() ? options.device : options.devices.front()) + ".");
     train::SessionResult result;
     {
         train::TrainSession running(*project, session);

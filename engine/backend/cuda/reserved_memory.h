@@ -19,7 +19,7 @@ public:
     Block block(int64_t bytes)
     {
         const int64_t size = backend::inMemoryUnits(bytes);
-        if (m_used + size > m_whole.bytes())
+        if (m_whole.data() == nullptr || m_used + size > m_whole.bytes())
             return Block(Block::Where::Device, bytes);
         const Block part(m_whole, m_used, bytes);
         m_used += size;
