@@ -95,6 +95,9 @@ TEST(TrainMetrics, AucCountsPairsAndHalvesTies)
         metricsOf(spare).at("auc"), (areaByPairs(spare, 0) + areaByPairs(spare, 1)) / 2, 1e-12);
     const Judged single = judgedClasses({1, 1}, {0.5f, 0.6f}, 1);
     EXPECT_FALSE(metricsOf(single).contains("auc")) << "one class alone has no curve";
+    Judged broken = two;
+    broken.probabilities[2] = std::nanf("");
+    EXPECT_FALSE(metricsOf(broken).contains("auc")) << "what is no number has no place among others";
 }
 
 TEST(TrainMetrics, MicroAveragesAreTheAccuracy)

@@ -1,6 +1,8 @@
 #include "engine/train/metric_type.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace gradloom::train {
 
@@ -14,6 +16,8 @@ double areaOfClass(const Judged& judged, int64_t label)
     std::vector<std::pair<double, bool>> scores(rows);
     for (size_t i = 0; i < rows; ++i)
         scores[i] = {judged.probability(static_cast<int64_t>(i), label), judged.truth[i] == label};
+    if (std::ranges::any_of(scores, [](const auto& score) { return std::isnan(score.first); }))
+        return std::numeric_limits<double>::quiet_NaN(); // there is no order
     std::sort(scores.begin(), scores.end());
     double positives = 0;
     double rankSum = 0;
