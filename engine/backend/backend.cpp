@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* cudaPrefix = "cuda:";
 
-DeviceInfo infoOf(const CudaReport& report, const CudaDevice& device)
+DeviceInfo infoOf(const CudaDevice& device)
 {
     DeviceInfo info;
     info.id = cudaPrefix + std::to_string(device.index);
@@ -23,8 +23,6 @@ DeviceInfo infoOf(const CudaReport& report, const CudaDevice& device)
     info.problem = device.problem;
     info.memoryBytes = device.memoryBytes;
     info.freeBytes = device.freeBytes;
-    info.driver = report.driverVersion;
-    info.cudnn = report.cudnnVersion;
     return info;
 }
 
@@ -46,9 +44,14 @@ std::vector<DeviceInfo> gpus(const LoadedModule& loaded)
     const CudaReport report = loaded.module->report();
     std::vector<DeviceInfo> all;
     for (const CudaDevice& device : report.devices)
-        all.push_back(infoOf(report, device));
+        all.push_back(infoOf(device));
     if (all.empty())
         all.push_back(noGpu(report.problem.empty() ? "There is no NVIDIA GPU in this machine." : report.problem));
+    for (DeviceInfo& info : all) {
+        info.driver = report.driverVersion;
+        info.cuda = report.driverCuda;
+        info.cudnn = report.cudnnVersion;
+    }
     return all;
 }
 
@@ -92,10 +95,15 @@ auto useGpu(const std::string& id, const Use& use) -> decltype(use(std::declval<
 
 } // namespace
 
-std::vector<DeviceInfo> devices()
+DeviceInfo cpuDevice()
 {
     const int cores = ThreadPool::availableCores();
-    std::vector<DeviceInfo> all{{"cpu", "CPU · " + std::to_string(cores) + (cores == 1 ? " thread" : " threads"), true, {}}};
+    return {"cpu", "CPU · " + std::to_string(cores) + (cores == 1 ? " thread" : " threads"), true, {}};
+}
+
+std::vector<DeviceInfo> devices()
+{
+    std::vector<DeviceInfo> all{cpuDevice()};
     for (DeviceInfo& gpu : gpus(cudaModule()))
         all.push_back(std::move(gpu));
     return all;

@@ -115,7 +115,9 @@ struct DeviceInfo
     std::string problem; ///< one sentence where it is not usable
     int64_t memoryBytes = 0; ///< of a GPU; 0 where it is not known
     int64_t freeBytes = 0;   ///< of it, as it was when the device was asked
-    std::string driver = {}; ///< newest CUDA the driver of a GPU knows: "13.0"
+    // Of a GPU, and of the entry that says why there is none; empty where it is not known.
+    std::string driver = {}; ///< version of NVIDIA's driver: "580.65.06"
+    std::string cuda = {};   ///< newest CUDA this driver knows: "13.0"
     std::string cudnn = {};  ///< version of cuDNN: "9.13.0"
 };
 
@@ -180,6 +182,8 @@ public:
         std::shared_ptr<const compile::Plan> plan, const ModelMemory& model) = 0;
 };
 
+/// The CPU, as devices() lists it; known at once.
+DeviceInfo cpuDevice();
 /// The devices of this machine, the CPU first; unusable ones say why. Where there is no GPU at all, one entry "cuda"
 /// says why not. May load a driver, which takes a moment.
 std::vector<DeviceInfo> devices();

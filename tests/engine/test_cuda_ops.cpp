@@ -1,4 +1,3 @@
-#include "engine/backend/cuda/cudnn_version.h"
 #include "engine/backend/cuda/functors/copy.h"
 #include "engine/backend/module_loader.h"
 #include "tests/engine/cuda_compare.h"
@@ -198,19 +197,6 @@ TEST(CudaLaunch, CountsAllMemoryThatATeamShares)
     EXPECT_EQ(cuda::sharedBytes({1024, floats - 32}), cuda::alwaysShared) << "a float for each of 32 warps";
     for (int64_t more = 1; more <= 32; ++more)
         EXPECT_GT(cuda::sharedBytes({256, floats - 32 + more}), cuda::alwaysShared);
-}
-
-TEST(CudnnVersion, ThatCannotBeUsedIsNamed)
-{
-    using cuda::cudnnProblem;
-    for (const int fits : {91301, 91300, 91400, 92000})
-        EXPECT_EQ(cudnnProblem({fits, 91301, 13000, 13010}), "") << fits;
-    EXPECT_EQ(cudnnProblem({90802, 91301, 13000, 13010}),
-        "cuDNN 9.8.2 is installed, but the CUDA module needs 9.13.0 or newer; install cuDNN 9 for CUDA 13 "
-        "anew.");
-    EXPECT_EQ(cudnnProblem({91301, 91301, 12090, 13000}),
-        "cuDNN 9.13.1 is installed for CUDA 12, but the CUDA module needs the one for CUDA 13; install "
-        "that.");
 }
 
 #ifdef BUILT_CUDA_MODULE

@@ -111,6 +111,9 @@ TEST_F(Devices, AMachineWithoutDriverSaysSo)
     environment.useModule(FAKE_CUDA);
     environment.set("GRADLOOM_FAKE_PROBLEM", "There is no NVIDIA driver on this machine.");
     expectNoGpu("There is no NVIDIA driver on this machine.");
+    const backend::DeviceInfo none = backend::devices()[1];
+    EXPECT_EQ(none.driver + none.cuda, "");
+    EXPECT_EQ(none.cudnn, "9.9.9");
 }
 
 TEST_F(Devices, GpusAreListedAndOpened)
@@ -124,7 +127,8 @@ TEST_F(Devices, GpusAreListedAndOpened)
     EXPECT_EQ(all[2].name, "Pretended GPU 1");
     EXPECT_TRUE(all[2].usable);
     EXPECT_EQ(all[2].memoryBytes, 123456789);
-    EXPECT_EQ(all[2].driver, "13.1");
+    EXPECT_EQ(all[2].driver, "580.65.06");
+    EXPECT_EQ(all[2].cuda, "13.1");
     EXPECT_EQ(all[2].cudnn, "9.9.9");
     EXPECT_FALSE(all[3].usable);
     expectRefusal("cuda:2", "Ancient GPU is too old");

@@ -1,4 +1,5 @@
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cuda/gpu_problem.h"
 #include "engine/backend/cuda/module.h"
 #include "tests/fake_cuda/fake_nccl.h"
 
@@ -309,18 +310,19 @@ backend::CudaReport report()
 {
     backend::CudaReport report;
     report.runtimeVersion = "13.0";
+    report.cudnnVersion = "9.9.9";
     if (const char* problem = std::getenv("GRADLOOM_FAKE_PROBLEM")) {
         report.problem = problem;
         return report;
     }
-    report.driverVersion = "13.1";
-    report.cudnnVersion = "9.9.9";
+    report.driverVersion = "580.65.06";
+    report.driverCuda = "13.1";
     const auto count = static_cast<int>(setting("GRADLOOM_FAKE_DEVICES", 1));
     for (int index = 0; index < count; ++index)
         report.devices.push_back(
             {index, "Pretended GPU " + std::to_string(index), totalMemory(), totalMemory(), 90, true, {}});
-    report.devices.push_back({count, "Ancient GPU", 1'000'000, 500'000, 52, false,
-        "Ancient GPU is too old: its compute capability is 5.2, 7.5 is needed."});
+    report.devices.push_back(
+        {count, "Ancient GPU", 1'000'000, 500'000, 52, false, cuda::capabilityProblem("Ancient GPU", 52)});
     return report;
 }
 

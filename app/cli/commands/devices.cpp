@@ -15,6 +15,15 @@ std::string memoryOrNothing(int64_t bytes)
     return bytes > 0 ? train::memoryText(bytes) : std::string();
 }
 
+/// "580.65.06 (CUDA 13.0)", or what of it is known.
+std::string driverText(const backend::DeviceInfo& device)
+{
+    const std::string cuda = device.cuda.empty() ? "" : "CUDA " + device.cuda;
+    if (device.driver.empty() || cuda.empty())
+        return device.driver + cuda;
+    return device.driver + " (" + cuda + ")";
+}
+
 std::string ncclText(const backend::NcclReport& nccl)
 {
     if (nccl.version.empty())
@@ -34,10 +43,11 @@ Status runDevices(const CommonOptions& options)
         json.push_back(
             {{"id", device.id}, {"name", device.name}, {"usable", device.usable}, {"problem", device.problem},
                 {"memory", device.memoryBytes}, {"free", device.freeBytes}, {"driver", device.driver},
-                {"cudnn", device.cudnn}, {"nccl", device.cudnn.empty() ? "" : nccl.version}});
+                {"cuda", device.cuda}, {"cudnn", device.cudnn},
+                {"nccl", device.id == "cpu" ? "" : nccl.version}});
         table.add({device.id, device.name, memoryOrNothing(device.memoryBytes),
-            memoryOrNothing(device.freeBytes), device.driver.empty() ? "" : "CUDA " + device.driver,
-            device.cudnn, device.usable ? "usable" : device.problem});
+            memoryOrNothing(device.freeBytes), driverText(device), device.cudnn,
+            device.usable ? "usable" : device.problem});
     }
     return emit(options, "devices", json, table.toString() + (gpu ? "\n" + ncclText(nccl) + "\n" : ""));
 }

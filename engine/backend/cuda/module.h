@@ -36,7 +36,8 @@ struct CudaDevice
 /// What the module finds on this machine. `problem` says in one sentence why there is no device at all.
 struct CudaReport
 {
-    std::string driverVersion;  ///< newest CUDA the driver knows, "13.0"; empty without a driver
+    std::string driverVersion;  ///< "580.65.06"; empty without a driver or where it does not say
+    std::string driverCuda;     ///< newest CUDA the driver knows, "13.0"; empty without a driver
     std::string runtimeVersion; ///< CUDA the module was built with
     std::string cudnnVersion;   ///< "9.13.0"
     std::vector<CudaDevice> devices;

@@ -25,12 +25,27 @@ TEST_F(CliDevices, AreListedWithWhatIsWrongWithThem)
     EXPECT_EQ(all[0]["id"], "cpu");
     EXPECT_EQ(all[1]["id"], "cuda:0");
     EXPECT_EQ(all[1]["memory"], 12000000000);
+    EXPECT_EQ(all[1]["driver"], "580.65.06");
+    EXPECT_EQ(all[1]["cuda"], "13.1");
     EXPECT_EQ(all[1]["cudnn"], "9.9.9");
+    EXPECT_EQ(all[0]["driver"], "");
     EXPECT_EQ(all[2]["usable"], false);
     const Output text = runOnGpus({"devices"});
     for (const char* word :
-        {"Pretended GPU 0", "12 GB", "CUDA 13.1", "9.9.9", "usable", "Ancient GPU is too old"})
+        {"Pretended GPU 0", "12 GB", "580.65.06 (CUDA 13.1)", "9.9.9", "usable", "Ancient GPU is too old"})
         EXPECT_NE(text.out.find(word), std::string::npos) << word << "\n" << text.out;
+}
+
+TEST_F(CliDevices, WithoutAGpuTheVersionsAreListedAllTheSame)
+{
+    environment.useModule(FAKE_CUDA);
+    environment.set("GRADLOOM_FAKE_PROBLEM", "There is no NVIDIA driver on this machine.");
+    const Json all = runOnGpus({"devices", "--json"}).json();
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[1]["usable"], false);
+    EXPECT_EQ(all[1]["driver"], "");
+    EXPECT_EQ(all[1]["cudnn"], "9.9.9");
+    EXPECT_NE(runOnGpus({"devices"}).out.find("9.9.9  There is no NVIDIA driver"), std::string::npos);
 }
 
 TEST_F(CliDevices, WhatSeveralAddUpWithIsSaid)
@@ -71,7 +86,8 @@ TEST_F(CliDevices, WithoutAGpuEveryCommandSaysWhy)
     for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
              {"train", project(), "--out", at("x")}, {"evaluate", project(), "--weights", weights},
              {"predict", project(), "--weights", weights, "a.png"},
-             {"explain", project(), "--weights", weights}, {"lr-find", project()},
+             {"explain", project(), "--weights", weights},
+             {"generate", project(), "--weights", weights, "-o", at("x.png")}, {"lr-find", project()},
              {"plan", project(), "--time"}, {"selfcheck"}}) {
         auto all = arguments;
         all.insert(all.end(), {"--device", "cuda", "--quiet"});
