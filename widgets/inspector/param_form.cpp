@@ -2,11 +2,10 @@
 
 #include "widgets/inspector/param_field.h"
 #include "widgets/inspector/param_text.h"
+#include "widgets/theme/elided_label.h"
 
 #include <QHBoxLayout>
 #include <QLabel>
-#include <QPainter>
-#include <QStyle>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -25,23 +24,6 @@ bool sameSpec(const ParamSpec& a, const ParamSpec& b)
            std::equal(a.choices.begin(), a.choices.end(), b.choices.begin(), b.choices.end(), sameChoice);
 }
 
-/// Gives way where the panel is narrow: a long name ends in dots and does not push the field out of sight.
-class RowLabel : public QLabel
-{
-public:
-    using QLabel::QLabel;
-    QSize minimumSizeHint() const override { return {40, QLabel::minimumSizeHint().height()}; }
-
-protected:
-    void paintEvent(QPaintEvent*) override
-    {
-        QPainter painter(this);
-        const QRect place = contentsRect();
-        style()->drawItemText(&painter, place, Qt::AlignVCenter | Qt::AlignLeft, palette(), isEnabled(),
-            fontMetrics().elidedText(text(), Qt::ElideRight, place.width()), foregroundRole());
-    }
-};
-
 } // namespace
 
 QWidget* formRow(const QString& label, QWidget* field, const QString& help)
@@ -50,7 +32,7 @@ QWidget* formRow(const QString& label, QWidget* field, const QString& help)
     auto* layout = new QHBoxLayout(row);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(8);
-    auto* text = new RowLabel(label);
+    auto* text = new ElidedLabel(label);
     text->setProperty("look", "dim");
     text->setToolTip(help.isEmpty() ? label : help);
     text->setBuddy(field);

@@ -1,6 +1,7 @@
 #include "widgets/shell/status_line.h"
 
 #include "widgets/model/graph_text.h"
+#include "widgets/theme/elided_label.h"
 
 #include <QHBoxLayout>
 #include <QLabel>
@@ -24,12 +25,14 @@ StatusLine::StatusLine(QWidget* parent) : QFrame(parent), m_verdict(new QPushBut
     layout->setSpacing(20);
     layout->addWidget(m_verdict);
     for (QLabel** label : {&m_layers, &m_parameters, &m_flops, &m_memory, &m_message}) {
-        *label = new QLabel;
+        const bool message = label == &m_message; // may be a long one
+        *label = message ? new ElidedLabel : new QLabel;
         (*label)->setProperty("look", "dim");
-        if (label == &m_message)
+        if (message)
             layout->addStretch(1);
         layout->addWidget(*label);
     }
+    m_memory->setObjectName("memory");
     m_memory->hide();
     m_message->setObjectName("message");
     connect(m_verdict, &QPushButton::clicked, this, [this] {
@@ -81,6 +84,7 @@ void StatusLine::setMemory(const QString& text)
 void StatusLine::setMessage(const QString& text)
 {
     m_message->setText(text);
+    m_message->setToolTip(text);
 }
 
 } // namespace gradloom::widgets
