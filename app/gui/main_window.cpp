@@ -1,6 +1,7 @@
 #include "app/gui/main_window.h"
 
 #include "app/gui/autosave.h"
+#include "app/gui/device_menu.h"
 #include "app/gui/memory_estimate.h"
 
 #include "widgets/canvas/canvas_view.h"
@@ -14,14 +15,9 @@
 #include "widgets/shell/top_bar.h"
 #include "widgets/theme/theme.h"
 
-#include "engine/backend/backend.h"
-#include "engine/train/memory_need.h"
-
 #include <QAbstractButton>
-#include <QActionGroup>
 #include <QCloseEvent>
 #include <QFileDialog>
-#include <QMenu>
 #include <QMessageBox>
 #include <QSettings>
 #include <QSplitter>
@@ -58,6 +54,16 @@ RunBar& MainWindow::runBar()
     return m_top->runBar();
 }
 
+const std::string& MainWindow::device() const
+{
+    return m_devices->device();
+}
+
+bool MainWindow::waitsForDevice() const
+{
+    return m_devices->waiting();
+}
+
 void MainWindow::buildWidgets()
 {
     m_top = new TopBar;
@@ -65,6 +71,8 @@ void MainWindow::buildWidgets()
     m_canvas = new CanvasView(*m_document);
     m_inspector = new Inspector(*m_document);
     m_status = new StatusLine;
+    m_devices = new DeviceMenu(m_top->deviceMenu());
+    m_top->setDevice(m_devices->title());
     m_rows = new QSplitter(Qt::Vertical);
     m_rows->addWidget(m_canvas);
     m_columns = new QSplitter(Qt::Horizontal);
@@ -116,7 +124,11 @@ void MainWindow::connectWidgets()
     auto* memory = new MemoryEstimate(*m_document);
     connect(memory, &MemoryEstimate::changed, m_status, &StatusLine::setMemory);
     connect(this, &MainWindow::deviceChanged, memory, &MemoryEstimate::setDevice);
-    memory->setDevice(m_device);
+    connect(m_devices, &DeviceMenu::chosen, this, [this] {
+        m_top->setDevice(m_devices->title());
+        Q_EMIT deviceChanged(device());
+    });
+    connect(m_devices, &DeviceMenu::missing, m_status, &StatusLine::setMessage);
     connect(m_palette, &widgets::Palette::layerChosen, m_canvas, &CanvasView::appendLayer);
     connect(m_status, &StatusLine::problemClicked, m_canvas, &CanvasView::showNode);
     connect(&m_top->pages(), &PageSwitch::pageChosen, this,
@@ -310,7 +322,6 @@ void MainWindow::restoreLayout()
     if (const QByteArray state = settings.value("window/columns").toByteArray(); !state.isEmpty())
         m_columns->restoreState(state);
     m_columns->setHandleWidth(1);
-    m_device = settings.value("device", "cpu").toString().toStdString();
 }
 
 void MainWindow::storeLayout()
@@ -341,46 +352,9 @@ void MainWindow::showEvent(QShowEvent* event)
         return;
     m_shown = true;
     m_canvas->setFocus();
-    // Looking for a GPU may load a driver: not before the window stands.
-    QTimer::singleShot(0, this, &MainWindow::fillDevices);
-}
-
-void MainWindow::fillDevices()
-{
-    QMenu& menu = m_top->deviceMenu();
-    menu.clear();
-    menu.setToolTipsVisible(true);
-    auto* group = new QActionGroup(&menu);
-    const auto devices = backend::devices();
-    bool found = false;
-    for (const auto& device : devices)
-        found = found || (device.usable && device.id == m_device);
-    if (!found)
-        m_device = "cpu";
-    for (const auto& device : devices) {
-        const QString name = QString::fromStdString(device.name);
-        QAction* action = menu.addAction(
-            device.memoryBytes > 0
-                ? tr("%1 · %2").arg(name, QString::fromStdString(train::memoryText(device.memoryBytes)))
-                : name);
-        action->setCheckable(true);
-        action->setActionGroup(group);
-        action->setEnabled(device.usable);
-        action->setData(QString::fromStdString(device.id));
-        action->setToolTip(device.usable ? name : QString::fromStdString(device.problem));
-        action->setChecked(device.id == m_device);
-        if (device.id == m_device)
-            m_top->setDevice(name);
-        connect(action, &QAction::triggered, this, [this, id = device.id, name] { chooseDevice(id, name); });
-    }
-}
-
-void MainWindow::chooseDevice(const std::string& id, const QString& name)
-{
-    m_device = id;
-    m_top->setDevice(name);
-    QSettings().setValue("device", QString::fromStdString(id));
-    Q_EMIT deviceChanged(id);
+    // Not before the window stands, so that the start is as quick as without a GPU.
+    if (m_devices->waiting())
+        QTimer::singleShot(0, m_devices, &DeviceMenu::look);
 }
 
 } // namespace gradloom::gui

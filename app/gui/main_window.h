@@ -22,6 +22,8 @@ class TopBar;
 
 namespace gradloom::gui {
 
+class DeviceMenu;
+
 /// The window: bar, palette, canvas, inspector, status line, and the pages beside Build that are given to it.
 class MainWindow : public QMainWindow
 {
@@ -50,7 +52,9 @@ public:
     QWidget* pageWidget(Page page);
 
     /// Id of the device to train on, as in backend::devices().
-    const std::string& device() const { return m_device; }
+    const std::string& device() const;
+    /// Whether the device of the last time is still looked for; deviceChanged() ends it, in a moment.
+    bool waitsForDevice() const;
 
     /// Opens a project after asking about unsaved changes; what goes wrong is shown. Returns whether it is
     /// open now.
@@ -81,8 +85,6 @@ private:
     QAction* addAction(QMenu& menu, const QString& text, const QKeySequence& keys, std::function<void()> run);
     void fillRecent(QMenu& menu);
     void fillSamples(QMenu& menu);
-    void fillDevices();
-    void chooseDevice(const std::string& id, const QString& name);
     void about();
     void findLearningRate();
     void refreshTitle();
@@ -101,13 +103,13 @@ private:
     widgets::CanvasView* m_canvas = nullptr;
     widgets::Inspector* m_inspector = nullptr;
     widgets::StatusLine* m_status = nullptr;
+    DeviceMenu* m_devices = nullptr;
     QStackedWidget* m_body = nullptr;
     QSplitter* m_columns = nullptr;
     QSplitter* m_rows = nullptr;
     QMap<Page, std::function<QWidget*()>> m_makers;
     QMap<Page, QWidget*> m_pages;
     Page m_page = Page::Build;
-    std::string m_device = "cpu";
     bool m_paletteWanted = true;
     bool m_inspectorWanted = true;
     bool m_shown = false;

@@ -175,7 +175,7 @@ void MainWindow::findLearningRate()
         showError(tr("The learning rate cannot be searched"), status.error().message);
         return;
     }
-    RateDialog dialog({m_document->project(), m_document->path().parent_path(), m_device}, this);
+    RateDialog dialog({m_document->project(), m_document->path().parent_path(), device()}, this);
     if (dialog.exec() != QDialog::Accepted)
         return;
     const double rate = dialog.rate();

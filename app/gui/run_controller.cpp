@@ -113,6 +113,13 @@ void RunController::start()
 {
     if (running())
         return;
+    m_window.showPage(Page::Train); // before the session begins, so that the panel gets it once
+    if (m_window.waitsForDevice()) {
+        connect(&m_window, &MainWindow::deviceChanged, this, &RunController::start,
+            static_cast<Qt::ConnectionType>(Qt::UniqueConnection | Qt::SingleShotConnection));
+        m_window.statusLine().setMessage(tr("Training begins when the GPU is found"));
+        return;
+    }
     m_project = m_window.document().project();
     m_revision = m_window.document().graphRevision();
     m_stale = false;
@@ -121,7 +128,6 @@ void RunController::start()
     options.outDir = runFolder(m_project);
     options.giveWay = true;
     options.projectFolder = m_window.document().path().parent_path();
-    m_window.showPage(Page::Train); // before the session begins, so that the panel gets it once
     m_session = std::make_shared<train::TrainSession>(m_project, options);
     m_window.canvas().clearActivations();
     m_window.runBar().setState(RunBar::State::Running);
@@ -133,6 +139,7 @@ void RunController::start()
 
 void RunController::forget()
 {
+    disconnect(&m_window, &MainWindow::deviceChanged, this, &RunController::start);
     if (m_panel)
         m_panel->setSession(nullptr, m_window.document().project());
     m_session.reset();

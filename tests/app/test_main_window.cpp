@@ -2,7 +2,6 @@
 
 #include "app/gui/main_window.h"
 #include "source_dir.h"
-#include "tests/fake_cuda/fake_cuda.h"
 #include "tests/widgets/gui_test.h"
 
 #include "widgets/canvas/canvas_view.h"
@@ -20,7 +19,6 @@
 
 #include <QLabel>
 #include <QLineEdit>
-#include <QMenu>
 #include <QMessageBox>
 #include <QPushButton>
 #include <QSettings>
@@ -262,41 +260,6 @@ private Q_SLOTS:
         QVERIFY(asked);
         document().undoStack().undo();
         QVERIFY(m_window->close());
-    }
-
-    void theDeviceMenuListsGpusAndRemembersTheChoice()
-    {
-        gradloom::test::Environment environment;
-        environment.useModule(FAKE_CUDA);
-        auto window = std::make_unique<MainWindow>();
-        window->show();
-        QMenu* menu = &window->topBar().deviceMenu();
-        QTRY_COMPARE(menu->actions().size(), 3);
-        QVERIFY(menu->actions()[0]->isChecked());
-        QCOMPARE(menu->actions()[1]->text(), QString("Pretended GPU 0 · 1.0 GB"));
-        QVERIFY(menu->actions()[1]->isEnabled());
-        QVERIFY(!menu->actions()[2]->isEnabled());
-        QVERIFY(menu->toolTipsVisible());
-        QVERIFY(menu->actions()[2]->toolTip().startsWith("Ancient GPU is too old"));
-        menu->actions()[1]->trigger();
-        QCOMPARE(window->device(), std::string("cuda:0"));
-        QCOMPARE(window->topBar().findChild<QPushButton*>("device")->text(), QString("Pretended GPU 0"));
-
-        window = std::make_unique<MainWindow>();
-        window->show();
-        menu = &window->topBar().deviceMenu();
-        QTRY_COMPARE(menu->actions().size(), 3);
-        QCOMPARE(window->device(), std::string("cuda:0"));
-
-        // A GPU that cannot be used now: the CPU goes on.
-        environment.useModule(FAKE_CUDA_OTHER_VERSION);
-        window = std::make_unique<MainWindow>();
-        window->show();
-        menu = &window->topBar().deviceMenu();
-        QTRY_COMPARE(menu->actions().size(), 2);
-        QCOMPARE(window->device(), std::string("cpu"));
-        QVERIFY(!menu->actions()[1]->isEnabled());
-        QVERIFY(menu->actions()[1]->toolTip().contains("another version of Gradloom"));
     }
 
     void runBarReportsAndShows()

@@ -9,11 +9,14 @@
 #include "widgets/live/train_panel.h"
 #include "widgets/shell/page_switch.h"
 #include "widgets/shell/run_bar.h"
+#include "widgets/shell/status_line.h"
 #include "widgets/shell/top_bar.h"
 #include "widgets/theme/theme.h"
 
 #include "engine/graph/group_edits.h"
 
+#include <QFile>
+#include <QLabel>
 #include <QMenu>
 #include <QMessageBox>
 #include <QPushButton>
@@ -47,12 +50,8 @@ private Q_SLOTS:
 
     void init()
     {
-        m_window = std::make_unique<MainWindow>();
-        m_runs = new RunController(*m_window);
-        m_window->resize(1500, 900);
-        m_window->show();
-        QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
-        QVERIFY(m_window->openProject(GRADLOOM_SOURCE_DIR "/projects/shapes_cnn.gradloom.json"));
+        QSettings().clear();
+        show();
     }
     void cleanup()
     {
@@ -92,10 +91,11 @@ private Q_SLOTS:
     {
         gradloom::test::Environment environment;
         environment.useModule(FAKE_CUDA);
-        cleanup();
-        init();
         QMenu& menu = m_window->topBar().deviceMenu();
-        QTRY_COMPARE(menu.actions().size(), 3);
+        menu.popup({});
+        const auto isThere = [&] { return menu.actions()[1]->data().toString() == "cuda:0"; };
+        QTRY_VERIFY(isThere());
+        menu.close();
         menu.actions()[1]->trigger();
         QCOMPARE(m_window->device(), std::string("cuda:0"));
         shorten(1, 300);
@@ -113,6 +113,43 @@ private Q_SLOTS:
         said.clear();
         menu.actions()[0]->trigger();
         QTRY_VERIFY_WITH_TIMEOUT(said.count() > 0 && said.back().value(0).toString().contains("CPU"), 60000);
+    }
+
+    void aRunWaitsForTheRememberedGpu()
+    {
+        gradloom::test::Environment environment;
+        environment.useModule(FAKE_CUDA);
+        const QString waiting = m_dir.filePath("wait");
+        QVERIFY(QFile(waiting).open(QIODevice::WriteOnly));
+        environment.set("GRADLOOM_FAKE_WAIT", waiting.toStdString());
+        environment.set("GRADLOOM_FAKE_MEMORY", "1000"); // the CPU has more, so that it is seen who trains
+        QSettings().setValue("device", "cuda:0");
+        cleanup();
+        show();
+        shorten(1, 300);
+        QSignalSpy finished(m_runs, &RunController::finished);
+        pressTrain();
+        pressTrain();
+        QCOMPARE(m_window->page(), MainWindow::Page::Train);
+        QVERIFY(!m_runs->session());
+        QFile::remove(waiting);
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, 60000);
+        auto* box = m_window->findChild<QMessageBox*>();
+        QVERIFY(box && box->informativeText().contains("Pretended GPU 0 has 1.0 kB free"));
+        box->close();
+
+        // One that is gone: the CPU trains, which is said.
+        environment.useModule(FAKE_CUDA_OTHER_VERSION);
+        cleanup();
+        show();
+        shorten(1, 300);
+        QSignalSpy finishedNow(m_runs, &RunController::finished);
+        m_runs->start();
+        auto* message = m_window->statusLine().findChild<QLabel*>("message");
+        QTRY_VERIFY(m_runs->session());
+        QCOMPARE(message->text(), QString("cuda:0 cannot be used now, so the CPU is; see the device menu."));
+        QTRY_COMPARE_WITH_TIMEOUT(finishedNow.count(), 1, 120000);
+        QVERIFY(!m_runs->session()->result()->error);
     }
 
     void pauseStepAndStop()
@@ -167,6 +204,15 @@ private Q_SLOTS:
     }
 
 private:
+    void show()
+    {
+        m_window = std::make_unique<MainWindow>();
+        m_runs = new RunController(*m_window);
+        m_window->resize(1500, 900);
+        m_window->show();
+        QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
+        QVERIFY(m_window->openProject(GRADLOOM_SOURCE_DIR "/projects/shapes_cnn.gradloom.json"));
+    }
     void shorten(int64_t epochs, int64_t training)
     {
         m_window->document().editProject("shorter", [=](project::Project& project) {

@@ -7,15 +7,19 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
+#include <thread>
 
 /// A module with pretended GPUs that compute on the CPU of the program which loads it, so that everything
 /// around a GPU can be tested where there is none. The program must export what CMakeLists.txt lists.
 ///
 /// Environment: GRADLOOM_FAKE_DEVICES, how many there are (1); GRADLOOM_FAKE_MEMORY, bytes each has (1 GB);
 /// GRADLOOM_FAKE_SUM_BYTES, what sums take of it (nothing, really);
-/// GRADLOOM_FAKE_PROBLEM, why there is none; GRADLOOM_FAKE_FAULT, a primitive whose results are wrong;
+/// GRADLOOM_FAKE_PROBLEM, why there is none; GRADLOOM_FAKE_WAIT, a file: looking for them takes as long as it is
+/// there; GRADLOOM_FAKE_FAULT, a primitive whose results are wrong;
 /// GRADLOOM_FAKE_LOST, the number of the run of a program at which a device is lost;
 /// GRADLOOM_FAKE_LOST_DOWNLOAD, the number of the download of a model's memory at which it is; nothing of a
 /// lost device works. GRADLOOM_FAKE_NCCL, "missing", "refusing", "forgetful" (leaves the last device out) or
@@ -305,9 +309,18 @@ Result<std::unique_ptr<backend::Communicator>> connect(std::span<backend::Backen
     return cuda::NcclCommunicator::connect(test::fakeNcclFunctions(), std::move(ranks));
 }
 
+/// A driver may take its time.
+void load()
+{
+    if (const char* file = std::getenv("GRADLOOM_FAKE_WAIT"))
+        while (std::filesystem::exists(file))
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
 /// The pretended GPUs, and one that is too old.
 backend::CudaReport report()
 {
+    load();
     backend::CudaReport report;
     report.runtimeVersion = "13.0";
     report.cudnnVersion = "9.9.9";

@@ -50,7 +50,8 @@ TopBar::TopBar(QWidget* parent)
     m_file->setObjectName("fileName");
     m_device->setObjectName("device");
     m_device->setMenu(m_deviceMenu);
-    m_device->setLayoutDirection(Qt::RightToLeft); // the arrow stands behind the name
+    m_deviceMenu->setLayoutDirection(layoutDirection()); // not that of its button:
+    m_device->setLayoutDirection(Qt::RightToLeft);       // the arrow stands behind the name
     m_device->setIconSize({12, 12});
     m_device->setToolTip(tr("Where the network is trained"));
     for (auto* button : {m_undo, m_redo})

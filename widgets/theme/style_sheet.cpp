@@ -129,6 +129,7 @@ QMenu::item:selected { background: @accent; color: @accentText; }
 QMenu::item:disabled { color: @faint; background: transparent; }
 QMenu::separator { height: 1px; background: @border; margin: 5px 8px; }
 QMenu::icon { padding-left: 8px; }
+QLabel[look="menunote"] { color: @textDim; font-size: 12px; }
 QToolTip { background: @raised; color: @text; border: 1px solid @border; padding: 5px 7px; }
 
 QScrollBar:vertical { background: transparent; width: 8px; margin: 0; }

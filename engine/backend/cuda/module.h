@@ -19,7 +19,7 @@ namespace gradloom::backend {
 
 /// Changes whenever Backend, Executable, Communicator, Plan, the operands of a primitive or the struct below change in a way that an older
 /// module would misread.
-inline constexpr uint32_t cudaModuleAbi = 7;
+inline constexpr uint32_t cudaModuleAbi = 8;
 
 /// A CUDA device of this machine, usable or not.
 struct CudaDevice
