@@ -1,4 +1,4 @@
-# Debian packages that Gradloom needs, and how they are installed. Sourced by run and test.
+# Debian packages that Gradloom needs, and how they are installed. Sourced by run, test and carry.
 
 engine_packages="g++ cmake ninja-build libhwy-dev libeigen3-dev nlohmann-json3-dev libcli11-dev zlib1g-dev libstb-dev"
 build_packages="$engine_packages qt6-base-dev libqt6opengl6-dev qt6-svg-dev qt6-l10n-tools libimgui-dev libgl-dev

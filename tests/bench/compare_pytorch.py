@@ -249,6 +249,7 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="print the time of every setting")
     parser.add_argument("--json", type=Path, help="write all numbers there too")
     arguments = parser.parse_args()
+    arguments.program = arguments.program.resolve()
     workers = {name: Worker(environment) for name, environment in ALLOCATORS.items()
                if name == "default" or arguments.device == "cpu"}
     results = [compare(arguments, workers, model.resolve(), batch)

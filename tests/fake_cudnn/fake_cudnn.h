@@ -16,6 +16,7 @@ struct cudnnContext
     std::string wrong; ///< what is other than documented: a function, "matrices" or "biases" of gates
     int64_t graphWorkspace = 0; ///< bytes that every graph needs
     int compiledGraphs = 0;
+    int refusedGraphs = 0; ///< because of what is `broken`
     bool searchesFail = false;     ///< for an algorithm of a convolution
     std::vector<int> convolutions; ///< the algorithms that were used
     cudaStream_t stream =

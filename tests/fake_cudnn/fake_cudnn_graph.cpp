@@ -600,8 +600,12 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor)
     if (d->type == CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
         const auto handle = d->one<cudnnHandle_t>(CUDNN_ATTR_EXECUTION_PLAN_HANDLE);
         const Descriptor* way = d->part(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
+        if (handle->broken == "cudnnBackendFinalize") {
+            ++handle->refusedGraphs;
+            return CUDNN_STATUS_NOT_SUPPORTED;
+        }
         // The first proposal is one that cannot be compiled, as it happens.
-        if (handle->broken == "cudnnBackendFinalize" || !way->part(CUDNN_ATTR_ENGINECFG_ENGINE)->final)
+        if (!way->part(CUDNN_ATTR_ENGINECFG_ENGINE)->final)
             return CUDNN_STATUS_NOT_SUPPORTED;
         ++handle->compiledGraphs;
         const int64_t workspace = handle->graphWorkspace;

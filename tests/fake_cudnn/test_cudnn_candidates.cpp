@@ -120,7 +120,7 @@ std::vector<CudnnUse> cudnnUses()
              {{"axis", int64_t{2}}, {"groups", int64_t{1}}, {"epsilon", 1e-3}}, "layer_of_rows"},
             normalised("cuDNN layer norm")},
         {{"group_norm", {f({2, 3, 4, 6}), f({6}), f({6})}, groups(6), "instance"},
-            normalised("cuDNN layer norm")},
+            normalised("cuDNN instance norm")},
         {{"group_norm", {f({2, 3, 4, 6}), f({6}), f({6})}, groups(2), "groups"}, normalised(own)},
         {{"group_norm", {f({2, 3, 4, 6}), f({6}), f({6})}, groups(1), "layer_of_images"}, normalised(own)},
         {{"group_norm", {f({5, 8}), absent, absent}, groups(1), "without_gamma"}, normalised(own)},
@@ -247,6 +247,11 @@ TEST(CudnnGraphs, MustBeKnownToWorkAndNeedLittleMemory)
     Pretended incapable;
     incapable.dnn.broken = "cudnnBackendFinalize";
     EXPECT_EQ(TwoAttentions(true).kernel(incapable), "own");
+    const int attempts = incapable.dnn.refusedGraphs;
+    EXPECT_GT(attempts, 0);
+    EXPECT_EQ(TwoAttentions(false).kernel(incapable), "own");
+    EXPECT_EQ(incapable.dnn.refusedGraphs, attempts)
+        << "another choice, for which the graph is known to be refused";
     Pretended early;
     pretendedVersion() = 91500;
     EXPECT_EQ(TwoAttentions(true).kernel(early), "own");
@@ -469,8 +474,8 @@ TEST(CudnnCandidates, AreAllUsedBySomeCaseOfTheSelfcheck)
     for (const train::CheckCase& one : cases.take()) {
         const auto& ops = one.plan->program.ops;
         const auto isMissing = [&](const ir::Op& op) {
-            return std::any_of(missing.begin(), missing.end(),
-                [&](const auto& use) { return use.first == op.type->id; });
+            return std::any_of(
+                missing.begin(), missing.end(), [&](const auto& use) { return use.first == op.type->id; });
         };
         if (std::none_of(ops.begin(), ops.end(), isMissing))
             continue;

@@ -122,8 +122,9 @@ Command selfcheck()
             addOutputOptions(app, *options);
             app.footer(
                 "Operands are random, memory is poisoned first. An error is the largest difference to the\n"
-                "reference relative to the largest number of the operation's results, of training steps and of\n"
-                "sums of devices absolute. The CPU is compared with its own kernels for the lowest instruction set. Exit code 1: a primitive does not pass.");
+                "reference relative to the largest number of the operation's results, or to the size that its\n"
+                "sums have as a rule; of training steps and of sums of devices absolute. The CPU is compared\n"
+                "with its own kernels for the lowest instruction set. Exit code 1: a primitive does not pass.");
             return [options] { return runSelfcheck(*options); };
         }};
 }

@@ -59,7 +59,7 @@ BackendDescriptor CompiledGraph::pack(const std::vector<void*>& addresses, void*
         numbers.push_back(number);
         all.push_back(const_cast<float*>(&value)); // cuDNN only reads it
     }
-    return Described(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR)
+    return DescriptorBuilder(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR)
         .set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, numbers)
         .setAddresses(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, all)
         .setAddresses(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, {workspace})
@@ -82,7 +82,7 @@ GraphTensor GraphBuilder::tensor(
     cudnnDataType_t type, const Extents& extents, const Extents& strides, Place place)
 {
     const int64_t number = ++m_tensors;
-    Described described(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
+    DescriptorBuilder described(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
     described.set(CUDNN_ATTR_TENSOR_DATA_TYPE, type)
         .set(CUDNN_ATTR_TENSOR_DIMENSIONS, extents)
         .set(CUDNN_ATTR_TENSOR_STRIDES, strides)
@@ -117,10 +117,10 @@ GraphTensor GraphBuilder::inner(const Extents& extents, cudnnDataType_t type)
 
 void GraphBuilder::multiply(const GraphTensor& a, const GraphTensor& b, const GraphTensor& c)
 {
-    const auto how = keep(Described(CUDNN_BACKEND_MATMUL_DESCRIPTOR)
+    const auto how = keep(DescriptorBuilder(CUDNN_BACKEND_MATMUL_DESCRIPTOR)
                               .set(CUDNN_ATTR_MATMUL_COMP_TYPE, CUDNN_DATA_FLOAT)
                               .finish());
-    add(Described(CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR)
+    add(DescriptorBuilder(CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR)
             .set(CUDNN_ATTR_OPERATION_MATMUL_DESC, how)
             .set(CUDNN_ATTR_OPERATION_MATMUL_ADESC, a.descriptor)
             .set(CUDNN_ATTR_OPERATION_MATMUL_BDESC, b.descriptor)
@@ -141,11 +141,11 @@ void GraphBuilder::pointwise(cudnnPointwiseMode_t mode, std::initializer_list<Gr
 {
     static constexpr std::array names{CUDNN_ATTR_OPERATION_POINTWISE_XDESC,
         CUDNN_ATTR_OPERATION_POINTWISE_BDESC, CUDNN_ATTR_OPERATION_POINTWISE_TDESC};
-    const auto how = keep(Described(CUDNN_BACKEND_POINTWISE_DESCRIPTOR)
+    const auto how = keep(DescriptorBuilder(CUDNN_BACKEND_POINTWISE_DESCRIPTOR)
                               .set(CUDNN_ATTR_POINTWISE_MODE, mode)
                               .set(CUDNN_ATTR_POINTWISE_MATH_PREC, computed)
                               .finish());
-    Described operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+    DescriptorBuilder operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
     operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how)
         .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, result.descriptor);
     size_t i = 0;
@@ -164,12 +164,12 @@ GraphTensor GraphBuilder::pointwise(cudnnPointwiseMode_t mode, std::initializer_
 GraphTensor GraphBuilder::index(const GraphTensor& x, int64_t axis)
 {
     GraphTensor result = inner(x.extents, CUDNN_DATA_INT32);
-    const auto how = keep(Described(CUDNN_BACKEND_POINTWISE_DESCRIPTOR)
+    const auto how = keep(DescriptorBuilder(CUDNN_BACKEND_POINTWISE_DESCRIPTOR)
                               .set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_POINTWISE_GEN_INDEX)
                               .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT)
                               .set(CUDNN_ATTR_POINTWISE_AXIS, axis)
                               .finish());
-    add(Described(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR)
+    add(DescriptorBuilder(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR)
             .set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how)
             .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x.descriptor)
             .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, result.descriptor));
@@ -181,11 +181,11 @@ GraphTensor GraphBuilder::reduce(cudnnReduceTensorOp_t how, const GraphTensor& x
     Extents extents = x.extents;
     extents.back() = 1;
     GraphTensor result = inner(extents);
-    const auto described = keep(Described(CUDNN_BACKEND_REDUCTION_DESCRIPTOR)
+    const auto described = keep(DescriptorBuilder(CUDNN_BACKEND_REDUCTION_DESCRIPTOR)
                                     .set(CUDNN_ATTR_REDUCTION_OPERATOR, how)
                                     .set(CUDNN_ATTR_REDUCTION_COMP_TYPE, CUDNN_DATA_FLOAT)
                                     .finish());
-    add(Described(CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR)
+    add(DescriptorBuilder(CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR)
             .set(CUDNN_ATTR_OPERATION_REDUCTION_DESC, described)
             .set(CUDNN_ATTR_OPERATION_REDUCTION_XDESC, x.descriptor)
             .set(CUDNN_ATTR_OPERATION_REDUCTION_YDESC, result.descriptor));
@@ -199,7 +199,7 @@ GraphTensor GraphBuilder::transposed(const GraphTensor& x, cudnnDataType_t type)
     std::swap(extents[extents.size() - 2], extents.back());
     std::swap(strides[strides.size() - 2], strides.back());
     GraphTensor result = tensor(type, extents, strides, Place::Inner);
-    add(Described(CUDNN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR)
+    add(DescriptorBuilder(CUDNN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR)
             .set(CUDNN_ATTR_OPERATION_RESHAPE_XDESC, x.descriptor)
             .set(CUDNN_ATTR_OPERATION_RESHAPE_YDESC, result.descriptor));
     return result;
@@ -207,7 +207,7 @@ GraphTensor GraphBuilder::transposed(const GraphTensor& x, cudnnDataType_t type)
 
 bool GraphBuilder::take(BackendDescriptor way, int64_t workspaceLimit)
 {
-    Described plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+    DescriptorBuilder plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, m_made->m_dnn)
         .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, way.get());
     try {
@@ -227,7 +227,7 @@ bool GraphBuilder::take(BackendDescriptor way, int64_t workspaceLimit)
 bool GraphBuilder::compileAs(
     cudnnBackendHeurMode_t mode, cudnnBackendDescriptor_t graph, int64_t workspaceLimit)
 {
-    const BackendDescriptor proposals = Described(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR)
+    const BackendDescriptor proposals = DescriptorBuilder(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR)
                                             .set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
                                             .set(CUDNN_ATTR_ENGINEHEUR_MODE, mode)
                                             .finish();
@@ -239,7 +239,7 @@ bool GraphBuilder::compileAs(
 
 std::shared_ptr<const CompiledGraph> GraphBuilder::compile(int64_t workspaceLimit)
 {
-    const auto graph = keep(Described(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR)
+    const auto graph = keep(DescriptorBuilder(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR)
                                 .set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, m_made->m_dnn)
                                 .set(CUDNN_ATTR_OPERATIONGRAPH_OPS, m_operations)
                                 .finish());

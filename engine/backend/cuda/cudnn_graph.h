@@ -56,10 +56,10 @@ constexpr auto attributeType(const cudnnBackendNormFwdPhase_t*)
 }
 
 /// A descriptor while it is filled in.
-class Described
+class DescriptorBuilder
 {
 public:
-    explicit Described(cudnnBackendDescriptorType_t type)
+    explicit DescriptorBuilder(cudnnBackendDescriptorType_t type)
     {
         cudnnBackendDescriptor_t made = nullptr;
         check(cudnnBackendCreateDescriptor(type, &made), "describing a graph");
@@ -67,17 +67,17 @@ public:
     }
 
     template <class T>
-    Described& set(cudnnBackendAttributeName_t name, const T& value)
+    DescriptorBuilder& set(cudnnBackendAttributeName_t name, const T& value)
     {
         return setArray(name, attributeType(&value), 1, &value);
     }
     template <class T>
-    Described& set(cudnnBackendAttributeName_t name, const std::vector<T>& values)
+    DescriptorBuilder& set(cudnnBackendAttributeName_t name, const std::vector<T>& values)
     {
         return setArray(
             name, attributeType(values.data()), static_cast<int64_t>(values.size()), values.data());
     }
-    Described& setAddresses(cudnnBackendAttributeName_t name, const std::vector<void*>& addresses)
+    DescriptorBuilder& setAddresses(cudnnBackendAttributeName_t name, const std::vector<void*>& addresses)
     {
         return setArray(name, CUDNN_TYPE_VOID_PTR, static_cast<int64_t>(addresses.size()), addresses.data());
     }
@@ -88,7 +88,7 @@ public:
     }
 
 private:
-    Described& setArray(
+    DescriptorBuilder& setArray(
         cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count, const void* values)
     {
         check(cudnnBackendSetAttribute(m_owner.get(), name, type, count, values), "describing a graph");
@@ -166,7 +166,7 @@ public:
     /// The transposed matrices of x.
     GraphTensor transposed(const GraphTensor& x, cudnnDataType_t type);
     /// Any operation, with its attributes set.
-    void add(Described& operation) { m_operations.push_back(keep(operation.finish())); }
+    void add(DescriptorBuilder& operation) { m_operations.push_back(keep(operation.finish())); }
 
     /// The first of the ways that cuDNN proposes which it can compile and whose workspace is small enough.
     std::shared_ptr<const CompiledGraph> compile(int64_t workspaceLimit);
@@ -192,18 +192,28 @@ private:
 class GraphCache
 {
 public:
-    /// `describe` is called where there is none for `key`.
+    /// `describe` is called where there is none for `key`. What cuDNN refused once is refused again; that
+    /// memory was short may change.
     std::shared_ptr<const CompiledGraph> find(
         const Extents& key, const std::function<std::shared_ptr<const CompiledGraph>()>& describe)
     {
-        auto& known = m_graphs[key];
-        if (!known)
-            known = describe();
-        return known;
+        if (const auto refused = m_refused.find(key); refused != m_refused.end())
+            throw backend::DeviceFailure(refused->second);
+        if (const auto known = m_graphs.find(key); known != m_graphs.end())
+            return known->second;
+        try {
+            return m_graphs.emplace(key, describe()).first->second;
+        } catch (const OutOfDeviceMemory&) {
+            throw;
+        } catch (const backend::DeviceFailure& failure) {
+            m_refused[key] = failure.what();
+            throw;
+        }
     }
 
 private:
     std::map<Extents, std::shared_ptr<const CompiledGraph>> m_graphs;
+    std::map<Extents, std::string> m_refused;
 };
 
 } // namespace gradloom::cuda

@@ -14,22 +14,21 @@ struct NormShape
     cudnnBackendNormMode_t mode = CUDNN_LAYER_NORM;
     int64_t samples = 0, channels = 0, spatial = 0;
 
-    Extents key() const { return {mode, samples, channels, spatial}; }
+    Extents key() const { return {samples, channels, spatial}; }
 };
 
 /// `statistics`: samples × groups. Groups of several channels are nothing that cuDNN has.
-std::optional<NormShape> normShape(const Preparation& p, const Shape& statistics)
+std::optional<NormShape> normShape(const Preparation& p, const Shape& statistics, cudnnBackendNormMode_t mode)
 {
     const Shape& x = p.inShape(0);
     NormShape s;
+    s.mode = mode;
     s.samples = statistics[0];
     s.channels = x[-1];
     s.spatial = x.elements() / s.samples / s.channels;
-    if (statistics[1] == s.channels && s.spatial > 1)
-        s.mode = CUDNN_INSTANCE_NORM;
-    else if (statistics[1] != 1 || s.spatial > 1)
-        return std::nullopt;
-    return p.has(1) ? std::optional(s) : std::nullopt;
+    const bool fits = mode == CUDNN_LAYER_NORM ? statistics[1] == 1 && s.spatial == 1
+                                               : statistics[1] == s.channels && s.spatial > 1;
+    return fits && p.has(1) ? std::optional(s) : std::nullopt;
 }
 
 /// Tensors of a normalisation, channels innermost in memory.
@@ -66,7 +65,7 @@ std::shared_ptr<const CompiledGraph> forwardGraph(cudnnHandle_t dnn, const NormS
     const GraphTensor y = t.image();
     const GraphTensor mean = t.statistics();
     const GraphTensor rstd = t.statistics();
-    b.add(Described(CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR)
+    b.add(DescriptorBuilder(CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR)
               .set(CUDNN_ATTR_OPERATION_NORM_FWD_MODE, s.mode)
               .set(CUDNN_ATTR_OPERATION_NORM_FWD_PHASE, CUDNN_NORM_FWD_TRAINING)
               .set(CUDNN_ATTR_OPERATION_NORM_FWD_XDESC, x.descriptor)
@@ -92,7 +91,7 @@ std::shared_ptr<const CompiledGraph> backwardGraph(cudnnHandle_t dnn, const Norm
     const GraphTensor dx = t.image();
     const GraphTensor dgamma = t.parameters();
     const GraphTensor dbeta = t.parameters();
-    b.add(Described(CUDNN_BACKEND_OPERATION_NORM_BACKWARD_DESCRIPTOR)
+    b.add(DescriptorBuilder(CUDNN_BACKEND_OPERATION_NORM_BACKWARD_DESCRIPTOR)
               .set(CUDNN_ATTR_OPERATION_NORM_BWD_MODE, s.mode)
               .set(CUDNN_ATTR_OPERATION_NORM_BWD_XDESC, x.descriptor)
               .set(CUDNN_ATTR_OPERATION_NORM_BWD_SCALE_DESC, gamma.descriptor)
@@ -122,8 +121,9 @@ void addGraph(Preparation& p, std::shared_ptr<const CompiledGraph> graph, size_t
 }
 
 /// Either direction, with the graphs that were compiled for it.
-struct CudnnLayerNorm
+struct CudnnNorm
 {
+    cudnnBackendNormMode_t mode;
     std::shared_ptr<GraphCache> forward = std::make_shared<GraphCache>();
     std::shared_ptr<GraphCache> backward = std::make_shared<GraphCache>();
 
@@ -134,7 +134,7 @@ struct CudnnLayerNorm
 
     bool addForward(Preparation& p) const
     {
-        const auto s = normShape(p, p.outShape(1));
+        const auto s = normShape(p, p.outShape(1), mode);
         if (!s || !p.has(2))
             return false;
         const auto epsilon = static_cast<float>(p.op.attributes.real("epsilon"));
@@ -148,7 +148,7 @@ struct CudnnLayerNorm
 
     bool addBackward(Preparation& p) const
     {
-        const auto s = normShape(p, p.inShape(2));
+        const auto s = normShape(p, p.inShape(2), mode);
         if (!s)
             return false;
         const auto graph =
@@ -161,11 +161,16 @@ struct CudnnLayerNorm
 } // namespace
 
 /// In training both directions are tried together: the adjoint with the statistics of its x.
-Candidates cudnn_layer_norm()
+Candidates cudnn_group_norm()
 {
-    const CudnnLayerNorm prepare;
-    return {{"cuDNN layer norm", "group_norm", prepare, Candidate::Adjoint{"group_norm_backward", 2, 1}},
-        {"cuDNN layer norm", "group_norm", prepare}};
+    Candidates all;
+    for (const auto& [name, mode] : {std::pair("cuDNN layer norm", CUDNN_LAYER_NORM),
+             std::pair("cuDNN instance norm", CUDNN_INSTANCE_NORM)}) {
+        const CudnnNorm prepare{mode};
+        all.push_back({name, "group_norm", prepare, Candidate::Adjoint{"group_norm_backward", 2, 1}});
+        all.push_back({name, "group_norm", prepare});
+    }
+    return all;
 }
 
 } // namespace gradloom::cuda
