@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <mutex>
 #include <optional>
+#include <set>
 
 namespace gradloom::backend {
 
@@ -93,6 +95,27 @@ auto useGpu(const std::string& id, const Use& use) -> decltype(use(std::declval<
     return unknownDevice(id, all);
 }
 
+/// GPUs that could be used when plans were to be sized for them. Nobody looks at them again for that, which would ask
+/// the driver at every edit of a drawing: plans have the same size on all GPUs. Any thread.
+class SeenGpus
+{
+public:
+    bool has(const CudaModule* module, const std::string& id)
+    {
+        const std::lock_guard lock(m_mutex);
+        return m_seen.contains({module, id});
+    }
+    void add(const CudaModule* module, const std::string& id)
+    {
+        const std::lock_guard lock(m_mutex);
+        m_seen.emplace(module, id);
+    }
+
+private:
+    std::mutex m_mutex;
+    std::set<std::pair<const CudaModule*, std::string>> m_seen;
+};
+
 } // namespace
 
 DeviceInfo cpuDevice()
@@ -120,14 +143,18 @@ Result<std::unique_ptr<Backend>> open(const std::string& id, const DeviceOptions
 
 Result<std::unique_ptr<Planner>> planner(const std::string& id, const DeviceOptions& options)
 {
+    if (id == "cpu")
+        return cpu::planCpu(options);
+    static SeenGpus seen;
+    const LoadedModule loaded = cudaModule();
+    if (seen.has(loaded.module, id))
+        return loaded.module->planner(options);
     if (id == "cuda" || gpuIndex(id))
         return useGpu(id, [&](const CudaModule& module, int) -> Result<std::unique_ptr<Planner>> {
+            seen.add(&module, id);
             return module.planner(options);
         });
-    auto opened = open(id, options);
-    if (!opened)
-        return opened.error();
-    return std::unique_ptr<Planner>(std::move(*opened));
+    return unknownDevice(id, gpus(loaded));
 }
 
 Result<ModelMemory> allocateModel(Backend& backend, const ir::Program& program)

@@ -191,8 +191,8 @@ std::vector<DeviceInfo> devices();
 /// do.
 Result<std::unique_ptr<Backend>> open(const std::string& id, const DeviceOptions& options = {});
 
-/// Of a device that open() would give, without opening it: a GPU's memory stays as it is. The same errors, but for those
-/// of a GPU that does not answer.
+/// Of a device that open() would give, without opening it: a GPU's memory stays as it is, no threads are started. The
+/// same errors, but for those of a GPU that does not answer; one that could be used before is not looked at again.
 Result<std::unique_ptr<Planner>> planner(const std::string& id, const DeviceOptions& options = {});
 
 /// Zeroed model memory of the size a program needs.

@@ -28,9 +28,14 @@ int ThreadPool::availableCores()
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+int ThreadPool::threadsOf(int wanted)
+{
+    return std::clamp(wanted > 0 ? wanted : availableCores(), 1, 256);
+}
+
 ThreadPool::ThreadPool(int threads, std::function<void()> onStart)
 {
-    const int count = std::clamp(threads > 0 ? threads : availableCores(), 1, 256);
+    const int count = threadsOf(threads);
     for (int i = 0; i < count; ++i)
         m_shares.push_back(std::make_unique<Share>());
     for (int i = 1; i < count; ++i)

@@ -34,6 +34,8 @@ public:
     /// not throw.
     void run(int64_t units, const Work& work);
 
+    /// Threads of a pool that is made with this number.
+    static int threadsOf(int wanted);
     /// Cores this process may run on.
     static int availableCores();
 

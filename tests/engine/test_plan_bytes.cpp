@@ -6,6 +6,7 @@
 #include "tests/engine/emulated_cuda.h"
 #include "tests/engine/primitive_harness.h"
 #include "tests/engine/test_util.h"
+#include "tests/engine/train_test_util.h"
 #include "tests/layers/layer_harness.h"
 
 #include <algorithm>
@@ -97,6 +98,23 @@ TEST(PlanBytes, AreWhatEveryProjectTakes)
             for (const auto& device : devices())
                 expectKnown(compile::plan(program, device->planOptions()), *device);
     }
+}
+
+TEST(PlanBytes, OfTheCpuAreKnownWithoutItsThreads)
+{
+    const auto threads = [] { return std::distance(fs::directory_iterator("/proc/self/task"), {}); };
+    const auto program = train::judgingProgram(train_test::smallCnn(), {}, 8).value();
+    const auto before = threads();
+    std::map<int, std::unique_ptr<backend::Planner>> planners;
+    for (const int wanted : {0, 1, 7, 1000})
+        planners[wanted] = backend::planner("cpu", {wanted}).value();
+    EXPECT_LE(threads(), before);
+    for (const auto& [wanted, planner] : planners) {
+        const auto opened = backend::open("cpu", {wanted}).value();
+        const compile::Plan plan = compile::plan(program, planner->planOptions());
+        EXPECT_EQ(planner->planBytes(plan), opened->planBytes(plan)) << wanted;
+    }
+    EXPECT_GT(planners[7]->planBytes(compile::plan(program)), planners[1]->planBytes(compile::plan(program)));
 }
 
 TEST(PlanBytes, CountScratchMemory)

@@ -267,6 +267,9 @@ TEST_F(TrainMemory, IsKnownWithoutOpeningTheDevice)
     EXPECT_EQ(planner->sumBytes(), 1000);
     for (const char* wrong : {"cuda:2", "cuda:9", "tpu"})
         EXPECT_EQ(backend::planner(wrong).error().message, backend::open(wrong).error().message);
+    environment.set("GRADLOOM_FAKE_PROBLEM", "The driver was asked.");
+    EXPECT_FALSE(backend::planner("cuda:2"));
+    EXPECT_TRUE(backend::planner("cuda:1")) << "was seen before";
 }
 
 TEST(MemoryText, HasUnits)

@@ -276,22 +276,16 @@ private:
     std::vector<std::string> m_kernels;
 };
 
-class CpuBackend : public backend::Backend
+class CpuPlanner : public backend::Planner
 {
 public:
-    explicit CpuBackend(const backend::DeviceOptions& options) : m_workers(std::make_shared<Workers>(options.threads, options.giveWay)) {}
-
-    backend::DeviceInfo info() const override
-    {
-        const int threads = m_workers->pool.threads();
-        return {"cpu", "CPU · " + std::to_string(threads) + (threads == 1 ? " thread" : " threads"), true, {}};
-    }
+    explicit CpuPlanner(int threads) : m_threads(threads) {}
 
     compile::PlanOptions planOptions() const override
     {
         compile::PlanOptions options;
         options.convolutionStatistics = true;
-        options.joinsGradients = [threads = m_workers->pool.threads()](const ir::Program& program, const ir::Op& op) {
+        options.joinsGradients = [threads = m_threads](const ir::Program& program, const ir::Op& op) {
             const Shape& x = program.typeOf(op.inputs[0]).shape;
             return prefersJoinedGradients(convShapeOf(op, x, program.typeOf(op.outputs[0]).shape), threads);
         };
@@ -300,10 +294,30 @@ public:
 
     int64_t planBytes(const compile::Plan& plan) const override
     {
-        const int threads = m_workers->pool.threads();
         const auto address = [&plan](ValueId id) { return backend::imaginaryAddress(plan, id); };
-        return plan.arenaBytes + prepareOps(plan, threads, address, Scratch()).scratchBytes(threads);
+        return plan.arenaBytes + prepareOps(plan, m_threads, address, Scratch()).scratchBytes(m_threads);
     }
+
+private:
+    int m_threads;
+};
+
+class CpuBackend : public backend::Backend
+{
+public:
+    explicit CpuBackend(const backend::DeviceOptions& options)
+        : m_workers(std::make_shared<Workers>(options.threads, options.giveWay)), m_planner(m_workers->pool.threads())
+    {
+    }
+
+    backend::DeviceInfo info() const override
+    {
+        const int threads = m_workers->pool.threads();
+        return {"cpu", "CPU · " + std::to_string(threads) + (threads == 1 ? " thread" : " threads"), true, {}};
+    }
+
+    compile::PlanOptions planOptions() const override { return m_planner.planOptions(); }
+    int64_t planBytes(const compile::Plan& plan) const override { return m_planner.planBytes(plan); }
 
     Result<std::shared_ptr<backend::Memory>> allocate(int64_t bytes) override
     {
@@ -337,9 +351,15 @@ private:
     }
 
     std::shared_ptr<Workers> m_workers;
+    CpuPlanner m_planner;
 };
 
 } // namespace
+
+std::unique_ptr<backend::Planner> planCpu(const backend::DeviceOptions& options)
+{
+    return std::make_unique<CpuPlanner>(ThreadPool::threadsOf(options.threads));
+}
 
 std::unique_ptr<backend::Backend> openCpu(const backend::DeviceOptions& options)
 {
