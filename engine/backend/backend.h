@@ -158,6 +158,8 @@ class Planner
 {
 public:
     virtual ~Planner() = default;
+    /// Whether its memory is counted, so that it must suffice; see Backend::memory.
+    virtual bool countsMemory() const { return false; }
     /// What plans for this device may use.
     virtual compile::PlanOptions planOptions() const { return {}; }
     /// Bytes of the device's memory that a plan takes while it is loaded, without the model's: arena, scratch memory of

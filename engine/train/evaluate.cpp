@@ -162,9 +162,10 @@ Result<ir::Program> judgingProgram(
     return forwardProgram(graph, options);
 }
 
-int64_t validationBatch(int64_t batch)
+int64_t validationBatch(int64_t batch, const backend::Planner& device)
 {
-    return std::clamp<int64_t>(batch, 1, EvaluateOptions().batch);
+    const int64_t most = EvaluateOptions().batch;
+    return device.countsMemory() ? std::clamp<int64_t>(batch, 1, most) : most;
 }
 
 Status prepareEvaluation(Model& model, int64_t batch)

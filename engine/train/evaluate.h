@@ -55,9 +55,9 @@ struct EvaluateOptions
 /// The forward pass that judges so many samples at a time; a GAN is judged by its discriminator.
 Result<ir::Program> judgingProgram(
     const graph::Graph& graph, const layers::TargetTypes& labels, int64_t batch);
-/// Samples at a time in a run that trains with `batch` on a device: no more, so that judging takes no memory that
-/// training could do without.
-int64_t validationBatch(int64_t batch);
+/// Samples at a time in a run that trains with `batch` on a device: no more where its memory is counted, so that
+/// judging takes none that training could do without.
+int64_t validationBatch(int64_t batch, const backend::Planner& device);
 /// Loads now what `evaluate` would load at its first batch.
 Status prepareEvaluation(Model& model, int64_t batch);
 

@@ -33,7 +33,7 @@ Status addValidation(
     MemoryNeed& need, const graph::Graph& graph, const RunWork& work, const backend::Planner& device)
 {
     const int64_t share = work.steps.program.batch / deviceCount(work.steps);
-    auto program = judgingProgram(graph, work.steps.program.labels, validationBatch(share));
+    auto program = judgingProgram(graph, work.steps.program.labels, validationBatch(share, device));
     if (!program)
         return program.error();
     need.validation = bytesOf(std::move(*program), device);

@@ -79,7 +79,7 @@ Status TrainingRun::prepare()
 int64_t TrainingRun::batchToValidate() const
 {
     const auto devices = static_cast<int64_t>(std::max<size_t>(m_options.devices.size(), 1));
-    return validationBatch(m_project.training.batch / devices);
+    return validationBatch(m_project.training.batch / devices, *m_device);
 }
 
 Status TrainingRun::choose()

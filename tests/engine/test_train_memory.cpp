@@ -172,7 +172,7 @@ TEST_F(TrainMemory, TheNeedIsWhatIsTaken)
         EXPECT_EQ(taken(), need.views);
         EXPECT_EQ(need.validation > 0, run.name != "GAN" && run.name != "not validated");
         if (need.validation > 0) {
-            ASSERT_TRUE(prepareEvaluation(*model, validationBatch(options.program.batch)));
+            ASSERT_TRUE(prepareEvaluation(*model, validationBatch(options.program.batch, *device)));
             EXPECT_EQ(taken(), need.validation);
         }
         EXPECT_EQ(need.sums, 0);
@@ -210,6 +210,20 @@ TEST_F(TrainMemory, GrowsWithWhatIsAskedFor)
     EXPECT_GE(needOfOptions(mixed, "cuda:0").steps, need.steps + pictures);
     EXPECT_EQ(needOfOptions(mixed, "cpu").total(), needOfOptions(project, "cpu").total())
         << "on the CPU the loader mixes";
+}
+
+/// Small passes would take longer there for nothing.
+TEST_F(TrainMemory, TheCpuValidatesManySamplesAtATimeWhateverTheBatch)
+{
+    auto project = train_test::smallProject();
+    const auto validation = [&](int64_t batch, const std::string& device) {
+        project.training.batch = batch;
+        SessionOptions options;
+        options.device = device;
+        return memoryNeed(project, {}, options).value().validation;
+    };
+    EXPECT_EQ(validation(2, "cpu"), validation(128, "cpu"));
+    EXPECT_LT(validation(2, "cuda:0"), validation(128, "cuda:0"));
 }
 
 TEST_F(TrainMemory, ARunThatNeverFitsIsRefused)

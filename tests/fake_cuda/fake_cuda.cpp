@@ -196,6 +196,7 @@ public:
         return info;
     }
     backend::DeviceMemory memory() const override { return {totalMemory(), totalMemory() - m_used->taken}; }
+    bool countsMemory() const override { return true; }
     int64_t planBytes(const compile::Plan& plan) const override { return m_inner->planBytes(plan); }
     int64_t sumBytes() const override { return setting("GRADLOOM_FAKE_SUM_BYTES", 0); }
     Status reserve(int64_t bytes, int64_t untouched) override

@@ -56,7 +56,7 @@ protected:
         }
         if (work.validates) {
             EvaluateOptions options;
-            options.batch = validationBatch(4);
+            options.batch = validationBatch(4, *device);
             const auto judged = evaluate(
                 *run.model, data->split.validation, data->preprocess, data->classes(), options);
             run.losses.push_back(static_cast<float>(judged.value().loss));

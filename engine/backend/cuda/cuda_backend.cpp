@@ -24,6 +24,7 @@ class CudaPlanner : public backend::Planner
 {
 public:
     explicit CudaPlanner(const backend::DeviceOptions& options) : m_options(options) {}
+    bool countsMemory() const override { return true; }
     int64_t planBytes(const compile::Plan& plan) const override { return bytesOfPlan(plan, m_options); }
     int64_t sumBytes() const override { return ncclBytes; }
 
@@ -59,6 +60,7 @@ public:
         return memory;
     }
 
+    bool countsMemory() const override { return true; }
     int64_t planBytes(const compile::Plan& plan) const override { return bytesOfPlan(plan, m_options); }
     int64_t sumBytes() const override { return ncclBytes; }
 
