@@ -165,7 +165,7 @@ public:
     /// Bytes of the device's memory that a plan takes while it is loaded, without the model's: arena, scratch memory of
     /// the operations, inputs that are copied ahead. Libraries get what is left over; they can do without.
     virtual int64_t planBytes(const compile::Plan& plan) const = 0;
-    /// Bytes that whatever adds up numbers with other devices takes for itself, see communicator.h.
+    /// Bytes that NCCL takes for itself to add up numbers with other devices, see communicator.h.
     virtual int64_t sumBytes() const { return 0; }
 };
 

@@ -48,9 +48,10 @@ private:
     std::string m_note;
 };
 
-bool isGpu(const Backend* device)
+/// "cuda" too, which stands for one.
+bool isGpu(const std::string& id)
 {
-    return device->info().id.starts_with("cuda:");
+    return id.starts_with("cuda");
 }
 
 /// The first sum makes the connections between the devices, for which memory or rights may be missing: better
@@ -95,7 +96,7 @@ std::unique_ptr<Communicator> connect(
     std::span<Backend* const> devices, std::span<const MemoryRange> shares)
 {
     const bool several = devices.size() > 1;
-    if (!std::all_of(devices.begin(), devices.end(), isGpu))
+    if (!std::ranges::all_of(devices, [](const Backend* device) { return isGpu(device->info().id); }))
         return hostCommunicator(several ? "The devices add up their gradients in the host's memory." : "");
     const LoadedModule loaded = cudaModule();
     if (!loaded.module)
@@ -111,6 +112,11 @@ NcclReport ncclReport()
 {
     const LoadedModule loaded = cudaModule();
     return loaded.module ? loaded.module->nccl() : NcclReport{{}, loaded.problem};
+}
+
+bool haveNccl(std::span<const std::string> ids)
+{
+    return !ids.empty() && std::ranges::all_of(ids, isGpu) && !ncclReport().version.empty();
 }
 
 } // namespace gradloom::backend

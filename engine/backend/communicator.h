@@ -42,6 +42,9 @@ struct NcclReport
 /// Loads NCCL, which takes a moment.
 NcclReport ncclReport();
 
+/// Whether connect() lets devices of these ids add up with NCCL if it works: all are GPUs, and it is there.
+bool haveNccl(std::span<const std::string> ids);
+
 /// What it means where NCCL is missing: a sentence to put behind the problem.
 inline constexpr const char* sumsOnHost =
     "Several GPUs add up their gradients in the host's memory instead, which takes longer.";

@@ -1,5 +1,6 @@
 #include "engine/train/memory_need.h"
 
+#include "engine/backend/communicator.h"
 #include "engine/project/project.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/picture_maker.h"
@@ -72,7 +73,7 @@ std::vector<DeviceWork> devicesOf(backend::Backend& first, const RunWork& work)
 {
     std::vector<DeviceWork> all{{&first, work, first.memory()}};
     for (const auto& other : work.steps.otherDevices)
-        all.push_back({other.get(), {work.steps}, other->memory()});
+        all.push_back({other.get(), {.steps = work.steps, .sumsWithNccl = work.sumsWithNccl}, other->memory()});
     return all;
 }
 
@@ -129,7 +130,7 @@ Result<MemoryNeed> memoryNeed(const graph::Graph& graph, const RunWork& work, co
     if (work.publishes)
         if (Status status = addViews(need, graph, work, device); !status)
             return status.error();
-    need.sums = work.steps.parallel ? device.sumBytes() : 0;
+    need.sums = work.sumsWithNccl ? device.sumBytes() : 0;
     return need;
 }
 
@@ -151,6 +152,7 @@ Result<MemoryNeed> memoryNeed(
     if (work.steps.parallel)
         work.steps.otherDevices.resize(session.devices.size() - 1); // only their number counts here
     work.publishes = session.publish;
+    work.sumsWithNccl = backend::haveNccl(session.devices);
     work.validates = project.training.validationShare > 0 && Stepper::validates(project.graph);
     return memoryNeed(project.graph, work, **device);
 }

@@ -17,7 +17,7 @@ struct MemoryNeed
     int64_t steps = 0; ///< what lives during a training step, and the next batch, copied while a step runs
     int64_t validation = 0; ///< the same of forward passes over held-out samples
     int64_t views = 0;      ///< the same of what the window shows of a run
-    int64_t sums = 0;       ///< what adds up gradients with other devices takes for itself; not reserved
+    int64_t sums = 0; ///< what NCCL takes for itself to add up gradients with other devices; not reserved
 
     int64_t total() const { return weights + optimizer + steps + validation + views + sums; }
 };
@@ -28,6 +28,7 @@ struct RunWork
     StepperOptions steps;
     bool validates = false; ///< on held-out samples
     bool publishes = false; ///< what the window shows of it
+    bool sumsWithNccl = false; ///< several devices, see backend::haveNccl
 };
 
 /// Of the device, of several the first one; the Error of a drawing that cannot be trained.

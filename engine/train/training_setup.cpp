@@ -163,7 +163,8 @@ Status TrainingRun::compile()
         options.classWeights = std::move(*weights);
     }
     const bool validates = !m_data->split.validation.empty() && Stepper::validates(m_project.graph);
-    if (Status status = reserveMemory(*m_device, m_project.graph, {options, validates, m_options.publish}); !status)
+    const RunWork work{options, validates, m_options.publish, backend::haveNccl(m_options.devices)};
+    if (Status status = reserveMemory(*m_device, m_project.graph, work); !status)
         return status;
     auto model = Model::create(m_project.graph, m_data->labels(), m_device, m_project.training.seed);
     if (!model)

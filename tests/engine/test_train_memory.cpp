@@ -212,6 +212,25 @@ TEST_F(TrainMemory, GrowsWithWhatIsAskedFor)
         << "on the CPU the loader mixes";
 }
 
+TEST_F(TrainMemory, SumsAreCountedWhereNcclAddsThemUp)
+{
+    const auto sums = [](std::vector<std::string> devices) {
+        SessionOptions options;
+        options.devices = std::move(devices);
+        return memoryNeed(train_test::smallProject(), {}, options).value().sums;
+    };
+    EXPECT_EQ(sums({"cuda:0", "cuda:1"}), 1000);
+    EXPECT_EQ(sums({"cuda:0", "cpu"}), 0) << "adds up in the host's memory";
+    environment.set("GRADLOOM_FAKE_NCCL", "missing");
+    EXPECT_EQ(sums({"cuda:0", "cuda:1"}), 0);
+    // A run goes by the same.
+    SmallRun run = runs()[3];
+    const SessionOptions options = optionsOf(run, false);
+    giveEachDevice(needOf(run, options).total());
+    const SessionResult fits = train_test::trained(run.project, options);
+    EXPECT_FALSE(fits.error) << fits.error->message;
+}
+
 /// Small passes would take longer there for nothing.
 TEST_F(TrainMemory, TheCpuValidatesManySamplesAtATimeWhateverTheBatch)
 {
