@@ -95,15 +95,20 @@ Result<LoadedPlan> load(const PlanOptions& options, const project::Project& proj
 Json memoryJson(const train::MemoryNeed& need)
 {
     return Json{{"weights", need.weights}, {"optimizer", need.optimizer}, {"steps", need.steps},
-        {"validation", need.validation}, {"total", need.total()}};
+        {"validation", need.validation}, {"views", need.views}, {"sums", need.sums}, {"total", need.total()}};
 }
 
 std::string memoryLine(const train::MemoryNeed& need)
 {
     using train::memoryText;
-    return "\nTraining takes " + memoryText(need.total()) + ": weights " + memoryText(need.weights) + ", optimizer " +
-        memoryText(need.optimizer) + ", steps " + memoryText(need.steps) + ", validation " +
-        memoryText(need.validation) + ".\n";
+    std::string line = "\nTraining takes " + memoryText(need.total()) + ": weights " + memoryText(need.weights) +
+        ", optimizer " + memoryText(need.optimizer) + ", steps " + memoryText(need.steps) + ", validation " +
+        memoryText(need.validation);
+    if (need.views > 0)
+        line += ", views " + memoryText(need.views);
+    if (need.sums > 0)
+        line += ", sums " + memoryText(need.sums);
+    return line + ".\n";
 }
 
 /// The fastest of some runs, in seconds for each operation.

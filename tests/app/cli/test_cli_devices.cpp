@@ -140,6 +140,29 @@ TEST_F(CliDevices, MemoryThatDoesNotSufficeIsSaidBefore)
     EXPECT_GT(plan["memory"]["total"], plan["memory"]["steps"]);
 }
 
+TEST_F(CliDevices, APlanNamesAllThatItsMemoryIsFor)
+{
+    environment.useModule(FAKE_CUDA);
+    environment.set("GRADLOOM_FAKE_DEVICES", "2");
+    environment.set("GRADLOOM_FAKE_SUM_BYTES", "3000");
+    for (const bool several : {false, true}) {
+        const std::string option = several ? "--devices" : "--device";
+        const std::vector<std::string> arguments{
+            "plan", project(), "--batch", "32", option, several ? "cuda:0,cuda:1" : "cuda:0"};
+        auto asJson = arguments;
+        asJson.push_back("--json");
+        Json memory = runOnGpus(asJson).json()["memory"];
+        const int64_t total = memory["total"];
+        EXPECT_EQ(memory["sums"], several ? 3000 : 0);
+        memory.erase("total");
+        int64_t sum = 0;
+        for (const auto& [name, bytes] : memory.items())
+            sum += bytes.get<int64_t>();
+        EXPECT_EQ(sum, total);
+        EXPECT_EQ(runOnGpus(arguments).out.find(", sums 3.0 kB.") != std::string::npos, several);
+    }
+}
+
 TEST_F(CliDevices, SelfcheckTellsWhetherADeviceComputesRightly)
 {
     const Output cpu = run({"selfcheck", "--seed", "4", "--threads", "2"});
