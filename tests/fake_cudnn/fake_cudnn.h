@@ -18,6 +18,8 @@ struct cudnnContext
     int compiledGraphs = 0;
     int refusedGraphs = 0; ///< because of what is `broken`
     bool searchesFail = false;     ///< for an algorithm of a convolution
+    size_t fastWorkspace = 1024;   ///< bytes that the fast algorithm of a convolution needs
+    bool fastIsDeterministic = false;
     std::vector<int> convolutions; ///< the algorithms that were used
     cudaStream_t stream =
         nullptr; ///< where it computes, but for graphs and layers of steps; without one at once

@@ -26,8 +26,6 @@ struct cudnnConvolutionStruct
 namespace gradloom::tests {
 namespace {
 
-constexpr size_t fastWorkspace = 1024;
-
 struct Sizes
 {
     cudnnTensorStruct x, y;
@@ -132,7 +130,7 @@ template <class Work>
 cudnnStatus_t run(cudnnHandle_t handle, const Call& call, const Work& work)
 {
     const bool fits = call.algorithm == 0 ||
-                      (call.algorithm == 1 && call.workspace && call.workspaceBytes >= fastWorkspace);
+                      (call.algorithm == 1 && call.workspace && call.workspaceBytes >= handle->fastWorkspace);
     const char* problem = call.sizes.problem();
     const cudnnStatus_t status = checkRules(handle, call.function,
         {{!problem, problem}, {areGiven(call.memory), "memory"}, {fits, "workspace"},
@@ -141,9 +139,9 @@ cudnnStatus_t run(cudnnHandle_t handle, const Call& call, const Work& work)
     if (status != CUDNN_STATUS_SUCCESS)
         return status;
     handle->convolutions.push_back(call.algorithm);
-    return compute(handle, [work, call] {
+    return compute(handle, [work, call, workspace = handle->fastWorkspace] {
         if (call.algorithm == 1)
-            std::memset(call.workspace, 0xff, fastWorkspace);
+            std::memset(call.workspace, 0xff, workspace);
         work();
     });
 }
@@ -166,8 +164,9 @@ cudnnStatus_t list(
         one.algo = static_cast<decltype(one.algo)>(algorithm);
         one.status = algorithm == 2 ? CUDNN_STATUS_NOT_SUPPORTED : CUDNN_STATUS_SUCCESS;
         one.time = measured ? static_cast<float>(3 - algorithm) : -1;
-        one.memory = algorithm == 1 ? fastWorkspace : 0;
-        one.determinism = algorithm == 1 ? CUDNN_NON_DETERMINISTIC : CUDNN_DETERMINISTIC;
+        one.memory = algorithm == 1 ? handle->fastWorkspace : 0;
+        one.determinism =
+            algorithm == 0 || handle->fastIsDeterministic ? CUDNN_DETERMINISTIC : CUDNN_NON_DETERMINISTIC;
         one.mathType = sizes.how.math;
     }
     return CUDNN_STATUS_SUCCESS;
@@ -177,7 +176,7 @@ cudnnStatus_t workspaceOf(cudnnHandle_t handle, const Sizes& sizes, int algorith
 {
     if (const char* problem = sizes.problem())
         return checkRules(handle, "a workspace is asked for", {{false, problem}});
-    *bytes = algorithm == 1 ? fastWorkspace : 0;
+    *bytes = algorithm == 1 ? handle->fastWorkspace : 0;
     return algorithm < 2 ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_SUPPORTED;
 }
 

@@ -176,6 +176,24 @@ TEST_P(CudnnConvolutions, KeepTheSameBitsWhereThatIsAskedFor)
     EXPECT_EQ(dnn().convolutions, std::vector<int>{0});
 }
 
+/// As far as the fast one gives the same bits, its workspace decides, and never how much memory is left.
+TEST_P(CudnnConvolutions, GetTheSameWorkspaceInEveryNetworkWhereBitsShallBeTheSame)
+{
+    constexpr size_t counted = size_t{32} << 20;
+    fakeCudart().memory = int64_t{1} << 30;
+    auto c = convolution(ConvolutionPass::Forward, cuda::Number::F32);
+    dnn().fastIsDeterministic = true;
+    for (const size_t bytes : {counted, counted + 1})
+        for (const bool deterministic : {true, false}) {
+            dnn().fastWorkspace = bytes;
+            m_settings.deterministic = deterministic;
+            run(c, cuda::cudnnConvolution);
+            if (!deterministic)
+                --c.shape.n; // another convolution, whose workspace is not known yet
+        }
+    EXPECT_EQ(dnn().convolutions, (std::vector<int>{1, 1, 0, 1}));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Sizes, CudnnConvolutions, testing::ValuesIn(uses()), [](const auto& info) { return info.param.name; });
 

@@ -43,7 +43,7 @@ cudnnMathType_t mathType(const LibraryConvolution& c, const Settings& settings)
 }
 
 /// Where the same bits are asked for every time, the choice may not depend on how much memory is left over:
-/// every convolution gets so much for its workspace.
+/// every convolution gets so much for its workspace, neither less nor more.
 constexpr int64_t deterministicWorkspace = int64_t{32} << 20;
 
 class Convolution
@@ -235,8 +235,9 @@ std::optional<Launch> libraryConvolution(Preparation& p, const LibraryConvolutio
     auto convolution = std::make_shared<Convolution>(c, p.settings);
     const auto& measured = p.settings.libraries->algorithms().find(
         AlgorithmCache::key(c, p.settings), [&] { return convolution->measure(); });
+    const int64_t most = p.settings.deterministic ? deterministicWorkspace : workspaceLimit;
     const auto chosen =
-        chooseAlgorithm(measured, std::min(workspaceLimit, p.workspaceLeft()), p.settings.deterministic);
+        chooseAlgorithm(measured, std::min(most, p.workspaceLeft()), p.settings.deterministic);
     if (!chosen)
         return std::nullopt;
     convolution->use(*chosen, p.workspace(chosen->workspaceBytes));
