@@ -137,6 +137,21 @@ TEST_F(CudaMemoryNeed, LeavesTheRestToLibraries)
     }
 }
 
+/// As NCCL's memory, which it takes later.
+TEST_F(CudaMemoryNeed, LeavesToLibrariesNothingThatShallStayUntouched)
+{
+    use(train_test::smallProject());
+    constexpr int64_t rest = int64_t{1} << 20;
+    const std::shared_ptr<backend::Backend> device = cuda::openCuda(0, {}).value();
+    const int64_t idle = fake.taken;
+    const int64_t need = memoryNeed(graph, work, *device).value().total();
+    fake.memory = idle + driverBytes + need + rest;
+    ASSERT_TRUE(device->reserve(need, rest));
+    const Begun run = start(device);
+    EXPECT_EQ(fake.taken, idle + need);
+    EXPECT_EQ(device->memory().free, rest);
+}
+
 TEST_F(CudaMemoryNeed, SaysHowMuchWhereARunIsRefused)
 {
     use(train_test::smallProject());
