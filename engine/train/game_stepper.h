@@ -17,7 +17,6 @@ public:
 
     Shape sampleShape() const override { return discriminator().first().inputType("input")->shape.withoutFirst(); }
     bool readGradients(std::span<float> gradients) const override;
-    bool canValidate() const override { return false; }
     Weights slots() const override;
     Status setSlots(const Weights& slots) override;
 

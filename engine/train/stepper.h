@@ -81,8 +81,6 @@ public:
     /// Gradients of all trainable weights in the last step, in the order of the flat buffer; false before the first
     /// step and where the recipe does not keep them.
     virtual bool readGradients(std::span<float> gradients) const = 0;
-    /// See `validates`.
-    virtual bool canValidate() const { return true; }
 
     /// The model's memory with the optimizer's state.
     const backend::ModelMemory& memory() const { return m_memory; }

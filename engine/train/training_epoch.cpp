@@ -69,8 +69,7 @@ bool TrainingRun::endsEarly() const
 Status TrainingRun::validate(EpochMetrics& epoch)
 {
     epoch.validationLoss = epoch.validationAccuracy = nan;
-    const data::DataPart& part = m_data->split.validation;
-    if (part.empty() || !m_stepper->canValidate())
+    if (!validates())
         return {};
     EvaluateOptions options;
     options.batch = batchToValidate();
@@ -78,7 +77,7 @@ Status TrainingRun::validate(EpochMetrics& epoch)
     options.deviations = m_data->deviations();
     options.cancelled = [this] { return m_channel.stopRequested.load(); };
     const AverageInUse average(*m_stepper, m_position.step);
-    auto evaluation = evaluate(*m_model, part, m_data->preprocess, m_data->classes(), options);
+    auto evaluation = evaluate(*m_model, m_data->split.validation, m_data->preprocess, m_data->classes(), options);
     if (!evaluation) {
         m_stopped = m_channel.stopRequested;
         return m_stopped ? Status() : Status(evaluation.error());

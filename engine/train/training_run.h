@@ -42,6 +42,8 @@ private:
     Status compile();
     Result<std::unique_ptr<data::BatchLoader>> openLoader(int64_t step, bool augmentInStep) const;
     Status startLoader();
+    /// Whether there are samples held out, and the loss on them tells which epoch is the best.
+    bool validates() const;
     /// Samples that are validated at a time.
     int64_t batchToValidate() const;
     Status goOnFromCheckpoint();

@@ -67,13 +67,18 @@ Status TrainingRun::prepare()
             return publisher.error();
         m_publisher = std::move(*publisher);
     }
-    if (!m_data->split.validation.empty() && m_stepper->canValidate())
+    if (validates())
         if (Status status = prepareEvaluation(*m_model, batchToValidate()); !status)
             return status;
     m_paused = m_options.startPaused;
     if (m_options.giveWay) // the loader's threads were started before: a step should not wait for them
         giveWay();
     return {};
+}
+
+bool TrainingRun::validates() const
+{
+    return !m_data->split.validation.empty() && Stepper::validates(m_project.graph);
 }
 
 int64_t TrainingRun::batchToValidate() const
@@ -162,8 +167,7 @@ Status TrainingRun::compile()
             return weights.error();
         options.classWeights = std::move(*weights);
     }
-    const bool validates = !m_data->split.validation.empty() && Stepper::validates(m_project.graph);
-    const RunWork work{options, validates, m_options.publish, backend::haveNccl(m_options.devices)};
+    const RunWork work{options, validates(), m_options.publish, backend::haveNccl(m_options.devices)};
     if (Status status = reserveMemory(*m_device, m_project.graph, work); !status)
         return status;
     auto model = Model::create(m_project.graph, m_data->labels(), m_device, m_project.training.seed);
