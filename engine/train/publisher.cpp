@@ -36,21 +36,28 @@ std::vector<std::string> shownNodes(const graph::Graph& graph, const ir::Program
     return nodes;
 }
 
+Result<ir::Program> probeProgram(
+    const graph::Graph& graph, const layers::TargetTypes& labels, const graph::Graph& expanded)
+{
+    ProgramOptions options;
+    options.labels = labels;
+    for (const graph::Node& node : expanded.nodes)
+        options.watch.push_back(node.id);
+    return forwardProgram(graph, options);
+}
+
 } // namespace
 
 Result<ir::Program> Publisher::makeProgram(const graph::Graph& graph, const layers::TargetTypes& labels)
 {
-    ProgramOptions options;
-    options.labels = labels;
-    for (const graph::Node& node : graph::expand(graph).graph.nodes)
-        options.watch.push_back(node.id);
-    return forwardProgram(graph, options);
+    return probeProgram(graph, labels, graph::expand(graph).graph);
 }
 
 Result<std::unique_ptr<Publisher>> Publisher::create(Model& model, const Tensor& sample, const RunData& data)
 {
     const graph::Graph expanded = graph::expand(model.graph()).graph;
-    auto program = model.program("probe", [&] { return makeProgram(model.graph(), model.labels()); });
+    auto program =
+        model.program("probe", [&] { return probeProgram(model.graph(), model.labels(), expanded); });
     if (!program)
         return program.error();
     std::unique_ptr<Publisher> publisher(new Publisher(model, **program));
