@@ -25,6 +25,8 @@
 #include <QThreadPool>
 #include <QTimer>
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include <dlfcn.h>
@@ -146,8 +148,14 @@ private Q_SLOTS:
         QTRY_COMPARE(notes().size(), 1);
         QVERIFY(!entry("cuda:1")->isEnabled());
         QCOMPARE(menu().actions().indexOf(entry("cuda:1")), 2);
+        for (const char* id : {"dark", "light"}) {
+            setTheme(id);
+            QVERIFY2(isOfSecondaryColour(entry("cuda:1")), id);
+        }
+        setTheme("dark");
         QCOMPARE(readable(notes()[0]),
-            QString("Ancient GPU is too old: its compute capability is 5.2, 7.5 is needed."));
+            QString("Ancient GPU is too old: its compute capability is 5.2, 7.5 is needed; choose "
+                    "another GPU or the CPU."));
     }
 
     void aLongPathIsReadInTheMenu()
@@ -293,6 +301,20 @@ private:
             if (action->data().toString() == id)
                 return action;
         return nullptr;
+    }
+    /// Whether the entry's name is painted in the secondary colour; smoothed strokes are a little fainter.
+    bool isOfSecondaryColour(QAction* action)
+    {
+        const QImage image = menu().grab(menu().actionGeometry(action)).toImage();
+        const auto distance = [&](const QColor& colour) {
+            return std::abs(qGray(colour.rgb()) - qGray(theme().color(Role::Panel).rgb()));
+        };
+        int strongest = 0;
+        for (int y = 0; y < image.height(); ++y)
+            for (int x = 0; x < image.width(); ++x)
+                strongest = std::max(strongest, distance(image.pixelColor(x, y)));
+        const int secondary = distance(theme().color(Role::TextDim));
+        return strongest <= secondary && strongest > secondary * 8 / 10;
     }
     QStringList titles()
     {

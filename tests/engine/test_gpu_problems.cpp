@@ -52,7 +52,8 @@ TEST(GpuProblem, AGpuThatDoesNotAnswer)
 TEST(GpuProblem, AGpuThatIsTooOld)
 {
     EXPECT_EQ(capabilityProblem("NVIDIA TITAN V", 70),
-        "NVIDIA TITAN V is too old: its compute capability is 7.0, 7.5 is needed.");
+        "NVIDIA TITAN V is too old: its compute capability is 7.0, 7.5 is needed; choose another GPU or the "
+        "CPU.");
     for (const int fits : {75, 80, 90, 120})
         EXPECT_EQ(capabilityProblem("NVIDIA L4", fits), "") << fits;
 }

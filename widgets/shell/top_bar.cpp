@@ -50,6 +50,7 @@ TopBar::TopBar(QWidget* parent)
     m_file->setObjectName("fileName");
     m_device->setObjectName("device");
     m_device->setMenu(m_deviceMenu);
+    m_deviceMenu->setProperty("look", "devices"); // what cannot be chosen there is read all the same
     m_deviceMenu->setLayoutDirection(layoutDirection()); // not that of its button:
     m_device->setLayoutDirection(Qt::RightToLeft);       // the arrow stands behind the name
     m_device->setIconSize({12, 12});

@@ -127,6 +127,7 @@ QMenu { background: @panel; border: 1px solid @border; padding: 5px; }
 QMenu::item { padding: 5px 26px 5px 12px; border-radius: 5px; }
 QMenu::item:selected { background: @accent; color: @accentText; }
 QMenu::item:disabled { color: @faint; background: transparent; }
+QMenu[look="devices"]::item:disabled { color: @textDim; }
 QMenu::separator { height: 1px; background: @border; margin: 5px 8px; }
 QMenu::icon { padding-left: 8px; }
 QLabel[look="menunote"] { color: @textDim; font-size: 12px; }

@@ -55,7 +55,7 @@ inline std::string capabilityProblem(const std::string& name, int capability)
     if (capability >= oldestCapability)
         return {};
     return name + " is too old: its compute capability is " + text(capability) + ", " +
-           text(oldestCapability) + " is needed.";
+           text(oldestCapability) + " is needed; choose another GPU or the CPU.";
 }
 
 } // namespace gradloom::cuda
