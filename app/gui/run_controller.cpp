@@ -115,9 +115,7 @@ void RunController::start()
         return;
     m_window.showPage(Page::Train); // before the session begins, so that the panel gets it once
     if (m_window.waitsForDevice()) {
-        connect(&m_window, &MainWindow::deviceChanged, this, &RunController::start,
-            static_cast<Qt::ConnectionType>(Qt::UniqueConnection | Qt::SingleShotConnection));
-        m_window.statusLine().setMessage(tr("Training begins when the GPU is found"));
+        waitOrNot();
         return;
     }
     m_project = m_window.document().project();
@@ -137,9 +135,25 @@ void RunController::start()
     m_panel->setSession(m_session, m_project);
 }
 
+void RunController::waitOrNot()
+{
+    if (stopWaiting()) {
+        m_window.statusLine().setMessage(tr("Training is taken back"));
+        return;
+    }
+    connect(&m_window, &MainWindow::deviceChanged, this, &RunController::start, Qt::SingleShotConnection);
+    m_window.statusLine().setMessage(tr("Training begins when the GPU is found; choose the CPU in the device "
+                                        "menu to begin now. Press Train again to take it back."));
+}
+
+bool RunController::stopWaiting()
+{
+    return disconnect(&m_window, &MainWindow::deviceChanged, this, &RunController::start);
+}
+
 void RunController::forget()
 {
-    disconnect(&m_window, &MainWindow::deviceChanged, this, &RunController::start);
+    stopWaiting();
     if (m_panel)
         m_panel->setSession(nullptr, m_window.document().project());
     m_session.reset();

@@ -32,7 +32,8 @@ public:
     widgets::TrainPanel* trainPanel() const { return m_panel; }
     widgets::ExplainPage* explainPage() const { return m_explain; }
 
-    /// Starts a run of the open project; asks nothing.
+    /// Starts a run of the open project; asks nothing. While the device is still looked for, the run waits
+    /// for it, and the next call takes that back.
     void start();
     bool running() const;
 
@@ -44,6 +45,8 @@ private:
     QWidget* makeExplainPage();
     void connectRunBar();
     void connectPanel();
+    void waitOrNot();
+    bool stopWaiting();
     void forget();
     void showProgress();
     void showSnapshot(const train::Snapshot& snapshot);

@@ -24,6 +24,7 @@
 #include <QSignalSpy>
 #include <QStandardPaths>
 #include <QTemporaryDir>
+#include <QThreadPool>
 #include <QToolButton>
 
 #include <algorithm>
@@ -118,21 +119,15 @@ private Q_SLOTS:
     void aRunWaitsForTheRememberedGpu()
     {
         gradloom::test::Environment environment;
-        environment.useModule(FAKE_CUDA);
-        const QString waiting = m_dir.filePath("wait");
-        QVERIFY(QFile(waiting).open(QIODevice::WriteOnly));
-        environment.set("GRADLOOM_FAKE_WAIT", waiting.toStdString());
-        environment.set("GRADLOOM_FAKE_MEMORY", "1000"); // the CPU has more, so that it is seen who trains
-        QSettings().setValue("device", "cuda:0");
-        cleanup();
-        show();
-        shorten(1, 300);
+        showWhileGpusAreLookedFor(environment);
         QSignalSpy finished(m_runs, &RunController::finished);
-        pressTrain();
         pressTrain();
         QCOMPARE(m_window->page(), MainWindow::Page::Train);
         QVERIFY(!m_runs->session());
-        QFile::remove(waiting);
+        QCOMPARE(message()->text(),
+            QString("Training begins when the GPU is found; choose the CPU in the device menu to begin now. "
+                    "Press Train again to take it back."));
+        QFile::remove(waiting());
         QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, 60000);
         auto* box = m_window->findChild<QMessageBox*>();
         QVERIFY(box && box->informativeText().contains("Pretended GPU 0 has 1.0 kB free"));
@@ -145,11 +140,51 @@ private Q_SLOTS:
         shorten(1, 300);
         QSignalSpy finishedNow(m_runs, &RunController::finished);
         m_runs->start();
-        auto* message = m_window->statusLine().findChild<QLabel*>("message");
         QTRY_VERIFY(m_runs->session());
-        QCOMPARE(message->text(), QString("cuda:0 cannot be used now, so the CPU is; see the device menu."));
+        QCOMPARE(message()->text(), QString("cuda:0 cannot be used now, so the CPU is; see the device menu."));
         QTRY_COMPARE_WITH_TIMEOUT(finishedNow.count(), 1, 120000);
         QVERIFY(!m_runs->session()->result()->error);
+    }
+
+    void aRunThatWaitsIsTakenBackByTheNextPress()
+    {
+        gradloom::test::Environment environment;
+        showWhileGpusAreLookedFor(environment);
+        QSignalSpy found(m_window.get(), &MainWindow::deviceChanged);
+        pressTrain();
+        pressTrain();
+        QCOMPARE(message()->text(), QString("Training is taken back"));
+        QFile::remove(waiting());
+        QTRY_COMPARE(found.count(), 1);
+        QCOMPARE(m_window->device(), std::string("cuda:0"));
+        QVERIFY(!m_runs->session());
+        QCOMPARE(m_window->runBar().state(), RunBar::State::Idle);
+
+        // It waits again after a third press.
+        showWhileGpusAreLookedFor(environment);
+        QSignalSpy finished(m_runs, &RunController::finished);
+        for (int i = 0; i < 3; ++i)
+            pressTrain();
+        QFile::remove(waiting());
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, 60000);
+        m_window->findChild<QMessageBox*>()->close();
+    }
+
+    void aRunThatWaitsBeginsAtOnceWhereTheCpuIsChosen()
+    {
+        gradloom::test::Environment environment;
+        showWhileGpusAreLookedFor(environment);
+        QSignalSpy finished(m_runs, &RunController::finished);
+        pressTrain();
+        QVERIFY(!m_runs->session());
+        m_window->topBar().deviceMenu().actions()[0]->trigger();
+        QVERIFY(m_runs->running());
+        QCOMPARE(message()->text(), QString());
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, 120000);
+        QVERIFY(!m_runs->session()->result()->error);
+        QVERIFY(QFile::exists(waiting())); // GPUs are still looked for
+        QFile::remove(waiting());
+        QVERIFY(QThreadPool::globalInstance()->waitForDone(20000)); // nobody reads the environment any more
     }
 
     void pauseStepAndStop()
@@ -213,6 +248,21 @@ private:
         QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
         QVERIFY(m_window->openProject(GRADLOOM_SOURCE_DIR "/projects/shapes_cnn.gradloom.json"));
     }
+    /// A window that finds the GPU of the last time when the file is removed. The GPU has too little memory,
+    /// so that it is seen who trains.
+    void showWhileGpusAreLookedFor(gradloom::test::Environment& environment)
+    {
+        environment.useModule(FAKE_CUDA);
+        QVERIFY(QFile(waiting()).open(QIODevice::WriteOnly));
+        environment.set("GRADLOOM_FAKE_WAIT", waiting().toStdString());
+        environment.set("GRADLOOM_FAKE_MEMORY", "1000");
+        QSettings().setValue("device", "cuda:0");
+        cleanup();
+        show();
+        shorten(1, 300);
+    }
+    QString waiting() const { return m_dir.filePath("wait"); }
+    QLabel* message() { return m_window->statusLine().findChild<QLabel*>("message"); }
     void shorten(int64_t epochs, int64_t training)
     {
         m_window->document().editProject("shorter", [=](project::Project& project) {
