@@ -81,6 +81,7 @@ private:
     void buildFileMenu(QMenu& menu);
     void buildEditMenu(QMenu& menu);
     void buildViewMenu(QMenu& menu);
+    void buildRateEntry(QMenu& menu);
     void buildHelpMenu(QMenu& menu);
     QAction* addAction(QMenu& menu, const QString& text, const QKeySequence& keys, std::function<void()> run);
     void fillRecent(QMenu& menu);

@@ -39,7 +39,7 @@ void MainWindow::buildMenu()
     buildFileMenu(*menu->addMenu(tr("&File")));
     buildEditMenu(*menu->addMenu(tr("&Edit")));
     buildViewMenu(*menu->addMenu(tr("&View")));
-    addAction(*menu, tr("Find &learning rate …"), {}, [this] { findLearningRate(); });
+    buildRateEntry(*menu);
     buildHelpMenu(*menu->addMenu(tr("&Help")));
     menu->addSeparator();
     addAction(*menu, tr("&Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), [this] { close(); });
@@ -162,6 +162,20 @@ void MainWindow::buildViewMenu(QMenu& menu)
     };
     panel(tr("&Palette"), QKeySequence(Qt::CTRL | Qt::Key_B), &MainWindow::m_paletteWanted);
     panel(tr("&Inspector"), QKeySequence(Qt::CTRL | Qt::Key_I), &MainWindow::m_inspectorWanted);
+}
+
+void MainWindow::buildRateEntry(QMenu& menu)
+{
+    QAction* entry = addAction(menu, {}, {}, [this] { findLearningRate(); });
+    // Rates are tried on the chosen device; none is while the one of the last time is looked for.
+    const auto refresh = [this, entry] {
+        const bool waits = waitsForDevice();
+        entry->setEnabled(!waits);
+        entry->setText(
+            waits ? tr("Find &learning rate (looking for GPUs…)") : tr("Find &learning rate …"));
+    };
+    connect(this, &MainWindow::deviceChanged, entry, refresh);
+    refresh();
 }
 
 void MainWindow::buildHelpMenu(QMenu& menu)

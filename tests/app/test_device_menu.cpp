@@ -2,6 +2,7 @@
 
 #include "app/gui/main_window.h"
 #include "app/gui/memory_estimate.h"
+#include "app/gui/rate_dialog.h"
 #include "source_dir.h"
 #include "tests/fake_cuda/fake_cuda.h"
 #include "tests/widgets/gui_test.h"
@@ -254,6 +255,43 @@ private Q_SLOTS:
         QCOMPARE(QSettings().value("device").toString(), QString("cpu"));
     }
 
+    void noRatesAreTriedWhileTheRememberedGpuIsLookedFor()
+    {
+        remember();
+        m_environment->set("GRADLOOM_FAKE_MEMORY", "1000"); // the CPU has more, so that it is seen who tries
+        wait();
+        show();
+        QVERIFY(rates() && !rates()->isEnabled());
+        QCOMPARE(rates()->text(), QString("Find &learning rate (looking for GPUs…)"));
+        QFile::remove(waiting());
+        QTRY_VERIFY(rates()->isEnabled());
+        QCOMPARE(rates()->text(), QString("Find &learning rate …"));
+        bool onGpu = false;
+        QTimer::singleShot(0, m_window.get(), [&] { // the entry returns when the dialog is closed
+            auto* dialog = m_window->findChild<RateDialog*>();
+            QVERIFY(dialog);
+            const auto says = [&] {
+                const auto labels = dialog->findChildren<QLabel*>();
+                return std::any_of(labels.begin(), labels.end(), [](const QLabel* label) {
+                    return label->text().contains("Pretended GPU 0 has 1.0 kB free");
+                });
+            };
+            onGpu = QTest::qWaitFor(says, 60000);
+            dialog->reject();
+        });
+        rates()->trigger();
+        QVERIFY(onGpu);
+
+        // The CPU need not be waited for.
+        wait();
+        show();
+        QVERIFY(!rates()->isEnabled());
+        entry("cpu")->trigger();
+        QVERIFY(rates()->isEnabled());
+        show();
+        QVERIFY(rates()->isEnabled());
+    }
+
     void aLongMessageDoesNotWidenTheWindow()
     {
         show();
@@ -299,6 +337,14 @@ private:
     {
         for (QAction* action : menu().actions())
             if (action->data().toString() == id)
+                return action;
+        return nullptr;
+    }
+    /// The entry that searches a learning rate.
+    QAction* rates()
+    {
+        for (QAction* action : m_window->actions())
+            if (action->text().contains("&learning rate"))
                 return action;
         return nullptr;
     }
