@@ -70,15 +70,23 @@ void SharedProgram::run()
 }
 
 Result<std::unique_ptr<DeviceGroup>> DeviceGroup::create(Model& model, const backend::ModelMemory& memory,
-    bool shared, const std::vector<std::shared_ptr<backend::Backend>>& otherDevices, const MakePrograms& make)
+    std::vector<ir::Program> first, bool shared,
+    const std::vector<std::shared_ptr<backend::Backend>>& otherDevices, const MakePrograms& make)
 {
     std::unique_ptr<DeviceGroup> group(new DeviceGroup);
     group->m_devices.push_back({nullptr, &model.device(), memory});
     for (const auto& device : otherDevices)
         if (Status status = group->addCopy(model, device); !status)
             return status.error();
-    if (Status status = group->load(make); !status)
+    if (Status status = group->load(0, std::move(first)); !status)
         return status.error();
+    for (size_t device = 1; device < group->m_devices.size(); ++device) {
+        auto programs = make(static_cast<int64_t>(device));
+        if (!programs)
+            return programs.error();
+        if (Status status = group->load(device, std::move(*programs)); !status)
+            return status.error();
+    }
     if (shared)
         group->connect();
     group->copyFirst();
@@ -101,21 +109,16 @@ Status DeviceGroup::addCopy(Model& first, const std::shared_ptr<backend::Backend
     return {};
 }
 
-Status DeviceGroup::load(const MakePrograms& make)
+Status DeviceGroup::load(size_t device, std::vector<ir::Program> programs)
 {
-    for (size_t device = 0; device < m_devices.size(); ++device) {
-        auto programs = make(static_cast<int64_t>(device));
-        if (!programs)
-            return programs.error();
-        for (size_t i = 0; i < programs->size(); ++i) {
-            auto loaded = LoadedProgram::load(
-                *m_devices[device].backend, m_devices[device].memory, std::move((*programs)[i]));
-            if (!loaded)
-                return loaded.error();
-            if (device == 0)
-                m_programs.emplace_back(new SharedProgram(*this));
-            m_programs[i]->m_programs.push_back(std::move(*loaded));
-        }
+    for (size_t i = 0; i < programs.size(); ++i) {
+        auto loaded =
+            LoadedProgram::load(*m_devices[device].backend, m_devices[device].memory, std::move(programs[i]));
+        if (!loaded)
+            return loaded.error();
+        if (device == 0)
+            m_programs.emplace_back(new SharedProgram(*this));
+        m_programs[i]->m_programs.push_back(std::move(*loaded));
     }
     return {};
 }

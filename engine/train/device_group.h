@@ -40,10 +40,11 @@ class DeviceGroup
 public:
     /// Programs for a device by its number in the group.
     using MakePrograms = std::function<Result<std::vector<ir::Program>>(int64_t device)>;
-    /// `memory` is the model's, with the optimizer's state. Several devices, or one that does as if there were several,
-    /// where `shared` is set.
+    /// `memory` is the model's, with the optimizer's state; `first` are the programs of its device, `make` is asked for
+    /// those of the others. Several devices, or one that does as if there were several, where `shared` is set.
     static Result<std::unique_ptr<DeviceGroup>> create(Model& model, const backend::ModelMemory& memory,
-        bool shared, const std::vector<std::shared_ptr<backend::Backend>>& otherDevices, const MakePrograms& make);
+        std::vector<ir::Program> first, bool shared,
+        const std::vector<std::shared_ptr<backend::Backend>>& otherDevices, const MakePrograms& make);
 
     SharedProgram& program(size_t index) const { return *m_programs[index]; }
     size_t programs() const { return m_programs.size(); }
@@ -63,7 +64,7 @@ private:
 
     DeviceGroup() = default;
     Status addCopy(Model& first, const std::shared_ptr<backend::Backend>& device);
-    Status load(const MakePrograms& make);
+    Status load(size_t device, std::vector<ir::Program> programs);
     void connect();
     /// What a device gets of a batch; overwritten by the next one.
     const data::Batch& shareOf(const data::Batch& batch, const Tensor& weights, size_t device);

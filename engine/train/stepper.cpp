@@ -75,11 +75,12 @@ Status Stepper::load(Model& model, const StepperOptions& options, MakePrograms m
         slots = std::max(slots, program.slotElements);
     if (Status status = allocateSlots(model, slots); !status)
         return status;
-    auto group = DeviceGroup::create(model, m_memory, options.parallel, options.otherDevices, [&](int64_t device) {
-        StepperOptions own = options;
-        own.program.share.index = device;
-        return make(model.graph(), own);
-    });
+    auto group = DeviceGroup::create(
+        model, m_memory, std::move(*programs), options.parallel, options.otherDevices, [&](int64_t device) {
+            StepperOptions own = options;
+            own.program.share.index = device;
+            return make(model.graph(), own);
+        });
     if (!group)
         return group.error();
     m_group = std::move(*group);
