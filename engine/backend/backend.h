@@ -93,15 +93,17 @@ public:
     virtual std::string note() const { return {}; }
 };
 
-/// What devices add up while a plan runs, in the memory that holds its arena.
+/// What devices add up while a plan runs, in the memory that holds its arena, where the planner puts it.
 inline std::vector<MemoryRange> sumsOf(const compile::Plan& plan, const std::shared_ptr<Memory>& arena)
 {
     std::vector<MemoryRange> sums;
     for (const size_t index : plan.sums) {
         const ir::ValueId id = plan.program.ops[index].outputs[0];
-        const int64_t offset = plan.locations[static_cast<size_t>(id)].offset;
+        const compile::Location& place = plan.locations[static_cast<size_t>(id)];
+        if (place.segment != ir::Segment::Arena)
+            throw std::logic_error("what devices add up is not in the step's own memory");
         sums.push_back(
-            {arena, offset / static_cast<int64_t>(sizeof(float)), plan.program.typeOf(id).shape.elements()});
+            {arena, place.offset / static_cast<int64_t>(sizeof(float)), plan.program.typeOf(id).shape.elements()});
     }
     return sums;
 }

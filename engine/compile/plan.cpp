@@ -32,7 +32,8 @@ bool isSum(const Op& op)
 class Planner
 {
 public:
-    explicit Planner(Plan& plan) : m_plan(plan), m_program(plan.program)
+    explicit Planner(Plan& plan)
+        : m_plan(plan), m_program(plan.program), m_producers(ir::producers(plan.program))
     {
         makeBlocks();
         findLifetimes();
@@ -134,7 +135,15 @@ private:
         return !b.fixed && b.merged == noValue && !m_program[root].input;
     }
 
-    /// Parts of a concatenation along the first axis are written where the whole will be.
+    /// What devices add up lies in the step's own memory.
+    bool isMadeBySum(ValueId root) const
+    {
+        const int32_t from = m_producers[at(root)];
+        return from >= 0 && isSum(m_program.ops[at(from)]);
+    }
+
+    /// Parts of a concatenation along the first axis are written where the whole will be, which may be in the model's
+    /// memory.
     void packConcats()
     {
         for (const Op& op : m_program.ops) {
@@ -144,7 +153,8 @@ private:
             for (ValueId id : op.inputs) {
                 const ValueId root = m_root[at(id)];
                 const int64_t bytes = m_program.typeOf(id).bytes();
-                if (isPlainArena(root) && m_blocks[at(root)].bytes == bytes && root != op.outputs[0])
+                if (isPlainArena(root) && !isMadeBySum(root) && m_blocks[at(root)].bytes == bytes &&
+                    root != op.outputs[0])
                     merge(root, m_root[at(op.outputs[0])], offset);
                 offset += bytes;
             }
@@ -163,7 +173,8 @@ private:
     {
         const ir::Value& target = m_program[update.target];
         const auto& made = m_program.ops[producer].outputs;
-        const auto result = static_cast<size_t>(std::find(made.begin(), made.end(), m_root[at(update.source)]) - made.begin());
+        const auto result =
+            static_cast<size_t>(std::find(made.begin(), made.end(), m_root[at(update.source)]) - made.begin());
         for (size_t i = first; i < m_program.ops.size(); ++i) {
             const Op& op = m_program.ops[i];
             for (size_t k = 0; k < op.inputs.size(); ++k) {
@@ -183,12 +194,10 @@ private:
 
     void placeUpdates()
     {
-        const auto producer = ir::producers(m_program);
         for (const auto& update : m_program.updates) {
             const ValueId root = m_root[at(update.source)];
-            const int32_t from = producer[at(root)];
-            // What devices add up lies in the step's own memory.
-            const bool possible = from >= 0 && !isSum(m_program.ops[at(from)]) && isPlainArena(root) && !m_blocks[at(root)].pinned &&
+            const int32_t from = m_producers[at(root)];
+            const bool possible = from >= 0 && !isMadeBySum(root) && isPlainArena(root) && !m_blocks[at(root)].pinned &&
                 m_blocks[at(root)].bytes == m_program.typeOf(update.target).bytes() &&
                 canWriteThrough(update, static_cast<size_t>(std::min<int64_t>(from, m_blocks[at(root)].first)),
                     static_cast<size_t>(from));
@@ -280,6 +289,7 @@ private:
 
     Plan& m_plan;
     const Program& m_program;
+    const std::vector<int32_t> m_producers; ///< operation by value, -1 for none
     std::vector<ValueId> m_root; ///< value that owns the memory: itself, or what a reshape looks at
     std::vector<Block> m_blocks;
 };

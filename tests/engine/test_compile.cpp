@@ -190,6 +190,40 @@ TEST(Plan, IsRunInPartsBetweenWhichDevicesAddUp)
     EXPECT_EQ(read, given);
 }
 
+TEST(Plan, KeepsSumsOfDevicesInTheStepsOwnMemory)
+{
+    // A concatenation that becomes the state is written there at once, but for what devices add up.
+    Builder b;
+    const ValueId x = b.input("x", {Shape{4}, DType::F32});
+    const ValueId state = b.state("s", Shape{8}, {"ones"});
+    const std::vector<ValueId> parts{b.reshape(b.op("sum_over_devices", {x}), Shape{4}), b.scale(x, 2)};
+    b.update(state, b.op("concat", parts, {{"axis", int64_t{0}}}));
+    compile::Plan plan = compile::plan(b.program());
+    EXPECT_TRUE(plan.copies.empty());
+    const auto place = [&](ValueId id) -> compile::Location& { return plan.locations[static_cast<size_t>(id)]; };
+    EXPECT_EQ(place(parts[1]).segment, ir::Segment::State);
+    ASSERT_EQ(plan.sums.size(), 1U);
+    EXPECT_EQ(place(plan.program.ops[plan.sums[0]].outputs[0]).segment, ir::Segment::Arena);
+
+    const auto device = backend::open("cpu", {1}).value();
+    const auto model = backend::allocateModel(*device, plan.program).value();
+    const auto step = device->load(std::make_shared<const compile::Plan>(plan), model).value();
+    const std::vector<float> given{1, 2, 3, 4};
+    step->write(x, std::as_bytes(std::span(given)));
+    step->poison();
+    step->runPart(0);
+    const backend::MemoryRange& sum = step->sums()[0];
+    const std::vector<float> total{11, 12, 13, 14}; // with another device's
+    sum.memory->upload(std::as_bytes(std::span(total)), sum.firstElement * 4);
+    step->runPart(1);
+    std::vector<float> read(8);
+    model.state->download(std::as_writable_bytes(std::span(read)), 0);
+    EXPECT_EQ(read, (std::vector<float>{11, 12, 13, 14, 2, 4, 6, 8}));
+
+    place(plan.program.ops[plan.sums[0]].outputs[0]) = place(parts[1]);
+    EXPECT_THROW(backend::sumsOf(plan, nullptr), std::logic_error) << "else other memory would be added up";
+}
+
 TEST(Plan, CopiesAnUpdateWhoseOldValueIsStillRead)
 {
     Builder b;
