@@ -25,8 +25,8 @@ private:
 };
 
 /// A step on the GPU. The first runs are sent operation by operation; then each part of the step (there is one
-/// where no devices share it) is captured as a CUDA graph, which is sent with one call. Results of one number are copied to the host behind every run, so that
-/// they can be read without stopping the device.
+/// where no devices share it) is captured as a CUDA graph, which is sent with one call. Results of one number
+/// are copied to the host behind every run, so that they can be read without stopping the device.
 class CudaExecutable : public backend::Executable
 {
 public:

@@ -11,14 +11,14 @@
 /// before anything else.
 ///
 /// Program and module are built from one source tree and talk through classes whose functions are all virtual
-/// (Backend, Executable, Memory, Communicator) and through plain values (Plan, Result, std::string). The module therefore
-/// needs no symbol of the program: it compiles the few sources of the engine whose functions those values
-/// call (Shape, Params) into itself, hidden from others. A program that exported its symbols to modules would
-/// have to keep every engine function, used or not, and could not be stripped.
+/// (Backend, Executable, Memory, Communicator) and through plain values (Plan, Result, std::string). The
+/// module therefore needs no symbol of the program: it compiles the few sources of the engine whose functions
+/// those values call (Shape, Params) into itself, hidden from others. A program that exported its symbols to
+/// modules would have to keep every engine function, used or not, and could not be stripped.
 namespace gradloom::backend {
 
-/// Changes whenever Backend, Executable, Communicator, Plan, the operands of a primitive or the struct below change in a way that an older
-/// module would misread.
+/// Changes whenever Backend, Executable, Communicator, Plan, the operands of a primitive or the struct below
+/// change in a way that an older module would misread.
 inline constexpr uint32_t cudaModuleAbi = 8;
 
 /// A CUDA device of this machine, usable or not.

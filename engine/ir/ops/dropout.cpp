@@ -6,9 +6,9 @@ OpType dropout()
 {
     OpType type;
     type.id = "dropout";
-    type.help = "x·mask/(1−rate), the mask zero with probability `rate`. The mask is a function of the counter (four 32-bit "
-                "numbers: seed low, seed high, step, 0), `stream` and the element (from the `places` on that belong to a share of a "
-                "batch), so the adjoint is the same operation on dy. "
+    type.help = "x·mask/(1−rate), the mask zero with probability `rate`. The mask is a function of the counter (four "
+                "32-bit numbers: seed low, seed high, step, 0), `stream` and the element (from the `places` on that "
+                "belong to a share of a batch), so the adjoint is the same operation on dy. "
                 "Srivastava et al. 2014.";
     type.inPlace = 0;
     type.infer = [](std::span<const TensorType> in, const Params& attributes) -> Result<Types> {
