@@ -1,5 +1,6 @@
 #include "app/cli/common.h"
 
+#include "engine/backend/communicator.h"
 #include "engine/base/file.h"
 #include "engine/graph/analysis.h"
 #include "engine/project/safetensors.h"
@@ -74,15 +75,21 @@ Result<std::shared_ptr<const train::RunData>> loadData(
     return std::make_shared<const train::RunData>(std::move(*data));
 }
 
-Result<std::shared_ptr<backend::Backend>> openDevice(const CommonOptions& options, const project::Project& project)
+Result<std::vector<std::shared_ptr<backend::Backend>>> openDevices(
+    const std::vector<std::string>& ids, const CommonOptions& options, const project::Project& project)
 {
     auto training = train::readTrainingOptions(project.training.options);
     if (!training)
         return training.error();
-    auto device = backend::open(options.device, training->device(options.threads));
-    if (!device)
-        return device.error();
-    return std::shared_ptr<backend::Backend>(std::move(*device));
+    return backend::openEach(ids, training->device(options.threads));
+}
+
+Result<std::shared_ptr<backend::Backend>> openDevice(const CommonOptions& options, const project::Project& project)
+{
+    auto devices = openDevices({options.device}, options, project);
+    if (!devices)
+        return devices.error();
+    return devices->front();
 }
 
 Result<TrainedModel> loadModel(const CommonOptions& options, const project::Project& project,

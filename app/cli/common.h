@@ -46,7 +46,10 @@ std::filesystem::path projectFolder(const CommonOptions& options);
 /// The project's data; the drawing is checked first.
 Result<std::shared_ptr<const train::RunData>> loadData(
     const CommonOptions& options, const project::Project& project);
-/// The device of the command line, computing as the project's training options say.
+/// Devices by id, computing as the project's training options say, with the command line's threads.
+Result<std::vector<std::shared_ptr<backend::Backend>>> openDevices(
+    const std::vector<std::string>& ids, const CommonOptions& options, const project::Project& project);
+/// The same for the command line's --device.
 Result<std::shared_ptr<backend::Backend>> openDevice(const CommonOptions& options, const project::Project& project);
 
 /// A trained network, ready for new samples.

@@ -97,7 +97,7 @@ std::unique_ptr<Communicator> connect(
 {
     const bool several = devices.size() > 1;
     if (!std::ranges::all_of(devices, [](const Backend* device) { return isGpu(device->info().id); }))
-        return hostCommunicator(several ? "The devices add up their gradients in the host's memory." : "");
+        return hostCommunicator(several ? "The devices add up their results in the host's memory." : "");
     const LoadedModule loaded = cudaModule();
     if (!loaded.module)
         return hostCommunicator();

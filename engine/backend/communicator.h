@@ -47,6 +47,6 @@ bool haveNccl(std::span<const std::string> ids);
 
 /// What it means where NCCL is missing: a sentence to put behind the problem.
 inline constexpr const char* sumsOnHost =
-    "Several GPUs add up their gradients in the host's memory instead, which takes longer.";
+    "Several GPUs add up their results in the host's memory instead, which takes longer.";
 
 } // namespace gradloom::backend

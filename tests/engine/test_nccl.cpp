@@ -132,7 +132,7 @@ TEST_F(Nccl, AddsUpTheRangeOnEveryDevice)
 {
     auto communicator = connect(3).value();
     EXPECT_TRUE(communicator->runsAhead());
-    EXPECT_EQ(communicator->note(), "NCCL 2.99.4 adds up the gradients of 3 GPUs.");
+    EXPECT_EQ(communicator->note(), "NCCL 2.99.4 adds up the results of 3 GPUs.");
     sum(*communicator);
     for (size_t rank = 0; rank < 3; ++rank) {
         EXPECT_EQ(numbers(rank), (std::vector<float>{100, 7.5F, 0.75F, 3, 200})) << "no scaling, no more";
@@ -154,7 +154,7 @@ TEST_F(Nccl, AddsUpTheRangeOnEveryDevice)
 TEST_F(Nccl, OneDeviceTakesTheSameWay)
 {
     auto communicator = connect(1).value();
-    EXPECT_EQ(communicator->note(), "NCCL 2.99.4 adds up the gradients of 1 GPU.");
+    EXPECT_EQ(communicator->note(), "NCCL 2.99.4 adds up the results of 1 GPU.");
     sum(*communicator);
     EXPECT_EQ(nccl.summed.size(), 1u);
     EXPECT_EQ(numbers(0), (std::vector<float>{100, 1.5F, 0.25F, 0, 200}));
@@ -178,7 +178,7 @@ TEST_F(Nccl, AFailureOfOneBreaksOffAll)
         memories.clear();
         auto communicator = connect(3).value();
         (atTheEnd ? nccl.groupEndResult : nccl.failingDevice) = 2;
-        const std::string sentence = "NCCL failed while adding up gradients: unhandled system error. Start "
+        const std::string sentence = "NCCL failed while adding up results: unhandled system error. Start "
                                      "again, on one GPU if it fails once more.";
         EXPECT_EQ(failure([&] { sum(*communicator); }), sentence);
         EXPECT_EQ(nccl.aborted, (std::vector<int>{0, 2, 4}));
@@ -224,7 +224,7 @@ TEST_F(Nccl, WhatGoesWrongLaterIsSeenByWhoWaits)
     nccl.asyncError = NcclFunctions::inProgress;
     EXPECT_EQ(failure([&] { devices[1].look(); }), "");
     nccl.asyncError = 6;
-    EXPECT_EQ(failure([&] { devices[1].look(); }), "NCCL failed while adding up gradients: remote error. "
+    EXPECT_EQ(failure([&] { devices[1].look(); }), "NCCL failed while adding up results: remote error. "
                                                    "Start again, on one GPU if it fails once more.");
     EXPECT_EQ(nccl.aborted.size(), 2u);
 }

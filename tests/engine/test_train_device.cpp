@@ -294,8 +294,8 @@ TEST_F(TrainDevice, HowSeveralDevicesAddUpIsSaid)
     };
     const std::string pretended = "Each step was pretended.\n";
     const std::string onHost = " " + std::string(backend::sumsOnHost) + "\n" + pretended;
-    EXPECT_EQ(remarks({"cuda:0", "cuda:1"}), "NCCL 2.99.4 adds up the gradients of 2 GPUs.\n" + pretended);
-    EXPECT_EQ(remarks({"cuda:0"}), "NCCL 2.99.4 adds up the gradients of 1 GPU.\n" + pretended);
+    EXPECT_EQ(remarks({"cuda:0", "cuda:1"}), "NCCL 2.99.4 adds up the results of 2 GPUs.\n" + pretended);
+    EXPECT_EQ(remarks({"cuda:0"}), "NCCL 2.99.4 adds up the results of 1 GPU.\n" + pretended);
     environment.set("GRADLOOM_FAKE_NCCL", "missing");
     EXPECT_EQ(remarks({"cuda:0", "cuda:1"}), "NCCL is not installed." + onHost);
     EXPECT_EQ(remarks({"cuda:0"}), pretended) << "one GPU misses nothing";
@@ -308,7 +308,7 @@ TEST_F(TrainDevice, HowSeveralDevicesAddUpIsSaid)
         "cuda:1: The pretended GPU fell off the bus. Restart the machine." + onHost)
         << "what does not work is found out before the first step";
     EXPECT_EQ(
-        remarks({"cuda:0", "cpu"}), "The devices add up their gradients in the host's memory.\n" + pretended);
+        remarks({"cuda:0", "cpu"}), "The devices add up their results in the host's memory.\n" + pretended);
 }
 
 TEST_F(TrainDevice, ADeviceLostAmongSeveralEndsTheRunAndKeepsTheCheckpoint)

@@ -28,7 +28,7 @@ std::string ncclText(const backend::NcclReport& nccl)
 {
     if (nccl.version.empty())
         return nccl.problem + " " + backend::sumsOnHost;
-    return "NCCL " + nccl.version + ": several GPUs add up their gradients among themselves.";
+    return "NCCL " + nccl.version + ": several GPUs add up their results among themselves.";
 }
 
 Status runDevices(const CommonOptions& options)

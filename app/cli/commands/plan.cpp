@@ -2,7 +2,6 @@
 #include "app/cli/command.h"
 #include "app/cli/common.h"
 #include "app/cli/text_table.h"
-#include "engine/backend/communicator.h"
 #include "engine/backend/cpu/machine_peaks.h"
 #include "engine/base/thread_pool.h"
 #include "engine/ir/op_kind.h"
@@ -39,25 +38,10 @@ struct LoadedPlan
     }
 };
 
-/// The devices of the command line, computing as the project's training options say.
-Result<std::vector<std::shared_ptr<backend::Backend>>> openDevices(
-    const PlanOptions& options, const project::Project& project)
-{
-    if (options.devices.empty()) {
-        auto device = openDevice(options, project);
-        if (!device)
-            return device.error();
-        return std::vector{std::move(*device)};
-    }
-    auto how = train::readTrainingOptions(project.training.options);
-    if (!how)
-        return how.error();
-    return backend::openEach(options.devices, how->device(options.threads));
-}
-
 Result<LoadedPlan> load(const PlanOptions& options, const project::Project& project)
 {
-    auto devices = openDevices(options, project);
+    const bool shared = !options.devices.empty();
+    auto devices = openDevices(shared ? options.devices : std::vector{options.device}, options, project);
     if (!devices)
         return devices.error();
     const std::shared_ptr<backend::Backend>& device = devices->front();
@@ -83,7 +67,7 @@ Result<LoadedPlan> load(const PlanOptions& options, const project::Project& proj
         return methods.error();
     train::StepperOptions how = train::stepperOptions(project, *methods, {});
     how.program.augmentedViews = train::viewsOn(device->info().id, project.data.augment);
-    how.parallel = !options.devices.empty();
+    how.parallel = shared;
     how.otherDevices.assign(devices->begin() + 1, devices->end());
     auto stepper = train::Stepper::create(*plan.model, std::move(how));
     if (!stepper)

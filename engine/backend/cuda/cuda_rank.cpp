@@ -23,8 +23,8 @@ public:
     void* stream() override { return m_device->compute(); }
     std::byte* address(backend::Memory& memory) override { return static_cast<CudaMemory&>(memory).data(); }
     void use() override { m_device->use(); }
-    void mark() override { check(cudaEventRecord(m_mark.get(), m_device->compute()), "adding up gradients"); }
-    bool arrived() override { return isDone(cudaEventQuery(m_mark.get()), "adding up gradients"); }
+    void mark() override { check(cudaEventRecord(m_mark.get(), m_device->compute()), "adding up results"); }
+    bool arrived() override { return isDone(cudaEventQuery(m_mark.get()), "adding up results"); }
     void whileWaiting(std::function<void()> look) override { m_device->whileWaiting(std::move(look)); }
 
 private:

@@ -62,7 +62,7 @@ std::string NcclCommunicator::note() const
     int version = 0;
     m_functions.getVersion(&version);
     const size_t count = m_ranks.size();
-    return "NCCL " + ncclVersionText(version) + " adds up the gradients of " + std::to_string(count) +
+    return "NCCL " + ncclVersionText(version) + " adds up the results of " + std::to_string(count) +
            (count == 1 ? " GPU." : " GPUs.");
 }
 
@@ -135,7 +135,7 @@ void NcclCommunicator::onEach(const Action& action)
 
 void NcclCommunicator::failWith(int result)
 {
-    fail(std::string("NCCL failed while adding up gradients: ") + m_functions.getErrorString(result) +
+    fail(std::string("NCCL failed while adding up results: ") + m_functions.getErrorString(result) +
          ". Start again, on one GPU if it fails once more.");
 }
 

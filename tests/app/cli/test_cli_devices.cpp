@@ -56,7 +56,7 @@ TEST_F(CliDevices, WhatSeveralAddUpWithIsSaid)
     const auto expectEnd = [&](const Output& output, const std::string& end) {
         EXPECT_TRUE(output.out.ends_with("\n\n" + end + "\n")) << output.out;
     };
-    expectEnd(runOnGpus({"devices"}), "NCCL 2.99.4: several GPUs add up their gradients among themselves.");
+    expectEnd(runOnGpus({"devices"}), "NCCL 2.99.4: several GPUs add up their results among themselves.");
     const std::vector<std::string> train{
         "train", project(), "--devices", "cuda:0,cuda:1", "--max-steps", "3", "--out"};
     const auto trainInto = [&](const std::string& folder) {
@@ -65,9 +65,9 @@ TEST_F(CliDevices, WhatSeveralAddUpWithIsSaid)
         return runOnGpus(arguments);
     };
     const Output with = trainInto("with");
-    EXPECT_NE(with.err.find("NCCL 2.99.4 adds up the gradients of 2 GPUs."), std::string::npos) << with.err;
+    EXPECT_NE(with.err.find("NCCL 2.99.4 adds up the results of 2 GPUs."), std::string::npos) << with.err;
     environment.set("GRADLOOM_FAKE_NCCL", "missing");
-    const std::string sentence = "NCCL is not installed. Several GPUs add up their gradients in the host's "
+    const std::string sentence = "NCCL is not installed. Several GPUs add up their results in the host's "
                                  "memory instead, which takes longer.";
     expectEnd(runOnGpus({"devices"}), sentence);
     const Output without = trainInto("without");
@@ -176,7 +176,7 @@ TEST_F(CliDevices, SelfcheckTellsWhetherADeviceComputesRightly)
     environment.set("GRADLOOM_FAKE_DEVICES", "2");
     const Output sums = runOnGpus({"selfcheck", "--devices", "cuda:0,cuda:1"});
     EXPECT_EQ(sums.code, 0) << sums.err;
-    EXPECT_NE(sums.out.find("note       NCCL 2.99.4 adds up the gradients of 2 GPUs."), std::string::npos)
+    EXPECT_NE(sums.out.find("note       NCCL 2.99.4 adds up the results of 2 GPUs."), std::string::npos)
         << sums.out;
     EXPECT_EQ(run({"selfcheck", "--devices", "cuda:0", "--device", "cpu"}).code, 2);
     environment.set("GRADLOOM_FAKE_FAULT", "gemm");
