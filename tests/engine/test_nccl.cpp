@@ -1,3 +1,4 @@
+#include "tests/engine/device_failure.h"
 #include "tests/engine/test_util.h"
 #include "tests/fake_cuda/fake_nccl.h"
 
@@ -9,6 +10,7 @@ namespace gradloom::cuda {
 namespace {
 
 using backend::DeviceFailure;
+using test::failure;
 
 class HostMemory : public backend::Memory
 {
@@ -108,17 +110,6 @@ protected:
     const std::vector<float>& numbers(size_t rank) const
     {
         return static_cast<const HostMemory&>(*memories[rank]).numbers;
-    }
-    /// What the failure says; empty where there is none.
-    template <class Action>
-    static std::string failure(const Action& action)
-    {
-        try {
-            action();
-        } catch (const DeviceFailure& failure) {
-            return failure.what();
-        }
-        return {};
     }
 
     test::FakeNccl& nccl = test::fakeNccl();

@@ -3,6 +3,7 @@
 #include "engine/backend/cuda/cuda_backend.h"
 #include "engine/train/methods.h"
 #include "engine/train/stepper.h"
+#include "tests/engine/device_failure.h"
 #include "tests/engine/train_test_util.h"
 #include "tests/fake_cudart/fake_cudart.h"
 
@@ -14,6 +15,7 @@ namespace gradloom::runtime_test {
 using namespace tests;
 using namespace train;
 using backend::DeviceFailure;
+using test::failure;
 using train_test::list;
 using train_test::node;
 
@@ -207,18 +209,6 @@ protected:
         const auto shared = cuda::deviceOf(device);
         const std::lock_guard lock(shared->turn);
         shared->whileWaiting(std::move(look));
-    }
-
-    /// What the failure says; empty where there is none.
-    template <class Action>
-    static std::string failure(const Action& action)
-    {
-        try {
-            action();
-        } catch (const DeviceFailure& failure) {
-            return failure.what();
-        }
-        return {};
     }
 };
 

@@ -13,7 +13,7 @@ T attributeOf(const BackendDescriptor& descriptor, cudnnBackendAttributeName_t n
 {
     T value{};
     int64_t count = 0;
-    check(cudnnBackendGetAttribute(descriptor.get(), name, attributeType(&value), 1, &count, &value),
+    check(cudnnBackendGetAttribute(descriptor.get(), name, attributeType<T>(), 1, &count, &value),
         "asking about a graph");
     return value;
 }

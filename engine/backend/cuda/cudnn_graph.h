@@ -14,45 +14,31 @@ namespace gradloom::cuda {
 using BackendDescriptor = Owned<cudnnBackendDescriptor_t, cudnnBackendDestroyDescriptor>;
 
 /// How cuDNN is told the type of an attribute.
-constexpr auto attributeType(const int64_t*)
+template <class T>
+constexpr cudnnBackendAttributeType_t attributeType()
 {
-    return CUDNN_TYPE_INT64;
-}
-constexpr auto attributeType(const bool*)
-{
-    return CUDNN_TYPE_BOOLEAN;
-}
-constexpr auto attributeType(const cudnnDataType_t*)
-{
-    return CUDNN_TYPE_DATA_TYPE;
-}
-constexpr auto attributeType(const cudnnHandle_t*)
-{
-    return CUDNN_TYPE_HANDLE;
-}
-constexpr auto attributeType(const cudnnBackendDescriptor_t*)
-{
-    return CUDNN_TYPE_BACKEND_DESCRIPTOR;
-}
-constexpr auto attributeType(const cudnnPointwiseMode_t*)
-{
-    return CUDNN_TYPE_POINTWISE_MODE;
-}
-constexpr auto attributeType(const cudnnReduceTensorOp_t*)
-{
-    return CUDNN_TYPE_REDUCTION_OPERATOR_TYPE;
-}
-constexpr auto attributeType(const cudnnBackendHeurMode_t*)
-{
-    return CUDNN_TYPE_HEUR_MODE;
-}
-constexpr auto attributeType(const cudnnBackendNormMode_t*)
-{
-    return CUDNN_TYPE_NORM_MODE;
-}
-constexpr auto attributeType(const cudnnBackendNormFwdPhase_t*)
-{
-    return CUDNN_TYPE_NORM_FWD_PHASE;
+    if constexpr (std::is_same_v<T, int64_t>)
+        return CUDNN_TYPE_INT64;
+    else if constexpr (std::is_same_v<T, bool>)
+        return CUDNN_TYPE_BOOLEAN;
+    else if constexpr (std::is_same_v<T, cudnnDataType_t>)
+        return CUDNN_TYPE_DATA_TYPE;
+    else if constexpr (std::is_same_v<T, cudnnHandle_t>)
+        return CUDNN_TYPE_HANDLE;
+    else if constexpr (std::is_same_v<T, cudnnPointwiseMode_t>)
+        return CUDNN_TYPE_POINTWISE_MODE;
+    else if constexpr (std::is_same_v<T, cudnnReduceTensorOp_t>)
+        return CUDNN_TYPE_REDUCTION_OPERATOR_TYPE;
+    else if constexpr (std::is_same_v<T, cudnnBackendHeurMode_t>)
+        return CUDNN_TYPE_HEUR_MODE;
+    else if constexpr (std::is_same_v<T, cudnnBackendNormMode_t>)
+        return CUDNN_TYPE_NORM_MODE;
+    else if constexpr (std::is_same_v<T, cudnnBackendNormFwdPhase_t>)
+        return CUDNN_TYPE_NORM_FWD_PHASE;
+    else {
+        static_assert(std::is_same_v<T, cudnnBackendDescriptor_t>, "cuDNN has no such attribute");
+        return CUDNN_TYPE_BACKEND_DESCRIPTOR;
+    }
 }
 
 /// A descriptor while it is filled in.
@@ -69,13 +55,12 @@ public:
     template <class T>
     DescriptorBuilder& set(cudnnBackendAttributeName_t name, const T& value)
     {
-        return setArray(name, attributeType(&value), 1, &value);
+        return setArray(name, attributeType<T>(), 1, &value);
     }
     template <class T>
     DescriptorBuilder& set(cudnnBackendAttributeName_t name, const std::vector<T>& values)
     {
-        return setArray(
-            name, attributeType(values.data()), static_cast<int64_t>(values.size()), values.data());
+        return setArray(name, attributeType<T>(), static_cast<int64_t>(values.size()), values.data());
     }
     DescriptorBuilder& setAddresses(cudnnBackendAttributeName_t name, const std::vector<void*>& addresses)
     {
